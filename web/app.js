@@ -1,0 +1,298 @@
+// The page's flow: a way in → an ask → its answer → albums. One history entry per ask; what was
+// answered is kept by entry, so Back shows it at once and brings a picture back with it.
+import { blank, kind, read, write } from "./address.js";
+import { Trouble, answer, genres } from "./api.js";
+import * as camera from "./camera.js";
+import { switchLanguage, t, translate } from "./language.js";
+import { TooLarge, pictureIn, prepare } from "./picture.js";
+import * as results from "./results.js";
+
+const $ = (id) => document.getElementById(id);
+const KEPT = 20; // answers, with pictures of some 100 KB
+
+const visits = new Map(); // history entry → { ask, shown, found }
+let entry = 0;
+let shown = false; // whether this browser can show the picture that is there
+let ask = { ...blank };
+let running = new AbortController();
+let again = () => {}; // draws what is on the screen once more, in the other language
+let genreList = [];
+let genresAsked = false;
+
+// ---- The form: what it shows is always `ask` -------------------------------------------------
+
+function draw() {
+  const { picture, words, weight } = ask;
+  const preview = $("preview");
+  URL.revokeObjectURL(preview.src);
+  preview.hidden = !(picture && shown);
+  if (picture && shown) preview.src = URL.createObjectURL(picture);
+  else preview.removeAttribute("src");
+  $("picture").classList.toggle("filled", Boolean(picture));
+  $("picture").classList.toggle("blind", Boolean(picture) && !shown);
+  $("hint").textContent = !picture
+    ? t("choose_hint")
+    : shown
+      ? t("choose_again")
+      : t("undecodable", { name: picture.name ?? "" });
+  $("away").hidden = !picture;
+  document.querySelector("label[for=words]").textContent = t(picture ? "words_too" : "words_label");
+  if ($("words").value.trim() !== words) $("words").value = words;
+  $("weight").value = weight;
+  blend();
+  results.listGenres(genreList, ask.genre);
+  $("language").textContent = t("other_language");
+  $("language").lang = t("other_language") === "English" ? "en" : "fr";
+  document.title = [ask.album === null ? words : "", "Shazam Visual"].filter(Boolean).join(" · ");
+}
+
+/** The balance is there only where there are two things to balance. */
+function blend() {
+  $("blend").hidden = !(ask.picture && $("words").value.trim());
+}
+
+// ---- Asking ----------------------------------------------------------------------------------
+
+/** Ask something: a new history entry, unless it is the same thing over again. */
+function go(change, { focus = false } = {}) {
+  const next = { ...ask, ...change };
+  if (Object.keys(next).some((key) => next[key] !== ask[key])) {
+    entry = Math.max(entry, ...visits.keys()) + 1;
+    history.pushState({ entry }, "", write(next));
+  }
+  ask = next;
+  draw();
+  search({ focus });
+}
+
+async function search({ focus = false, reveal = true } = {}) {
+  running.abort();
+  running = new AbortController();
+  const { signal } = running;
+  const asked = ask;
+  const what = kind(asked);
+  const visit = { ask: asked, shown, found: null };
+  visits.set(entry, visit);
+  for (const old of [...visits.keys()].slice(0, -KEPT)) visits.delete(old);
+  results.expect(what);
+  again = () => search({ reveal: false });
+  document.body.classList.add("searching");
+  if (what !== "browse") {
+    results.say(t("waiting"));
+    if (reveal) bringIntoView();
+  }
+  if (focus) $("title").focus({ preventScroll: true });
+  try {
+    const found = await answer(asked, signal, (state, values) => happening(state, values, what));
+    visit.found = found;
+    present(found, asked);
+    if (!genresAsked) loadGenres();
+  } catch (error) {
+    if (signal.aborted) return;
+    if (!(error instanceof Trouble)) throw error;
+    again = () => fail(error);
+    fail(error);
+  } finally {
+    if (running.signal === signal) document.body.classList.remove("searching");
+  }
+}
+
+function present(found, asked) {
+  const onGenre = (genre) => go({ genre, album: null }, { focus: true });
+  again = () => present(found, asked);
+  if (found.albums.length === 0 && !found.chosen) return nothing(asked);
+  results.say(results.show(found, asked, onGenre));
+}
+
+/** On a narrow screen the albums lie below the form. */
+function bringIntoView() {
+  if ($("found").getBoundingClientRect().top < innerHeight * 0.5) return;
+  const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
+  $("found").scrollIntoView({ behavior: still ? "auto" : "smooth" });
+}
+
+async function loadGenres() {
+  genresAsked = true;
+  try {
+    genreList = await genres(new AbortController().signal);
+    results.listGenres(genreList, ask.genre);
+  } catch {
+    genresAsked = false; // no filter for now; the next answer tries again
+  }
+}
+
+// ---- What is happening instead of albums -----------------------------------------------------
+
+let spoken = "";
+function sayOnce(sentence) {
+  if (sentence !== spoken) results.say(sentence); // a countdown must not be read out each second
+  spoken = sentence;
+}
+
+function happening(state, values, what) {
+  if (state === "waiting") {
+    spoken = "";
+    if (document.querySelector("[data-panel]")) results.expect(what);
+  } else if (state === "waking") {
+    sayOnce(t("slow_text"));
+    const heading = t("slow_title");
+    results.panel({ name: "waking", heading, text: t("slow_text"), part: values.part });
+  } else if (state === "busy") {
+    sayOnce(t("busy_title"));
+    const text = t("busy_text", { n: values.left });
+    results.panel({ name: "busy", heading: t("busy_title"), text });
+  } else if (state === "offline") {
+    sayOnce(t("offline_title"));
+    results.panel({ name: "offline", heading: t("offline_title"), text: t("offline_text") });
+  }
+}
+
+const retry = () => [t("again"), () => search({ reveal: false })];
+const another = () => [t("another"), () => $("file").click()];
+const startOver = () => [t("start_over"), () => go({ ...blank }, { focus: true })];
+
+function fail({ state, message, status }) {
+  const heading = {
+    busy: t("busy_title"),
+    asleep: t("asleep_title"),
+    cut: t("cut_title"),
+    refused: t("refused_title"),
+  }[state];
+  const text = state === "refused" ? message : t(state === "busy" ? "busy_end" : `${state}_text`);
+  const picture = state === "refused" && ask.picture && status < 500;
+  const actions = [picture ? another() : status > 0 && status < 500 ? startOver() : retry()];
+  // The service's own message is in English, whatever the page speaks.
+  results.panel({ name: state, heading, text, actions, language: state === "refused" ? "en" : "" });
+  results.say(`${heading}. ${text}`);
+}
+
+function nothing(asked) {
+  const filtered = asked.genre !== null;
+  const anywhere = [t("anywhere"), () => go({ genre: null }, { focus: true })];
+  const text = t(filtered ? "nothing_genre" : "nothing_text");
+  const actions = filtered ? [anywhere] : kind(asked) === "browse" ? [] : [startOver()];
+  results.panel({ name: "nothing", heading: t("nothing_title"), text, actions });
+  results.say(`${t("nothing_title")}. ${text}`);
+}
+
+// ---- Ways in ---------------------------------------------------------------------------------
+
+async function take(file) {
+  if (!file) return;
+  try {
+    const { blob, shown: visible } = await prepare(file);
+    shown = visible;
+    go({ picture: blob, words: $("words").value.trim(), album: null });
+  } catch (error) {
+    if (!(error instanceof TooLarge)) throw error;
+    running.abort();
+    document.body.classList.remove("searching");
+    const text = t("huge", error.values);
+    results.panel({ name: "huge", heading: t("refused_title"), text, actions: [another()] });
+    results.say(text);
+  }
+}
+
+function setUpPicture() {
+  for (const input of [$("file"), $("file-camera")]) {
+    input.addEventListener("change", () => {
+      take(input.files[0]);
+      input.value = ""; // the same file again must count as a change
+    });
+  }
+  $("choose").addEventListener("click", () => $("file").click());
+  $("shoot").addEventListener("click", () => {
+    if (camera.live()) camera.open();
+    else $("file-camera").click();
+  });
+  camera.setUp(take, () => $("file").click());
+  $("away").addEventListener("click", () => {
+    go({ picture: null, words: $("words").value.trim(), album: null });
+    $("choose").focus();
+  });
+  addEventListener("paste", (event) => {
+    const file = pictureIn(event.clipboardData);
+    if (!file) return; // words, on their way into the field
+    event.preventDefault();
+    take(file);
+  });
+  addEventListener("dragover", (event) => {
+    event.preventDefault(); // or the browser would leave the page for the picture
+    document.body.classList.add("dropping");
+  });
+  addEventListener("dragleave", (event) => {
+    if (!event.relatedTarget) document.body.classList.remove("dropping");
+  });
+  addEventListener("drop", (event) => {
+    event.preventDefault();
+    document.body.classList.remove("dropping");
+    take(pictureIn(event.dataTransfer));
+  });
+}
+
+function setUpWords() {
+  $("form").addEventListener("submit", (event) => {
+    event.preventDefault();
+    const words = $("words").value.trim();
+    if (words || ask.picture) return go({ words, album: null });
+    results.say(t("ask_first"));
+    $("words").focus();
+  });
+  $("words").addEventListener("input", blend);
+  $("weight").addEventListener("change", () => {
+    go({ weight: Number($("weight").value), words: $("words").value.trim(), album: null });
+  });
+}
+
+function setUpAlbums() {
+  $("genre").addEventListener("change", () => {
+    const { value } = $("genre");
+    go({ genre: value === "" ? null : Number(value) });
+  });
+  $("found").addEventListener("click", (event) => {
+    const link = event.target.closest("a[data-album]");
+    // With a modifier key it is a link like any other: a new tab, a download.
+    if (!link || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
+    event.preventDefault();
+    go({ album: Number(link.dataset.album) }, { focus: true });
+    scrollTo({ top: $("found").offsetTop });
+  });
+  $("further").addEventListener("click", async () => {
+    const visit = visits.get(entry);
+    $("further").disabled = true;
+    try {
+      const more = await answer(ask, running.signal, () => {}, visit.found.albums.length);
+      visit.found = { ...more, albums: [...visit.found.albums, ...more.albums] };
+      again = () => present(visit.found, visit.ask);
+      results.append(more, ask);
+    } catch (error) {
+      if (!(error instanceof Trouble) && error.name !== "AbortError") throw error;
+    } finally {
+      $("further").disabled = false;
+    }
+  });
+}
+
+function restore() {
+  const known = visits.get(history.state?.entry);
+  entry = history.state?.entry ?? 0;
+  ask = known?.ask ?? read(location.search);
+  shown = known?.shown ?? false;
+  draw();
+  if (!known?.found) return search({ reveal: false });
+  running.abort();
+  present(known.found, known.ask);
+}
+
+addEventListener("popstate", restore);
+$("language").addEventListener("click", () => {
+  switchLanguage();
+  translate(document);
+  draw();
+  again();
+});
+setUpPicture();
+setUpWords();
+setUpAlbums();
+translate(document);
+restore();

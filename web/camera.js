@@ -1,0 +1,61 @@
+// The camera inside the page, where the browser gives one to it. It does so on https and
+// localhost alone; elsewhere app.js opens the phone's own camera by <input capture>.
+import { t } from "./language.js";
+import { toJpeg } from "./picture.js";
+
+const $ = (id) => document.getElementById(id);
+const video = $("video");
+const dialog = $("camera");
+const release = $("release");
+const trouble = $("camera-trouble");
+let stream = null;
+
+export const live = () => Boolean(navigator.mediaDevices?.getUserMedia);
+
+function stop() {
+  for (const track of stream?.getTracks() ?? []) track.stop();
+  stream = null;
+  video.srcObject = null;
+  release.disabled = true;
+}
+
+async function start() {
+  trouble.hidden = true;
+  try {
+    const got = await navigator.mediaDevices.getUserMedia({
+      video: { facingMode: { ideal: "environment" }, width: { ideal: 1920 }, height: { ideal: 1920 } },
+    });
+    stream = got;
+    if (!dialog.open) return stop(); // closed while the browser asked for permission
+    video.srcObject = got;
+    await video.play();
+    release.disabled = false;
+    release.focus();
+  } catch (error) {
+    if (!dialog.open) return;
+    trouble.textContent = t(error.name === "NotAllowedError" ? "camera_refused" : "camera_missing");
+    trouble.hidden = false;
+  }
+}
+
+/** Calls `taken(blob)` with the square that the finder shows; `choose()` for a file instead. */
+export function setUp(taken, choose) {
+  dialog.addEventListener("close", stop);
+  $("camera-close").addEventListener("click", () => dialog.close());
+  $("camera-file").addEventListener("click", () => {
+    dialog.close();
+    choose();
+  });
+  release.addEventListener("click", async () => {
+    const { videoWidth: width, videoHeight: height } = video;
+    const side = Math.min(width, height);
+    const blob = await toJpeg(video, (width - side) / 2, (height - side) / 2, side, side);
+    dialog.close();
+    if (blob) taken(blob);
+  });
+}
+
+export function open() {
+  dialog.showModal();
+  start();
+}

@@ -1,0 +1,53 @@
+// Which language, and how it writes sentences, numbers and percentages.
+import { strings } from "./strings.js";
+
+const KEY = "language";
+
+function preferred() {
+  try {
+    const kept = localStorage.getItem(KEY);
+    if (kept in strings) return kept;
+  } catch {
+    // Storage may be forbidden (private windows, embedded frames): the browser's choice then.
+  }
+  const wanted = navigator.languages.map((tag) => tag.slice(0, 2).toLowerCase());
+  return wanted.find((tag) => tag in strings) ?? "en";
+}
+
+let current = preferred();
+
+export const language = () => current;
+
+export function switchLanguage() {
+  current = current === "en" ? "fr" : "en";
+  try {
+    localStorage.setItem(KEY, current);
+  } catch {
+    // It then holds until the page is left.
+  }
+}
+
+export const number = (value) => new Intl.NumberFormat(current).format(value);
+
+/** A cosine similarity as a percentage; below zero there is nothing to show but 0. */
+export const percent = (score) =>
+  new Intl.NumberFormat(current, { style: "percent" }).format(Math.max(0, score));
+
+export function t(key, values = {}) {
+  const table = strings[current];
+  const rule = "n" in values ? new Intl.PluralRules(current).select(values.n) : "";
+  const text = table[`${key}.${rule}`] ?? table[`${key}.other`] ?? table[key];
+  return text.replace(/\{(\w+)\}/g, (_, name) =>
+    typeof values[name] === "number" && name === "n" ? number(values[name]) : values[name],
+  );
+}
+
+/** Put the words into everything under `root` that names its sentence. */
+export function translate(root) {
+  document.documentElement.lang = current;
+  for (const node of root.querySelectorAll("[data-t]")) node.textContent = t(node.dataset.t);
+  for (const node of root.querySelectorAll("[data-t-label]"))
+    node.setAttribute("aria-label", t(node.dataset.tLabel));
+  for (const node of root.querySelectorAll("[data-t-placeholder]"))
+    node.placeholder = t(node.dataset.tPlaceholder);
+}
