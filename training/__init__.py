@@ -1,0 +1,13 @@
+"""How `artifacts/starter` was made: from packages of free pictures and letters to an encoder.
+
+    packages ─pictures→ named pictures ─┐
+    seeds ──────names─→ albums ─────────┴─covers→ covers ─┬─captions→ texts
+                                                          └─simulate→ photos
+    (texts, covers, photos) ─data→ batches ─train→ encoder ─report→ figures and plots
+
+`python -m training` runs all of it. Nothing here is imported when the service runs.
+"""
+
+from pathlib import Path
+
+WORK = Path(__file__).parent / "work"

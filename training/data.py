@@ -1,0 +1,287 @@
+"""Seeds → batches: a pool of covers drawn once, then photos of them made as they are needed.
+
+A batch is a function of (seed, step), so a resumed run sees what an unbroken one would have.
+"""
+
+from __future__ import annotations
+
+import csv
+import multiprocessing
+import os
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from tqdm import tqdm
+
+from engine.simulate import BACKGROUNDS, PRESETS, _texture, simulate_photo
+from training import WORK, captions, covers, pictures
+
+SIDE = 128
+POOL_SIDE = 192
+POOL = 30_000
+CATALOGUE = 2_200
+SINGLES = ("small", "rotation", "perspective", "crop", "glare", "blur", "occlusion", "colour")
+
+Pixels = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """`clean`, `photos`: (N, 128, 128, 3) uint8 of the same N covers; `pictures`: (M, …).
+
+    `texts`: N + M captions; `fits[t, i]`: is text t true of image i of clean followed by pictures.
+    """
+
+    step: int
+    cover_ids: NDArray[np.int64]
+    clean: Pixels
+    photos: Pixels
+    pictures: Pixels
+    texts: list[str]
+    fits: NDArray[np.bool_]
+
+
+def prepared(image: Pixels) -> Pixels:
+    """(H, W, 3) uint8 → (128, 128, 3) uint8: shorter side to 128 (bicubic), middle square.
+
+    What `preprocessor_config.json` says and engine.image does, for the pictures made here.
+    """
+    height, width = image.shape[:2]
+    scale = SIDE / min(height, width)
+    size = (max(SIDE, int(width * scale)), max(SIDE, int(height * scale)))
+    if size != (width, height):
+        image = np.asarray(Image.fromarray(image).resize(size, Image.Resampling.BICUBIC))
+    top, left = (image.shape[0] - SIDE) // 2, (image.shape[1] - SIDE) // 2
+    return np.ascontiguousarray(image[top : top + SIDE, left : left + SIDE])
+
+
+# --- the pool and the catalogue -------------------------------------------------------------
+
+
+def _draw_range(path: Path, start: int, stop: int) -> int:
+    pool = np.load(path, mmap_mode="r+")
+    for seed in range(start, stop):
+        made = covers.album(covers.TRAINING_SEED + seed)
+        pool[seed] = covers.draw_cover(made, POOL_SIDE)
+    return stop - start
+
+
+def pool_of_covers(count: int = POOL) -> NDArray[np.uint8]:
+    """(count, 192, 192, 3) uint8, memory-mapped: the covers of the training seeds."""
+    path = WORK / f"pool-{count}.npy"
+    if not path.exists():
+        beside = path.with_suffix(".part.npy")
+        np.lib.format.open_memmap(
+            beside, mode="w+", dtype=np.uint8, shape=(count, POOL_SIDE, POOL_SIDE, 3)
+        ).flush()
+        for designer in pictures.ON_COVERS:
+            covers._pictures_of(designer)
+        with ProcessPoolExecutor(os.cpu_count()) as workers, tqdm(total=count, desc="pool", disable=None) as bar:
+            jobs = [
+                workers.submit(_draw_range, beside, start, min(count, start + 250))
+                for start in range(0, count, 250)
+            ]
+            for job in jobs:
+                bar.update(job.result())
+        beside.rename(path)
+    return np.load(path, mmap_mode="r")
+
+
+def catalogue(count: int = CATALOGUE) -> list[covers.Album]:
+    """The demo's albums: no two of the same title and artist, every genre about equally often."""
+    found: dict[tuple[str, str], covers.Album] = {}
+    seed = covers.CATALOGUE_SEED
+    while len(found) < count:
+        made = covers.album(seed)
+        found.setdefault((made.title, made.artist), made)
+        seed += 1
+    return list(found.values())
+
+
+def file_name(made: covers.Album) -> str:
+    """The name of its cover in `training/work/covers`."""
+    plain = "".join(c if c.isascii() and c.isalnum() else "-" for c in made.title.lower())
+    while "--" in plain:
+        plain = plain.replace("--", "-")
+    return f"{made.seed - covers.CATALOGUE_SEED:05d}-{plain.strip('-')}.webp"
+
+
+def write_catalogue() -> None:
+    """`training/work/covers/*.webp` at 512 px and `training/work/metadata.csv`."""
+    folder = WORK / "covers"
+    folder.mkdir(parents=True, exist_ok=True)
+    rows = []
+    for made in tqdm(catalogue(), desc="catalogue", disable=None):
+        path = folder / file_name(made)
+        if not path.exists():
+            beside = path.with_suffix(".part")
+            Image.fromarray(covers.draw_cover(made)).save(beside, "WEBP", quality=90, method=4)
+            beside.rename(path)
+        rows.append(
+            {
+                "file": path.name, "title": made.title, "artist": made.artist, "year": made.year,
+                "genre": made.genre, "colour": made.colour, "objects": "; ".join(made.objects),
+                "style": captions.STYLES[made.genre][0],
+            }  # fmt: skip
+        )
+    with (WORK / "metadata.csv").open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+# --- single pictures ------------------------------------------------------------------------
+
+
+def on_a_ground(rgba: Pixels, rng: np.random.Generator) -> Pixels:
+    """(S, S, 4) uint8 → (128, 128, 3) uint8: redrawn in some other hand, on some ground.
+
+    The changes of hand (outline, flat colours, grey) are what lets an unseen designer's drawing
+    be told by its shape.
+    """
+    colour, alpha = np.ascontiguousarray(rgba[..., :3]), np.ascontiguousarray(rgba[..., 3])
+    if rng.random() < 0.3:
+        levels = int(rng.integers(3, 6))
+        colour = ((colour // (256 // levels)) * (255 // (levels - 1))).clip(0, 255).astype(np.uint8)
+    if rng.random() < 0.4:
+        gains = np.exp(rng.normal(0, 0.25, 3))
+        colour = np.clip(colour * gains + rng.uniform(-30, 30), 0, 255).astype(np.uint8)
+    if rng.random() < 0.1:
+        colour = np.repeat(cv2.cvtColor(colour, cv2.COLOR_RGB2GRAY)[..., None], 3, axis=2)
+    elif rng.random() < 0.1:
+        colour = colour[..., rng.permutation(3)]
+    if rng.random() < 0.45:
+        thick = int(rng.integers(1, 5))
+        kernel = np.ones((thick, thick), np.uint8)
+        inner = cv2.Canny(np.ascontiguousarray(colour), 60, 140)
+        inner = cv2.dilate(inner, kernel) if rng.random() < 0.6 else np.zeros_like(inner)
+        rim = cv2.morphologyEx(alpha, cv2.MORPH_GRADIENT, np.ones((thick + 1, thick + 1), np.uint8))
+        line = np.maximum(np.where(alpha > 128, inner, 0), rim)[..., None].astype(np.float32) / 255
+        colour = (colour * (1 - line)).astype(np.uint8)
+        alpha = np.maximum(alpha, rim)
+    ground = rng.random()
+    if ground < 0.35:
+        sheet = np.full((SIDE, SIDE, 3), 255 if rng.random() < 0.7 else rng.integers(0, 256), np.uint8)
+    elif ground < 0.75:
+        sheet = np.empty((SIDE, SIDE, 3), np.uint8)
+        sheet[:] = rng.integers(0, 256, 3)
+    else:
+        kinds = BACKGROUNDS[False]
+        texture = _texture(kinds[int(rng.integers(len(kinds)))], int(rng.integers(12)))
+        y, x = rng.integers(0, 512 - 256, 2)
+        sheet = cv2.resize(texture[y : y + 256, x : x + 256], (SIDE, SIDE), interpolation=cv2.INTER_AREA)
+    size = SIDE * rng.uniform(0.45, 1.0)
+    turn = rng.normal(0, 12) if rng.random() < 0.7 else rng.uniform(-180, 180)
+    stretch = np.exp(rng.normal(0, 0.08))
+    scale = size / alpha.shape[0]
+    spin = cv2.getRotationMatrix2D((alpha.shape[1] / 2, alpha.shape[0] / 2), turn, scale)
+    spin[0] *= stretch
+    room = (SIDE - size) / 2
+    spin[:, 2] += SIDE / 2 - spin[:, :2] @ [alpha.shape[1] / 2, alpha.shape[0] / 2] - spin[:, 2]
+    spin[:, 2] += rng.uniform(-room, room, 2)
+    if scale < 0.6:
+        colour, alpha = cv2.GaussianBlur(colour, (0, 0), 0.6), cv2.GaussianBlur(alpha, (0, 0), 0.6)
+    colour = cv2.warpAffine(colour, spin, (SIDE, SIDE))
+    weight = cv2.warpAffine(alpha, spin, (SIDE, SIDE)).astype(np.float32) / 255
+    if rng.random() < 0.5:
+        colour, weight = colour[:, ::-1], weight[:, ::-1]
+    return np.asarray(
+        cv2.blendLinear(np.ascontiguousarray(colour), np.ascontiguousarray(sheet),
+                        np.ascontiguousarray(weight), np.ascontiguousarray(1 - weight))
+    )  # fmt: skip
+
+
+# --- batches --------------------------------------------------------------------------------
+
+
+class Sampler:
+    """(seed, step) → Batch."""
+
+    def __init__(self, seed: int, covers_a_step: int, pictures_a_step: int, mixed_from: int) -> None:
+        cv2.setNumThreads(1)
+        self.seed, self.covers_a_step, self.pictures_a_step = seed, covers_a_step, pictures_a_step
+        self.mixed_from = mixed_from  # the step from which the photos are as hard as they get
+        self.pool = pool_of_covers()
+        self.drawn: list[tuple[str, list[Pixels]]] = []
+        by_name: dict[str, list[Pixels]] = {}
+        for designer in pictures.TRAINED:
+            for name, rgba in pictures.drawn(designer).items():
+                if name not in pictures.HELD_OUT_OBJECTS:
+                    by_name.setdefault(name, []).append(rgba)
+        self.drawn = list(by_name.items())
+
+    def batch(self, step: int) -> Batch:
+        rng = np.random.default_rng([self.seed, step])
+        ids = rng.choice(len(self.pool), self.covers_a_step, replace=False)
+        hardness = min(1.0, step / self.mixed_from)
+        clean, photos, texts, facts = [], [], [], []
+        for cover_id in ids:
+            cover = np.asarray(self.pool[cover_id])
+            made = covers.album(covers.TRAINING_SEED + int(cover_id))
+            clean.append(self._nearly_clean(cover, rng))
+            photos.append(self._photo(cover, hardness, rng))
+            texts.append(captions.of_cover(made.colour, made.genre, made.objects, rng))
+            facts.append((made.colour, made.genre, made.objects))
+        shown = []
+        for which in rng.choice(len(self.drawn), self.pictures_a_step, replace=False):
+            name, hands = self.drawn[which]
+            shown.append(on_a_ground(hands[int(rng.integers(len(hands)))], rng))
+            texts.append(captions.of_picture(name, rng))
+            facts.append((None, None, (name,)))
+        fits = np.array([[text.fits(*fact) for fact in facts] for text in texts])
+        return Batch(step, ids, np.stack(clean), np.stack(photos), np.stack(shown),
+                     [text.text for text in texts], fits)  # fmt: skip
+
+    @staticmethod
+    def _nearly_clean(cover: Pixels, rng: np.random.Generator) -> Pixels:
+        if rng.random() < 0.3:
+            side = int(rng.integers(64, 192))
+            cover = cv2.resize(cover, (side, side), interpolation=cv2.INTER_AREA)
+        return prepared(cover)
+
+    @staticmethod
+    def _photo(cover: Pixels, hardness: float, rng: np.random.Generator) -> Pixels:
+        draw = rng.random()
+        if draw < 0.15 + 0.65 * hardness:
+            how = "mixed"
+        elif draw < 0.9:
+            how = "mild"
+        else:
+            how = SINGLES[int(rng.integers(len(SINGLES)))]
+        return prepared(simulate_photo(cover, rng, PRESETS[how], size=SIDE).image)
+
+
+def _work(sampler: tuple[Any, ...], first: int, every: int, queue: Any) -> None:
+    os.nice(0)
+    made = Sampler(*sampler)
+    step = first
+    while True:
+        queue.put(made.batch(step))
+        step += every
+
+
+def batches(sampler: tuple[Any, ...], first: int, workers: int) -> Iterator[Batch]:
+    """Batches from step `first` on, in order, made ahead of need by `workers` processes."""
+    context = multiprocessing.get_context("spawn")
+    queues = [context.Queue(maxsize=3) for _ in range(workers)]
+    processes = [
+        context.Process(target=_work, args=(sampler, first + k, workers, queue), daemon=True)
+        for k, queue in enumerate(queues)
+    ]
+    for process in processes:
+        process.start()
+    try:
+        step = 0
+        while True:
+            yield queues[step % workers].get()
+            step += 1
+    finally:
+        for process in processes:
+            process.kill()

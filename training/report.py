@@ -1,0 +1,177 @@
+"""An encoder and the held-out catalogue → figures: photos, words, an unseen designer; and plots.
+
+Held out: the catalogue's covers, eight objects, half of the backgrounds, stickers and hands, and
+one designer. `HeldOut` keeps the pictures, so that a training measures itself in seconds.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from tqdm import tqdm
+
+from engine.simulate import simulate_photo
+from training import WORK, captions, covers, data, pictures
+
+Rows = NDArray[np.float32]
+
+
+def recall(ranks: NDArray[np.int64], k: int) -> float:
+    """Share of queries whose album is among the first k; ranks count from 0."""
+    return float((ranks < k).mean())
+
+
+def ranks_of(queries: Rows, rows: Rows, truth: NDArray[np.int64]) -> NDArray[np.int64]:
+    """(Q, D), (N, D) unit rows, (Q,) → (Q,): how many rows come before the true one."""
+    scores = queries @ rows.T
+    own = scores[np.arange(len(queries)), truth]
+    return (scores > own[:, None]).sum(1)
+
+
+def photos_of(
+    drawn: Sequence[NDArray[np.uint8]], distortion: str, seed: int, *, size: int = 480
+) -> NDArray[np.uint8]:
+    """One photo of each cover, with held-out settings, as the encoder sees it."""
+    rng = np.random.default_rng([11, seed, *distortion.encode()])
+    return np.stack(
+        [data.prepared(simulate_photo(c, rng, distortion, size=size, held_out=True).image) for c in drawn]
+    )
+
+
+@dataclass(frozen=True)
+class Words:
+    """One text query and which rows of the catalogue it is true of."""
+
+    kind: str
+    text: str
+    right: NDArray[np.bool_]
+
+
+def word_queries(albums: Sequence[covers.Album]) -> list[Words]:
+    """Every query that the catalogue holds at least five answers to."""
+    colour = np.array([made.colour for made in albums])
+    genre = np.array([made.genre for made in albums])
+    holds = {n: np.array([n in made.objects for made in albums]) for n in covers.OBJECTS}
+    asked = [Words("colour", f"{c} album cover", colour == c) for c in covers.COLOURS]
+    asked += [Words("genre", f"{g} album cover", genre == g) for g in covers.GENRES]
+    asked += [Words("style", f"album cover with {captions.STYLES[g][0]}", genre == g) for g in covers.GENRES]
+    for name in covers.OBJECTS:
+        thing = captions.a_thing(name)
+        asked.append(Words("object", f"an album cover with {thing}", holds[name]))
+        asked += [
+            Words("colour and object", f"{c} album cover with {thing}", holds[name] & (colour == c))
+            for c in covers.COLOURS
+        ]
+        asked += [
+            Words("genre and object", f"{g} album cover with {thing}", holds[name] & (genre == g))
+            for g in covers.GENRES
+        ]
+    return [words for words in asked if words.right.sum() >= 5]
+
+
+def designer_test(count: int = 200) -> tuple[list[str], NDArray[np.uint8]]:
+    """Names and the unseen designer's pictures of them on white, (count, 128, 128, 3) uint8."""
+    drawn = pictures.drawn(pictures.UNSEEN)
+    names = sorted(name for name in drawn if name not in pictures.HELD_OUT_OBJECTS)
+    rng = np.random.default_rng(12)
+    chosen = [names[i] for i in rng.choice(len(names), count, replace=False)]
+    shown = []
+    for name in chosen:
+        sheet = Image.new("RGB", (pictures.SIDE, pictures.SIDE), "white")
+        picture = Image.fromarray(drawn[name])
+        sheet.paste(picture, (0, 0), picture)
+        shown.append(data.prepared(np.asarray(sheet)))
+    return chosen, np.stack(shown)
+
+
+class HeldOut:
+    """The held-out pictures, drawn, and the questions about them."""
+
+    def __init__(self, distortions: dict[str, int], *, queries: int | None) -> None:
+        """`distortions`: name → photos of it. `queries`: how many text queries of a kind."""
+        self.albums = data.catalogue()
+        kept = WORK / "covers"
+        drawn = [np.asarray(Image.open(kept / data.file_name(made)).convert("RGB"))
+                 for made in tqdm(self.albums, desc="catalogue", disable=None)]  # fmt: skip
+        self.clean = np.stack([data.prepared(cover) for cover in drawn])
+        self.photos: dict[str, tuple[NDArray[np.int64], NDArray[np.uint8]]] = {}
+        for name, count in distortions.items():
+            rng = np.random.default_rng([13, *name.encode()])
+            which = rng.permutation(len(drawn))[:count]
+            self.photos[name] = which, photos_of([drawn[i] for i in which], name, 0)
+        asked = word_queries(self.albums)
+        if queries is not None:
+            left: Counter[str] = Counter()
+            few = []
+            for i in np.random.default_rng(14).permutation(len(asked)):
+                left[asked[i].kind] += 1
+                if left[asked[i].kind] <= queries:
+                    few.append(asked[i])
+            asked = few
+        self.asked = asked
+        self.names, self.by_unseen = designer_test()
+
+    @classmethod
+    def quick(cls) -> HeldOut:
+        """What a training looks at while it runs."""
+        return cls({"reencode": 300, "mild": 400, "mixed": 600}, queries=60)
+
+    @classmethod
+    def full(cls) -> HeldOut:
+        from engine.simulate import PRESETS
+
+        counts = {name: 500 for name in PRESETS} | {"reencode": 2200, "mild": 1000, "mixed": 2000}
+        return cls(counts, queries=None)
+
+    def measure(self, model: Any, tokenizer: Any) -> dict[str, float]:
+        """Figure's name → share, 0–1."""
+        found: dict[str, float] = {}
+        rows = images(model, self.clean)
+        for name, (which, photos) in self.photos.items():
+            ranks = ranks_of(images(model, photos), rows, which)
+            for k in (1, 5, 50):
+                found[f"{name} recall@{k}"] = round(recall(ranks, k), 4)
+        scores = texts(model, tokenizer, [words.text for words in self.asked]) @ rows.T
+        first = np.argsort(-scores, axis=1)[:, :5]
+        right = np.array([words.right[top].mean() for words, top in zip(self.asked, first, strict=True)])
+        kinds = np.array([words.kind for words in self.asked])
+        for kind in dict.fromkeys(kinds):
+            found[f"{kind} precision@5"] = round(float(right[kinds == kind].mean()), 4)
+        queries = [f"a picture of {captions.a_thing(name)}" for name in self.names]
+        scores = images(model, self.by_unseen) @ texts(model, tokenizer, queries).T
+        own = np.diag(scores)
+        ranks = (scores > own[:, None]).sum(1)
+        for k in (1, 5):
+            found[f"unseen designer top-{k} of {len(self.names)}"] = round(recall(ranks, k), 4)
+        return found
+
+
+@torch.inference_mode()
+def images(model: Any, pixels: NDArray[np.uint8], batch: int = 100) -> Rows:
+    """(N, 128, 128, 3) uint8 → (N, 256) float32 unit rows."""
+    from training import train
+
+    with torch.autocast("cpu", torch.bfloat16):
+        parts = [
+            train.embed_images(model, train.normalised(pixels[i : i + batch]))
+            for i in range(0, len(pixels), batch)
+        ]
+    return torch.cat(parts).numpy()
+
+
+@torch.inference_mode()
+def texts(model: Any, tokenizer: Any, asked: list[str], batch: int = 200) -> Rows:
+    """T texts → (T, 256) float32 unit rows."""
+    from training import train
+
+    parts = [train.embed_texts(model, tokenizer, asked[i : i + batch]) for i in range(0, len(asked), batch)]
+    return torch.cat(parts).numpy()

@@ -1,0 +1,325 @@
+"""Batches → encoder: the contrastive training, its checkpoints, and the folder it exports.
+
+Three losses over one embedding: photo ↔ its clean cover among thousands of others, text ↔ every
+picture it is true of, and text ↔ photo, which carries the words through the distortions.
+Weights are kept in float32; the passes run in bfloat16, three times as fast where the processor
+has it. What is exported is the running mean of the weights.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+import shutil
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
+from torch.nn import functional
+from tqdm import tqdm
+from transformers import CLIPConfig, CLIPImageProcessor, CLIPModel, CLIPProcessor, CLIPTokenizer
+
+from training import WORK, captions, data
+
+MEAN = (0.48145466, 0.4578275, 0.40821073)
+STD = (0.26862954, 0.26130258, 0.27577711)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything that decides the weights, but for the machine's rounding."""
+
+    seed: int = 1
+    steps: int = 3000
+    covers_a_step: int = 112
+    pictures_a_step: int = 56
+    mixed_from: int = 500
+    peak_rate: float = 1.0e-3
+    warmup: int = 150
+    decay: float = 0.1
+    kept_patches: float = 0.6  # of clean covers and pictures, until `full_from`
+    full_from: float = 0.8  # of the run
+    queue: int = 4096
+    mean_decay: float = 0.998
+
+
+def new_model(tokenizer: CLIPTokenizer) -> CLIPModel:
+    config = CLIPConfig(
+        vision_config={
+            "hidden_size": 256, "intermediate_size": 1024, "num_hidden_layers": 6,
+            "num_attention_heads": 4, "image_size": data.SIDE, "patch_size": 16,
+            "hidden_act": "gelu",
+        },
+        text_config={
+            "hidden_size": 192, "intermediate_size": 768, "num_hidden_layers": 3,
+            "num_attention_heads": 3, "vocab_size": len(tokenizer),
+            "max_position_embeddings": 77, "hidden_act": "gelu",
+            "bos_token_id": tokenizer.bos_token_id, "eos_token_id": tokenizer.eos_token_id,
+            "pad_token_id": tokenizer.pad_token_id,
+        },
+        projection_dim=256,
+    )  # fmt: skip
+    config._attn_implementation = "eager"  # at 65 tokens a third faster than the fused kernel
+    return CLIPModel(config)
+
+
+def new_tokenizer() -> CLIPTokenizer:
+    """CLIP's own cutting of words, with tokens learned from the captions."""
+    backend = Tokenizer(models.BPE(end_of_word_suffix="</w>"))
+    backend.normalizer = normalizers.Lowercase()
+    backend.pre_tokenizer = CLIPTokenizer().backend_tokenizer.pre_tokenizer
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    trainer = trainers.BpeTrainer(
+        vocab_size=3000, min_frequency=2, end_of_word_suffix="</w>", initial_alphabet=alphabet,
+        show_progress=False,
+    )  # fmt: skip
+    backend.train_from_iterator(captions.every_text(), trainer)
+    learned = json.loads(backend.to_str())["model"]
+    # As in CLIP: the bytes, the bytes that end a word, the merges, then start and end.
+    merges = [tuple(pair) if isinstance(pair, list) else tuple(pair.split(" ")) for pair in learned["merges"]]
+    tokens = alphabet + [letter + "</w>" for letter in alphabet]
+    tokens += [a + b for a, b in merges if a + b not in tokens]
+    tokens = list(dict.fromkeys(tokens)) + ["<|startoftext|>", "<|endoftext|>"]
+    vocab = {token: number for number, token in enumerate(tokens)}
+    assert len(vocab) - 1 != 2
+    return CLIPTokenizer(vocab=vocab, merges=merges, model_max_length=77)
+
+
+def normalised(pixels: np.ndarray[Any, Any]) -> torch.Tensor:
+    """(N, 128, 128, 3) uint8 → (N, 3, 128, 128) float32."""
+    images = torch.from_numpy(np.ascontiguousarray(pixels)).permute(0, 3, 1, 2).float().div_(255)
+    return images.sub_(torch.tensor(MEAN)[:, None, None]).div_(torch.tensor(STD)[:, None, None])
+
+
+def embed_images(model: CLIPModel, pixels: torch.Tensor, keep: float = 1.0) -> torch.Tensor:
+    """(N, 3, 128, 128) → (N, 256) float32 unit rows; `keep` < 1 drops patches at random."""
+    vision = model.vision_model
+    states = vision.embeddings(pixels)
+    if keep < 1:
+        patches = states.shape[1] - 1
+        kept = torch.rand(len(states), patches).argsort(1)[:, : int(patches * keep)] + 1
+        kept = torch.cat([torch.zeros(len(states), 1, dtype=kept.dtype), kept], 1)
+        states = states.gather(1, kept[..., None].expand(-1, -1, states.shape[2]))
+    states = vision.pre_layrnorm(states)
+    states = vision.encoder(inputs_embeds=states).last_hidden_state
+    pooled = model.visual_projection(vision.post_layernorm(states[:, 0]))
+    return functional.normalize(pooled.float(), dim=-1)
+
+
+def embed_texts(model: CLIPModel, tokenizer: CLIPTokenizer, texts: list[str]) -> torch.Tensor:
+    """T texts → (T, 256) float32 unit rows."""
+    tokens = tokenizer(texts, padding=True, truncation=True, max_length=77, return_tensors="pt")
+    out = model.text_model(input_ids=tokens["input_ids"], attention_mask=tokens["attention_mask"])
+    return functional.normalize(model.text_projection(out.pooler_output).float(), dim=-1)
+
+
+def fits_loss(scores: torch.Tensor, fits: torch.Tensor) -> torch.Tensor:
+    """(T, I) scaled cosines and truths → mean over the rows' true pairs of -log p against the
+    false ones. Another true picture is no rival."""
+    rivals = scores.masked_fill(fits, -1e4).logsumexp(1, keepdim=True)
+    each = functional.softplus(rivals - scores) * fits
+    return (each.sum(1) / fits.sum(1).clamp(min=1)).sum() / fits.any(1).sum().clamp(min=1)
+
+
+class Training:
+    """One run: its weights, their mean, its optimiser and where it stands."""
+
+    def __init__(self, plan: Plan, folder: Path = WORK) -> None:
+        torch.manual_seed(plan.seed)
+        self.plan, self.folder = plan, folder
+        self.tokenizer = new_tokenizer()
+        self.model = new_model(self.tokenizer)
+        self.mean = new_model(self.tokenizer).requires_grad_(False)
+        self.mean.load_state_dict(self.model.state_dict())
+        self.fast = new_model(self.tokenizer).bfloat16()
+        self.photo_scale = torch.nn.Parameter(torch.tensor(math.log(1 / 0.1)))
+        named = [*self.model.named_parameters(), ("photo_scale", self.photo_scale)]
+        decayed = [p for name, p in named if p.ndim >= 2 and "embedding" not in name]
+        plain = [p for name, p in named if not (p.ndim >= 2 and "embedding" not in name)]
+        self.optimiser = torch.optim.AdamW(
+            [{"params": decayed, "weight_decay": plan.decay}, {"params": plain, "weight_decay": 0.0}],
+            lr=plan.peak_rate, betas=(0.9, 0.98), eps=1e-8, fused=True,
+        )  # fmt: skip
+        self.step = 0
+        self.queue = torch.zeros(0, 256)
+        self.queue_ids = torch.zeros(0, dtype=torch.long)
+        self.log: list[dict[str, float]] = []
+
+    # one step
+
+    def rate(self) -> float:
+        plan = self.plan
+        if self.step < plan.warmup:
+            return plan.peak_rate * (self.step + 1) / plan.warmup
+        share = (self.step - plan.warmup) / max(1, plan.steps - plan.warmup)
+        return plan.peak_rate * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * min(1.0, share))))
+
+    def losses(self, batch: data.Batch) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        n = len(batch.clean)
+        keep = self.plan.kept_patches if self.step < self.plan.full_from * self.plan.steps else 1.0
+        easy = normalised(np.concatenate([batch.clean, batch.pictures])).bfloat16()
+        easy = embed_images(self.fast, easy, keep)
+        photos = embed_images(self.fast, normalised(batch.photos).bfloat16())
+        texts = embed_texts(self.fast, self.tokenizer, batch.texts)
+        clean = easy[:n]
+
+        ids = torch.from_numpy(batch.cover_ids)
+        scale = self.photo_scale.exp().clamp(max=100)
+        known = torch.cat([clean, self.queue])
+        scores = scale * photos @ known.T
+        same = ids[:, None] == torch.cat([ids, self.queue_ids])[None]
+        same[:, :n] = False
+        target = torch.arange(n)
+        photo_loss = (
+            functional.cross_entropy(scores.masked_fill(same, -1e4), target)
+            + functional.cross_entropy(scale * clean @ photos.T, target)
+        ) / 2
+        self.queue = torch.cat([clean.detach(), self.queue])[: self.plan.queue]
+        self.queue_ids = torch.cat([ids, self.queue_ids])[: self.plan.queue]
+
+        fits = torch.from_numpy(batch.fits)
+        text_scale = self.model.logit_scale.exp().clamp(max=100)
+        scores = text_scale * texts @ easy.T
+        text_loss = (fits_loss(scores, fits) + fits_loss(scores.T, fits.T)) / 2
+        scores = text_scale * texts @ photos.T
+        on_photos = (fits_loss(scores, fits[:, :n]) + fits_loss(scores.T, fits[:, :n].T)) / 2
+        return photo_loss, text_loss, on_photos
+
+    def one(self, batch: data.Batch) -> dict[str, float]:
+        with torch.no_grad():
+            for fast, kept in zip(self.fast.parameters(), self.model.parameters(), strict=True):
+                fast.copy_(kept)
+                fast.grad = None
+        photo_loss, text_loss, on_photos = self.losses(batch)
+        loss = photo_loss + text_loss + 0.5 * on_photos
+        self.optimiser.zero_grad()
+        loss.backward()
+        for fast, kept in zip(self.fast.parameters(), self.model.parameters(), strict=True):
+            if fast.grad is not None:
+                kept.grad = fast.grad.float() if kept.grad is None else kept.grad + fast.grad.float()
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.rate()
+        self.optimiser.step()
+        with torch.no_grad():
+            share = 1 - min(self.plan.mean_decay, (1 + self.step) / (20 + self.step))
+            for mean, kept in zip(self.mean.parameters(), self.model.parameters(), strict=True):
+                mean.lerp_(kept, share)
+        self.step += 1
+        return {
+            "step": self.step, "photo": photo_loss.item(), "text": text_loss.item(),
+            "text_on_photos": on_photos.item(), "rate": self.rate(),
+        }  # fmt: skip
+
+    # keeping
+
+    @property
+    def checkpoint(self) -> Path:
+        return self.folder / "checkpoint.pt"
+
+    def save(self) -> None:
+        beside = self.checkpoint.with_suffix(".part")
+        torch.save(
+            {
+                "plan": asdict(self.plan), "step": self.step, "model": self.model.state_dict(),
+                "mean": self.mean.state_dict(), "photo_scale": self.photo_scale.data,
+                "optimiser": self.optimiser.state_dict(), "queue": self.queue,
+                "queue_ids": self.queue_ids, "torch_rng": torch.get_rng_state(), "log": self.log,
+            },
+            beside,
+        )  # fmt: skip
+        beside.replace(self.checkpoint)
+
+    def resume(self) -> bool:
+        """From the folder's checkpoint, if it is of this plan."""
+        if not self.checkpoint.exists():
+            return False
+        kept = torch.load(self.checkpoint, weights_only=True)
+        ours, theirs = asdict(self.plan), kept["plan"]
+        if {**ours, "steps": 0} != {**theirs, "steps": 0}:
+            raise SystemExit(
+                f"{self.checkpoint} is of another plan ({theirs}). Remove it, or pass that plan."
+            )
+        self.model.load_state_dict(kept["model"])
+        self.mean.load_state_dict(kept["mean"])
+        self.photo_scale.data.copy_(kept["photo_scale"])
+        self.optimiser.load_state_dict(kept["optimiser"])
+        self.queue, self.queue_ids = kept["queue"], kept["queue_ids"]
+        self.step, self.log = kept["step"], kept["log"]
+        torch.set_rng_state(kept["torch_rng"])
+        return True
+
+    def export(self, folder: Path) -> None:
+        """The mean weights in float16, the tokenizer and the preprocessing, in one rename."""
+        beside = folder.with_name(folder.name + ".part")
+        shutil.rmtree(beside, ignore_errors=True)
+        model = new_model(self.tokenizer)
+        model.load_state_dict(self.mean.state_dict())
+        model.logit_scale.data.copy_(self.model.logit_scale.data)
+        model.half().save_pretrained(beside)
+        images = CLIPImageProcessor(
+            size={"shortest_edge": data.SIDE}, crop_size={"height": data.SIDE, "width": data.SIDE},
+            resample=3, image_mean=list(MEAN), image_std=list(STD),
+        )  # fmt: skip
+        CLIPProcessor(images, self.tokenizer).save_pretrained(beside)
+        old = folder.with_name(folder.name + ".old")
+        shutil.rmtree(old, ignore_errors=True)
+        if folder.exists():
+            folder.rename(old)
+        beside.rename(folder)
+        shutil.rmtree(old, ignore_errors=True)
+
+    def write_log(self) -> None:
+        keys = list(dict.fromkeys(key for row in self.log for key in row))
+        with (self.folder / "log.csv").open("w", newline="") as file:
+            writer = csv.DictWriter(file, keys)
+            writer.writeheader()
+            writer.writerows(self.log)
+
+
+def run(plan: Plan, *, every: int = 250, workers: int = 1, until: float | None = None) -> Training:
+    """Train to `plan.steps`, evaluating and exporting every `every` steps.
+
+    `until` (seconds since the epoch) re-plans the number of steps so that the schedule ends then;
+    the number it came to is in `run.json`, and a run of that many steps repeats this one.
+    """
+    from training import report
+
+    training = Training(plan)
+    if training.resume():
+        tqdm.write(f"resumed at step {training.step}")
+    held_out = report.HeldOut.quick()
+    sampler = (plan.seed, plan.covers_a_step, plan.pictures_a_step, plan.mixed_from)
+    started, first = time.time(), training.step
+    bar = tqdm(total=plan.steps, initial=first, desc="train", disable=None)
+    for batch in data.batches(sampler, first, workers):
+        row = training.one(batch)
+        training.log.append(row)
+        done = training.step - first
+        if until is not None and done >= 20 and done % 20 == 0:
+            pace = (time.time() - started) / done
+            steps = training.step + max(0, int((until - time.time()) / pace))
+            training.plan = Plan(**{**asdict(training.plan), "steps": steps})
+            bar.total = steps
+        bar.update()
+        bar.set_postfix({key: f"{row[key]:.2f}" for key in ("photo", "text")})
+        if training.step % 20 == 0:
+            print(json.dumps({k: round(v, 5) for k, v in row.items()}
+                             | {"s_a_step": round((time.time() - started) / done, 3)}), flush=True)  # fmt: skip
+        over = training.step >= training.plan.steps
+        if training.step % every == 0 or over:
+            figures = held_out.measure(training.mean, training.tokenizer)
+            training.log[-1] |= figures
+            print(json.dumps({"step": training.step} | figures), flush=True)
+            training.save()
+            training.export(WORK / "encoder")
+            training.write_log()
+            (WORK / "run.json").write_text(json.dumps(asdict(training.plan) | {"step": training.step}, indent=1))
+        if over:
+            return training
+    raise AssertionError("batches never end")
