@@ -156,10 +156,9 @@ export async function answer(ask, signal, tell, offset = 0) {
   }
   if (what === "album") {
     const at = `/api/albums/${ask.album}`;
-    const [chosen, near] = await Promise.all([
-      request(at, {}, signal, tell),
-      get(`${at}/similar`, { k: SHOWN - 1, genre_id: ask.genre }),
-    ]);
+    // One after the other: two at once would take turns in saying what is happening.
+    const chosen = await request(at, {}, signal, tell);
+    const near = await get(`${at}/similar`, { k: SHOWN - 1, genre_id: ask.genre });
     return { kind: what, albums: near.results, total: near.results.length, chosen };
   }
   let near;

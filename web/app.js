@@ -147,7 +147,7 @@ function happening(state, values, what) {
   }
 }
 
-const retry = () => [t("again"), () => search({ reveal: false })];
+const retry = () => [t("again"), () => search({ focus: true, reveal: false })];
 const another = () => [t("another"), () => $("file").click()];
 const startOver = () => [t("start_over"), () => go({ ...blank }, { focus: true })];
 
@@ -212,11 +212,14 @@ function setUpPicture() {
   });
   addEventListener("paste", (event) => {
     const file = pictureIn(event.clipboardData);
-    if (!file) return; // words, on their way into the field
+    // Words on their way into the field; office programs put a picture of them beside them.
+    const words = event.target === $("words") && event.clipboardData.getData("text/plain");
+    if (!file || words) return;
     event.preventDefault();
     take(file);
   });
   addEventListener("dragover", (event) => {
+    if (!event.dataTransfer.types.includes("Files")) return; // words, for the field
     event.preventDefault(); // or the browser would leave the page for the picture
     document.body.classList.add("dropping");
   });
@@ -224,9 +227,11 @@ function setUpPicture() {
     if (!event.relatedTarget) document.body.classList.remove("dropping");
   });
   addEventListener("drop", (event) => {
-    event.preventDefault();
     document.body.classList.remove("dropping");
-    take(pictureIn(event.dataTransfer));
+    const file = pictureIn(event.dataTransfer);
+    if (!file) return;
+    event.preventDefault();
+    take(file);
   });
 }
 
@@ -234,6 +239,7 @@ function setUpWords() {
   $("form").addEventListener("submit", (event) => {
     event.preventDefault();
     const words = $("words").value.trim();
+    if (matchMedia("(pointer: coarse)").matches) $("words").blur(); // its keyboard covers the albums
     if (words || ask.picture) return go({ words, album: null });
     results.say(t("ask_first"));
     $("words").focus();
@@ -274,8 +280,9 @@ function setUpAlbums() {
 }
 
 function restore() {
-  const known = visits.get(history.state?.entry);
-  entry = history.state?.entry ?? 0;
+  if (!history.state) history.replaceState({ entry: 0 }, "");
+  entry = history.state.entry;
+  const known = visits.get(entry);
   ask = known?.ask ?? read(location.search);
   shown = known?.shown ?? false;
   draw();
@@ -289,7 +296,13 @@ $("language").addEventListener("click", () => {
   switchLanguage();
   translate(document);
   draw();
+  results.clear(); // or a panel would keep its buttons
   again();
+});
+// By hand: a fragment would be a history entry of its own, without an answer.
+document.querySelector(".skip").addEventListener("click", (event) => {
+  event.preventDefault();
+  $("found").focus();
 });
 setUpPicture();
 setUpWords();

@@ -141,6 +141,8 @@ export function expect(what) {
   shelf.replaceChildren(...Array.from({ length: SKELETONS }, () => skeleton(false)));
 }
 
+export const clear = () => stage.replaceChildren();
+
 /** A found answer. Returns the sentence that a screen reader should say. */
 export function show(found, ask, onGenre) {
   const { kind, albums, total, chosen } = found;

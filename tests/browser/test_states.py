@@ -177,7 +177,7 @@ def test_a_sleeping_service_is_shown_waking_and_then_asked(visit, fake: Fake, sc
     page = visit("/?q=boat")
     expect(panel(page, "waking")).to_contain_text("Waking up…")
     expect(page.get_by_role("progressbar")).to_be_visible()
-    page.wait_for_function("document.querySelector('progress').value > 0")
+    expect(page.get_by_role("progressbar")).not_to_have_js_property("value", 0)
     screenshot(page, "waking")
     fake.ready = True
     found(page)
@@ -261,6 +261,7 @@ def test_back_and_forward_go_through_searches_albums_and_genres(visit, fake: Fak
     expect(page.locator("#count")).to_have_text("12 albums")
     page.locator("#shelf a.card").first.click()
     expect(page.locator("#title")).to_have_text("Similar albums")
+    expect(page.locator("#shelf a.card")).to_have_count(11)
     assert "album=" in page.url
     assert page.url.endswith("genre=1")
     asked = len(fake.seen)
@@ -271,6 +272,7 @@ def test_back_and_forward_go_through_searches_albums_and_genres(visit, fake: Fak
     expect(page.locator(".best h3")).to_have_text(best)
     expect(page.get_by_label("Genre")).to_have_value("")
     page.go_forward()
+    expect(page.get_by_label("Genre")).to_have_value("1")
     page.go_forward()
     expect(page.locator("#title")).to_have_text("Similar albums")
     assert [seen.path for seen in fake.seen[asked:] if not seen.path.endswith("/cover")] == []

@@ -36,6 +36,10 @@ def found(page: Any) -> None:
     expect(page.locator("#shelf a.card")).to_have_count(12)
 
 
+def settled(page: Any) -> None:
+    expect(page.locator("body.searching")).to_have_count(0)
+
+
 def posted(fake: Fake, path: str = "/api/search-by-image") -> Seen:
     return fake.calls(path)[-1]
 
@@ -115,6 +119,23 @@ def test_a_pasted_picture_finds_albums_even_from_the_words_field(visit, fake: Fa
     assert Image.open(io.BytesIO(posted(fake).file)).format == "WEBP"
 
 
+def test_pasted_words_stay_words_even_with_a_picture_of_them(visit, fake: Fake) -> None:
+    page = visit()
+    page.locator("#words").focus()
+    default = page.evaluate(
+        MAKE_TRANSFER
+        + """
+          transfer.setData("text/plain", "boat");
+          return document.activeElement.dispatchEvent(
+            new ClipboardEvent("paste",
+              { clipboardData: transfer, bubbles: true, cancelable: true }));
+        }""",
+        "/api/albums/3/cover",
+    )
+    assert default
+    expect(page.locator("#preview")).to_be_hidden()
+
+
 def test_the_camera_sends_the_square_in_its_finder(visit, fake: Fake, screenshot) -> None:
     page = visit()
     page.get_by_role("button", name="Take a photo").click()
@@ -141,7 +162,7 @@ def test_the_rear_camera_is_asked_for(visit) -> None:
         """
     )
     page.get_by_role("button", name="Take a photo").click()
-    page.wait_for_function("window.want")
+    expect(page.locator("#release")).to_be_enabled()
     assert page.evaluate("want.video.facingMode.ideal") == "environment"
     page.keyboard.press("Escape")
     expect(page.get_by_role("dialog")).to_be_hidden()
@@ -287,15 +308,15 @@ def test_a_genre_narrows_every_view(visit, fake: Fake, photo: Path) -> None:
     page.locator("#words").fill("boat")
     page.locator("#words").press("Enter")
     expect(page.locator("#title")).to_have_text("Closest albums")
+    settled(page)
     assert fake.calls("/api/search-by-text")[-1].query["genre_id"] == "2"
     page.set_input_files("#file", photo)
     expect(page.locator("#preview")).to_be_visible()
-    page.wait_for_function("!document.body.classList.contains('searching')")
+    settled(page)
     assert posted(fake, "/api/search").form["genre_id"] == "2"
     page.locator("#shelf a.card").first.click()
     expect(page.locator("#title")).to_have_text("Similar albums")
-    page.wait_for_function("!document.body.classList.contains('searching')")
-    assert fake.calls("/api/albums/")[-1]
+    settled(page)
     assert [c for c in fake.seen if c.path.endswith("/similar")][-1].query["genre_id"] == "2"
     page.locator(".best .tag").click()
     expect(page.locator("#title")).to_have_text("Closest albums")
