@@ -1,0 +1,45 @@
+"""Find an album by its cover or by words.
+
+Serve:  bytes ─image→ pixels ─encoder→ embedding ─index→ neighbours ─catalogue→ albums ─→ response
+Build:  covers + metadata ─build→ (the same image, encoder, index) ─artifact→ a folder, verified
+
+The two flows meet in `engine.artifact` alone: one writer, one verifying reader. They are cut at
+*pixels*, the last step that can fail for one caller and the first that many callers can share.
+
+    image.py      bytes → image → pixels
+    encoder.py    pixels, texts → embeddings
+    index.py      embedding → neighbours
+    catalogue.py  neighbours → albums
+    artifact.py   the folder: manifest, hashes, open-and-verify, write-then-rename
+    search.py     the pipeline; start reading at `CoverSearch.open`
+    build.py      covers + metadata → artifact; import, add, remove   (unpickle.py: safe pickles)
+    store.py      where an artifact is: folder, model store
+    evaluate.py   recall, agreement and latency of one artifact        (simulate.py: phone photos)
+    batching.py   many callers, one call                               (serving.py: the async form)
+    http.py       what every request meets before a route
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from engine.artifact import Artifact
+    from engine.schemas import Wanted
+    from engine.search import CoverSearch, Hit
+
+__all__ = ["Artifact", "CoverSearch", "Hit", "Wanted"]
+__version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> Any:
+    # Resolved on first use: `import engine.settings` must not load FAISS.
+    if name == "Artifact":
+        from engine.artifact import Artifact
+
+        return Artifact
+    if name in ("CoverSearch", "Hit", "Wanted"):
+        from engine import schemas, search
+
+        return getattr(schemas if name == "Wanted" else search, name)
+    raise AttributeError(f"module 'engine' has no attribute {name!r}")

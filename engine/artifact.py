@@ -1,0 +1,488 @@
+"""The artifact: a folder that is complete in itself. One writer, one verifying reader.
+
+artifacts/README.md is the specification; every MUST of its reader is a named refusal here. A folder
+is written beside its final place and renamed, so a reader never sees half of one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Annotated, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from engine.catalogue import Catalogue
+from engine.encoder import (
+    PREPROCESSOR,
+    TOKENIZER,
+    WEIGHTS,
+    Embeddings,
+    Encoder,
+    file_sha256,
+    read_preprocessing,
+)
+from engine.errors import (
+    ArtifactNotFound,
+    BuildError,
+    CountMismatch,
+    DigestMismatch,
+    EncoderMismatch,
+    FileMissing,
+    FileUnexpected,
+    FormatTooNew,
+    GoldenQueryFailed,
+    ManifestInvalid,
+)
+from engine.image import Pixels, Preprocessing
+from engine.index import Index
+
+FORMAT_VERSION = 1
+
+MANIFEST, INDEX, CATALOGUE, THUMBNAILS, GOLDEN, ENCODER = (
+    "manifest.json",
+    "index.faiss",
+    "catalogue.sqlite",
+    "thumbnails.sqlite",
+    "golden.npz",
+    "encoder",
+)
+REQUIRED = (
+    INDEX,
+    CATALOGUE,
+    GOLDEN,
+    f"{ENCODER}/config.json",
+    f"{ENCODER}/{WEIGHTS}",
+    f"{ENCODER}/{TOKENIZER}",
+    f"{ENCODER}/{PREPROCESSOR}",
+)
+
+# Another runtime or precision moves an embedding a little (int8: cosine 0.9998 to fp32 on
+# ViT-B/32); another encoder moves it to an unrelated place (0.15 seen in the field).
+GOLDEN_COSINE = 0.98
+
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class FileEntry(_Strict):
+    sha256: Sha256
+    size: Annotated[int, Field(ge=0)]
+
+
+class PreprocessingEntry(_Strict):
+    size: Annotated[int, Field(gt=0, le=4096)]
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+
+
+class EncoderEntry(_Strict):
+    name: str
+    digest: Sha256
+    dimension: Annotated[int, Field(gt=0)]
+    precision: Literal["auto", "fp32", "bf16", "int8"]
+    preprocessing: PreprocessingEntry
+
+
+class IndexEntry(_Strict):
+    kind: str
+    metric: Literal["inner_product"]
+    dimension: Annotated[int, Field(gt=0)]
+    rows: Annotated[int, Field(ge=0)]
+    encoder_digest: Sha256
+
+
+class CatalogueEntry(_Strict):
+    albums: Annotated[int, Field(ge=0)]
+    genres: Annotated[int, Field(ge=0)]
+    thumbnails: Annotated[int, Field(ge=0)]
+
+
+class Inputs(_Strict):
+    """What the artifact was made of: digests of the albums' rows and of imported vectors."""
+
+    albums: Sha256
+    vectors: Sha256 | None = None
+
+
+class Manifest(_Strict):
+    """`manifest.json`; see artifacts/README.md for the meaning of each field."""
+
+    format: Literal["shazam-visual-artifact"] = "shazam-visual-artifact"
+    format_version: int
+    id: Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
+    encoder: EncoderEntry
+    index: IndexEntry
+    catalogue: CatalogueEntry
+    inputs: Inputs
+    files: dict[str, FileEntry]
+
+
+def artifact_id(encoder_digest: str, kind: str, precision: str, inputs: Inputs) -> str:
+    """16 hex digits of a sha256 over inputs alone: the same inputs give the same id anywhere,
+    although floating-point results differ from one processor to the next."""
+    parts = [FORMAT_VERSION, encoder_digest, kind, precision, inputs.albums, inputs.vectors]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class GoldenQueries:
+    """A few queries with the embeddings they had at build: they catch a wrong or broken encoder.
+
+    `pixels` (I, S, S, 3) uint8, `image_vectors` (I, D) and `text_vectors` (T, D) float32 unit rows,
+    `texts` T strings, `album_ids` (I,) int64: the album each picture must find first, −1 for any.
+    """
+
+    texts: tuple[str, ...]
+    text_vectors: Embeddings
+    pixels: Pixels
+    image_vectors: Embeddings
+    album_ids: NDArray[np.int64]
+
+    def write(self, path: Path) -> None:
+        np.savez_compressed(
+            path,
+            texts=np.array(self.texts, dtype=np.str_),
+            text_vectors=self.text_vectors,
+            pixels=self.pixels,
+            image_vectors=self.image_vectors,
+            album_ids=self.album_ids,
+        )
+
+    @classmethod
+    def read(cls, path: Path) -> GoldenQueries:
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                return cls(
+                    tuple(str(text) for text in file["texts"]),
+                    file["text_vectors"],
+                    file["pixels"],
+                    file["image_vectors"],
+                    file["album_ids"],
+                )
+        except (OSError, ValueError, KeyError, EOFError) as error:
+            raise GoldenQueryFailed(f"{path.name} cannot be read ({error}).") from error
+
+    def check(self, encoder: Encoder, index: Index) -> None:
+        """Run every query through both towers and the index; `GoldenQueryFailed` says which broke.
+
+        Doubles as the warm-up: afterwards both towers and the index have answered once.
+        """
+        images = encoder.embed_images(self.pixels)
+        texts = encoder.embed_texts(self.texts)
+        for what, now, then in (
+            ("picture", images, self.image_vectors),
+            ("text", texts, self.text_vectors),
+        ):
+            if now.shape != then.shape:
+                raise GoldenQueryFailed(
+                    f"The encoder gives {now.shape[1]} dimensions, the artifact was built with "
+                    f"{then.shape[1]}."
+                )
+            cosines = np.sum(now * then, axis=1)
+            if len(cosines) and cosines.min() < GOLDEN_COSINE:
+                worst = int(cosines.argmin())
+                raise GoldenQueryFailed(
+                    f"Golden {what} {worst} has cosine {cosines[worst]:.3f} to its embedding at "
+                    f"build (at least {GOLDEN_COSINE} expected): this is not the encoder the index "
+                    "was built with, or it computes wrongly here. Build the artifact again."
+                )
+        for i, neighbours in enumerate(index.search(images, 3)):
+            wanted = int(self.album_ids[i])
+            if wanted >= 0 and wanted not in [neighbour.album_id for neighbour in neighbours]:
+                raise GoldenQueryFailed(
+                    f"Golden picture {i} is the cover of album {wanted}, which is not among its "
+                    "three nearest: index and encoder do not belong together. Build it again."
+                )
+        index.search(texts, 1)
+
+
+class Artifact:
+    """A verified folder. Open one with `Artifact.open`; it holds no file open."""
+
+    def __init__(self, path: Path, manifest: Manifest) -> None:
+        self.path = path
+        self.manifest = manifest
+
+    @property
+    def id(self) -> str:
+        return self.manifest.id
+
+    @property
+    def encoder_folder(self) -> Path:
+        return self.path / ENCODER
+
+    @property
+    def preprocessing(self) -> Preprocessing:
+        entry = self.manifest.encoder.preprocessing
+        return Preprocessing(entry.size, entry.mean, entry.std)
+
+    @classmethod
+    def open(cls, path: Path, progress: Callable[[str], None] | None = None) -> Artifact:
+        """Check everything that can be checked without opening FAISS or the encoder.
+
+        Order matters: names, then sizes, then digests, and only then may a parser see a byte.
+        Raises a subclass of `ArtifactError` that names the MUST that broke and the file.
+        """
+        path = path.resolve()
+        manifest = _read_manifest(path)
+        _check_names(path, manifest)
+        for name, entry in sorted(manifest.files.items()):
+            size = (path / name).stat().st_size
+            if size != entry.size:
+                raise DigestMismatch(
+                    f"{name} has {size:,} bytes, the manifest says {entry.size:,}: it was cut or "
+                    "changed. Copy the artifact again, or rebuild it."
+                )
+        for name, entry in sorted(manifest.files.items()):
+            if progress:
+                progress(name)
+            if file_sha256(path / name) != entry.sha256:
+                raise DigestMismatch(
+                    f"{name} does not have the sha256 the manifest records: it was damaged or "
+                    "changed. Copy the artifact again, or rebuild it."
+                )
+        artifact = cls(path, manifest)
+        artifact._check_encoder()
+        return artifact
+
+    def open_index(self) -> Index:
+        """The index; `CountMismatch` if it is not as large or as wide as the manifest says."""
+        entry = self.manifest.index
+        index = Index.read(self.path / INDEX, entry.kind)
+        if (len(index), index.dimension) != (entry.rows, entry.dimension):
+            raise CountMismatch(
+                f"{INDEX} holds {len(index):,} rows of {index.dimension} dimensions, the manifest "
+                f"says {entry.rows:,} of {entry.dimension}. Rebuild the artifact."
+            )
+        return index
+
+    def open_catalogue(self) -> Catalogue:
+        thumbnails = self.path / THUMBNAILS
+        catalogue = Catalogue(self.path / CATALOGUE, thumbnails if thumbnails.is_file() else None)
+        if len(catalogue) != self.manifest.catalogue.albums:
+            raise CountMismatch(
+                f"{CATALOGUE} holds {len(catalogue):,} albums, the manifest says "
+                f"{self.manifest.catalogue.albums:,}. Rebuild the artifact."
+            )
+        return catalogue
+
+    def golden(self) -> GoldenQueries:
+        return GoldenQueries.read(self.path / GOLDEN)
+
+    def _check_encoder(self) -> None:
+        manifest, folder = self.manifest, self.encoder_folder
+        if manifest.index.encoder_digest != manifest.encoder.digest:
+            raise EncoderMismatch(
+                f"The index was built by another encoder ({manifest.index.encoder_digest[:12]}…) "
+                f"than the one in this artifact ({manifest.encoder.digest[:12]}…). Rebuild it."
+            )
+        files = manifest.files
+        try:
+            preprocessing = read_preprocessing(folder)
+        except (BuildError, ValueError) as error:
+            raise EncoderMismatch(f"{ENCODER}/{PREPROCESSOR} cannot be used: {error}") from error
+        digest = digest_of_encoder(
+            files[f"{ENCODER}/{WEIGHTS}"].sha256,
+            files[f"{ENCODER}/{TOKENIZER}"].sha256,
+            preprocessing,
+        )
+        if digest != manifest.encoder.digest or preprocessing != self.preprocessing:
+            raise EncoderMismatch(
+                "The encoder's files are not the encoder the manifest names: weights, tokenizer "
+                "or preprocessing were exchanged. Rebuild the artifact."
+            )
+        if manifest.index.dimension != manifest.encoder.dimension:
+            raise EncoderMismatch(
+                f"The index has {manifest.index.dimension} dimensions, the encoder "
+                f"{manifest.encoder.dimension}. Rebuild the artifact."
+            )
+        if manifest.index.rows != manifest.catalogue.albums:
+            raise CountMismatch(
+                f"The index has {manifest.index.rows:,} rows, the catalogue "
+                f"{manifest.catalogue.albums:,} albums. Rebuild the artifact."
+            )
+
+
+def check_ids(index: Index, catalogue: Catalogue) -> None:
+    """Every row of the index is an album of the catalogue, and the other way round."""
+    in_index, in_catalogue = np.sort(index.ids()), catalogue.ids()
+    if not np.array_equal(in_index, in_catalogue):
+        stray = np.setxor1d(in_index, in_catalogue)
+        raise CountMismatch(
+            f"Index and catalogue do not hold the same albums (album {int(stray[0])} is in one "
+            "of them alone). Rebuild the artifact."
+            if len(stray)
+            else "The index holds an album twice. Rebuild the artifact."
+        )
+
+
+def digest_of_encoder(weights: str, tokenizer: str, preprocessing: Preprocessing) -> str:
+    """Identity of an encoder: sha256 over the digests of its weights and tokenizer and its
+    preprocessing. Exported runtimes and library versions noted in `config.json` take no part."""
+    parts = {
+        "weights": weights,
+        "tokenizer": tokenizer,
+        "preprocessing": [preprocessing.size, *preprocessing.mean, *preprocessing.std],
+    }
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def digest_of_folder(folder: Path) -> str:
+    """`digest_of_encoder` of an encoder folder on disk."""
+    return digest_of_encoder(
+        file_sha256(folder / WEIGHTS), file_sha256(folder / TOKENIZER), read_preprocessing(folder)
+    )
+
+
+@contextmanager
+def staging(out: Path, *, force: bool = False) -> Iterator[Path]:
+    """A folder beside `out` to write into; renamed to `out` when the block ends without an error.
+
+    Raises `BuildError` if `out` exists, unless `force` and it is an artifact: then the old one is
+    moved aside first and removed last, so a crash in between loses neither.
+    """
+    refuse_existing(out, force=force)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix=f".{out.name}.", suffix=".partial", dir=out.parent))
+    try:
+        yield folder
+        folder.chmod(0o755)  # mkdtemp's 0700 would lock out a container's own user
+        if out.exists():
+            aside = folder.with_suffix(".old")
+            out.rename(aside)
+            folder.rename(out)
+            shutil.rmtree(aside)
+        else:
+            folder.rename(out)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+def refuse_existing(out: Path, *, force: bool = False) -> None:
+    """`BuildError` where writing `out` would overwrite something it should not."""
+    if out.exists() and not (force and (out / MANIFEST).is_file()):
+        raise BuildError(
+            f"{out} exists already"
+            + (" and is not an artifact, so --force will not replace it" if force else "")
+            + ". Choose another --out"
+            + ("." if force else ", or add --force to replace an artifact.")
+        )
+
+
+def write_manifest(
+    folder: Path,
+    *,
+    name: str,
+    dimension: int,
+    precision: Literal["auto", "fp32", "bf16", "int8"],
+    index: Index,
+    catalogue: CatalogueEntry,
+    inputs: Inputs,
+) -> Manifest:
+    """Hash every file of a finished folder and write `manifest.json`, the last file of all."""
+    files = {}
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        path.chmod(0o644)
+        files[path.relative_to(folder).as_posix()] = FileEntry(
+            sha256=file_sha256(path), size=path.stat().st_size
+        )
+    preprocessing = read_preprocessing(folder / ENCODER)
+    digest = digest_of_encoder(
+        files[f"{ENCODER}/{WEIGHTS}"].sha256, files[f"{ENCODER}/{TOKENIZER}"].sha256, preprocessing
+    )
+    manifest = Manifest(
+        format_version=FORMAT_VERSION,
+        id=artifact_id(digest, index.kind, precision, inputs),
+        encoder=EncoderEntry(
+            name=name,
+            digest=digest,
+            dimension=dimension,
+            precision=precision,
+            preprocessing=PreprocessingEntry(
+                size=preprocessing.size, mean=preprocessing.mean, std=preprocessing.std
+            ),
+        ),
+        index=IndexEntry(
+            kind=index.kind,
+            metric="inner_product",
+            dimension=index.dimension,
+            rows=len(index),
+            encoder_digest=digest,
+        ),
+        catalogue=catalogue,
+        inputs=inputs,
+        files=files,
+    )
+    with (folder / MANIFEST).open("w") as file:
+        file.write(manifest.model_dump_json(indent=2) + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+    return manifest
+
+
+def _read_manifest(path: Path) -> Manifest:
+    file = path / MANIFEST
+    if not file.is_file():
+        raise ArtifactNotFound(
+            f"{path} is not an artifact: it holds no {MANIFEST}. Make one with "
+            "`python -m engine build` or `import`, or use artifacts/starter."
+        )
+    try:
+        raw = json.loads(file.read_bytes())
+        version = raw["format_version"]
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise ManifestInvalid(f"{MANIFEST} cannot be read ({error}).") from error
+    if isinstance(version, int) and version > FORMAT_VERSION:
+        raise FormatTooNew(
+            f"This artifact has format {version}; this version reads up to {FORMAT_VERSION}. "
+            "Upgrade the service, or build the artifact with this version."
+        )
+    try:
+        return Manifest.model_validate(raw)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise ManifestInvalid(f"{MANIFEST}: {where or 'it'}: {first['msg']}.") from error
+
+
+def _check_names(path: Path, manifest: Manifest) -> None:
+    listed = set(manifest.files)
+    for name in sorted(listed):
+        parts = PurePosixPath(name)
+        if parts.is_absolute() or ".." in parts.parts or str(parts) != name or name == MANIFEST:
+            raise ManifestInvalid(f"{MANIFEST} lists {name!r}, which is not a file of this folder.")
+    present = set()
+    for root, folders, files in os.walk(path):
+        for entry in (*folders, *files):
+            name = Path(root, entry).relative_to(path).as_posix()
+            if Path(root, entry).is_symlink():
+                raise FileUnexpected(f"{name} is a symbolic link; an artifact holds plain files.")
+            if entry in files:
+                present.add(name)
+    for name in (*REQUIRED, *sorted(listed)):
+        if name not in present:
+            raise FileMissing(f"{name} is missing from {path.name}. Copy the artifact again.")
+    unlisted = sorted(present - listed - {MANIFEST})
+    if unlisted:
+        raise FileUnexpected(
+            f"{unlisted[0]} is not listed in the manifest. Remove it, or rebuild the artifact."
+        )
+    for name in REQUIRED:
+        if name not in listed:
+            raise FileUnexpected(f"{name} is there but not listed in the manifest.")
+    if (manifest.catalogue.thumbnails > 0) != (THUMBNAILS in listed):
+        raise CountMismatch(f"The manifest counts thumbnails and lists {THUMBNAILS} differently.")

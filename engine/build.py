@@ -1,0 +1,768 @@
+"""Covers + metadata → artifact; also import, add and remove.
+
+Everything here ends in `engine.artifact`: a folder is staged, hashed and renamed. Embedding goes
+through the same image, encoder and index modules as serving does.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import shutil
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine import artifact as folder_format
+from engine.artifact import (
+    CATALOGUE,
+    ENCODER,
+    GOLDEN,
+    INDEX,
+    THUMBNAILS,
+    Artifact,
+    CatalogueEntry,
+    GoldenQueries,
+    Inputs,
+    Manifest,
+    staging,
+    write_manifest,
+)
+from engine.catalogue import UNKNOWN_GENRE, Album, Catalogue, write_catalogue, write_thumbnails
+from engine.encoder import (
+    DEFAULT_ENCODER,
+    Embeddings,
+    Encoder,
+    copy_encoder,
+    file_sha256,
+    find_encoder,
+    open_encoder,
+    unit_rows,
+)
+from engine.errors import BuildError, ShazamError
+from engine.image import Pixels, decode, thumbnail, to_pixels
+from engine.index import Ids, build_index, read_foreign
+from engine.unpickle import read_metadata_pickle
+
+BATCH = 64
+THUMBNAIL_SIDE, THUMBNAIL_QUALITY = 256, 70
+GOLDEN_TEXTS = ("a red album cover", "a dark cover with a red moon", "jazz", "a guitar on a stage")
+GOLDEN_PICTURES = 4
+
+Precision = Literal["auto", "fp32", "bf16", "int8"]
+
+
+class Progress:
+    """Progress and remarks of a long job; the command line draws them, tests and servers do not."""
+
+    def step(self, done: int, total: int, what: str) -> None: ...
+
+    def remark(self, line: str) -> None: ...
+
+
+@dataclass(frozen=True)
+class Cover:
+    """One cover on its way into an artifact: its file and what is known of it."""
+
+    path: Path
+    name: str
+    digest: str
+
+
+@dataclass(frozen=True)
+class Built:
+    """What a build did: the artifact, and the files it skipped with the reason."""
+
+    path: Path
+    manifest: Manifest
+    skipped: tuple[tuple[str, str], ...] = ()
+    embedded: int = 0
+
+
+def build(
+    covers: Path,
+    out: Path,
+    *,
+    metadata: Path | None = None,
+    encoder: str = DEFAULT_ENCODER,
+    index: str = "auto",
+    precision: Precision = "auto",
+    card: Path | None = None,
+    force: bool = False,
+    progress: Progress | None = None,
+) -> Built:
+    """A folder of covers → an artifact at `out`.
+
+    Files are taken in order of their relative path, which gives the album ids. A file that is no
+    picture is named and skipped. Interrupted, the same command goes on where it stopped: finished
+    embeddings wait in a work folder beside `out`. Raises `BuildError`.
+    """
+    progress = progress or Progress()
+    folder_format.refuse_existing(out, force=force)
+    columns = read_metadata(metadata) if metadata else {}
+    files = _cover_files(covers, except_for=metadata)
+    with staging(out, force=force) as folder:
+        copy_encoder(find_encoder(encoder), folder / ENCODER)
+        loaded = open_encoder(folder / ENCODER, encoder, precision=_torch_precision(precision))
+        with _Workspace(out, folder / ENCODER) as work:
+            good, skipped = _embed(files, loaded, work, progress)
+            if not good:
+                raise BuildError(
+                    f"{covers} holds no picture we can read ({len(skipped)} files skipped). Give "
+                    "a folder of JPEG, PNG or WebP covers."
+                )
+            albums = _albums(good, columns, progress)
+            by_id = sorted(zip((album.album_id for album in albums), good, strict=True))
+            vectors = np.stack([work.vector(cover.digest) for _, cover in by_id])
+            manifest = _assemble(
+                folder,
+                loaded,
+                encoder,
+                vectors,
+                sorted(albums, key=lambda album: album.album_id),
+                ((album_id, work.thumbnail(cover.digest)) for album_id, cover in by_id),
+                index=index,
+                precision=precision,
+                covers=[(album_id, cover.path) for album_id, cover in by_id],
+                card=card,
+            )
+            embedded = work.embedded
+            work.finished = True
+    return Built(out, manifest, tuple(skipped), embedded)
+
+
+def import_pair(
+    index_file: Path,
+    metadata_file: Path,
+    out: Path,
+    *,
+    encoder: str = DEFAULT_ENCODER,
+    genres: Path | None = None,
+    index: str = "auto",
+    precision: Precision = "auto",
+    force: bool = False,
+    progress: Progress | None = None,
+) -> Built:
+    """`album_covers.index` + `metadata.pkl` of the original design → an artifact at `out`.
+
+    Album ids are the ids the index gives (positions, unless it has an id map), and `labels[id]` is
+    the album's genre id. Rows that are not of unit length are normalised, and said so; rows
+    without a direction are refused. Raises `BuildError`, `UnsafePickle`.
+    """
+    progress = progress or Progress()
+    folder_format.refuse_existing(out, force=force)
+    for file in (index_file, metadata_file):
+        if not file.is_file():
+            raise BuildError(f"{file} does not exist. Give the path of the file you hold.")
+    columns = read_metadata_pickle(metadata_file)
+    names = read_genres(genres) if genres else {}
+    source = find_encoder(encoder)
+    rows, ids, kind = read_foreign(index_file)
+    if len(np.unique(ids)) != len(ids):
+        raise BuildError(f"{index_file.name} holds an id twice; every album needs its own.")
+    count = len(rows)
+    for name, values in columns.items():
+        if len(values) != count:
+            raise BuildError(
+                f"{metadata_file.name}: the column {name!r} has {len(values):,} values, "
+                f"{index_file.name} has {count:,} rows. They are not a pair: look for the "
+                "metadata written together with this index."
+            )
+    if ids.min() < 0 or ids.max() >= count:
+        raise BuildError(
+            f"{index_file.name} has ids up to {int(ids.max())} for {count:,} rows, so its albums "
+            f"cannot be found in the columns of {metadata_file.name} by id."
+        )
+    norms = np.linalg.norm(rows, axis=1)
+    if not np.all(np.isfinite(norms)) or np.any(norms < 1e-6):
+        bad = int(np.flatnonzero(~np.isfinite(norms) | (norms < 1e-6))[0])
+        raise BuildError(
+            f"Row {bad} of {index_file.name} is zero or not finite, so it has no direction to "
+            "compare. Embed that cover again."
+        )
+    if np.abs(norms - 1).max() > 1e-3:
+        progress.remark(
+            f"{index_file.name}: rows were not of unit length "
+            f"({norms.min():.3g} to {norms.max():.3g}); they are normalised, so scores are cosines."
+        )
+    order = np.argsort(ids)
+    with staging(out, force=force) as folder:
+        copy_encoder(source, folder / ENCODER)
+        loaded = open_encoder(folder / ENCODER, encoder, precision=_torch_precision(precision))
+        if loaded.dimension != rows.shape[1]:
+            raise BuildError(
+                f"{index_file.name} has {rows.shape[1]} dimensions, the encoder {encoder} "
+                f"{loaded.dimension}: these rows were made by another encoder. Name it with "
+                "--encoder."
+            )
+        manifest = _assemble(
+            folder,
+            loaded,
+            encoder,
+            unit_rows(rows[order]),
+            _imported_albums(columns, names, count, metadata_file.name),
+            (),
+            index=kind if index == "keep" else index,
+            precision=precision,
+            vectors_digest=file_sha256(index_file),
+        )
+    return Built(out, manifest)
+
+
+def add(
+    source: Path,
+    covers: Path,
+    out: Path,
+    *,
+    metadata: Path | None = None,
+    force: bool = False,
+    progress: Progress | None = None,
+) -> Built:
+    """An artifact and a folder of further covers → a new artifact; old ids stay what they were.
+
+    Only the new covers are embedded. A cover whose bytes the artifact holds already is named and
+    skipped.
+    """
+    progress = progress or Progress()
+    folder_format.refuse_existing(out, force=force)
+    old = Artifact.open(source)
+    columns = read_metadata(metadata) if metadata else {}
+    files = _cover_files(covers, except_for=metadata)
+    index, catalogue = old.open_index(), old.open_catalogue()
+    known = {album.digest: album.album_id for album in catalogue if album.digest}
+    skipped, fresh = [], []
+    for path, name in files:
+        digest = file_sha256(path)
+        if digest in known:
+            reason = f"the same bytes are album {known[digest]} already"
+            skipped.append((name, reason))
+            progress.remark(f"skipped {name}: {reason}")
+        else:
+            fresh.append((path, name))
+    with staging(out, force=force) as folder:
+        shutil.copytree(old.encoder_folder, folder / ENCODER)
+        entry = old.manifest.encoder
+        loaded = open_encoder(
+            folder / ENCODER, entry.name, precision=_torch_precision(entry.precision)
+        )
+        with _Workspace(out, folder / ENCODER) as work:
+            good, unreadable = _embed(fresh, loaded, work, progress)
+            if not good:
+                raise BuildError(f"{covers} holds no new picture, so there is nothing to add.")
+            genres = {genre.genre: genre.genre_id for genre in catalogue.genres() if genre.genre}
+            first = int(catalogue.ids().max(initial=-1)) + 1
+            albums = _albums(good, columns, progress, first_id=first, known_genres=genres)
+            taken = set(catalogue.ids().tolist())
+            for album in albums:
+                if album.album_id in taken:
+                    raise BuildError(f"album_id {album.album_id} is taken in {source} already.")
+            by_id = sorted(zip((album.album_id for album in albums), good, strict=True))
+            old_ids = catalogue.ids()
+            vectors = np.concatenate(
+                [
+                    index.vectors(old_ids.tolist()),
+                    np.stack([work.vector(cover.digest) for _, cover in by_id]),
+                ]
+            )
+            manifest = _assemble(
+                folder,
+                loaded,
+                entry.name,
+                vectors,
+                [*catalogue, *sorted(albums, key=lambda album: album.album_id)],
+                _chain(
+                    _old_thumbnails(catalogue, old_ids),
+                    ((album_id, work.thumbnail(cover.digest)) for album_id, cover in by_id),
+                ),
+                index=old.manifest.index.kind,
+                precision=entry.precision,
+                covers=[(album_id, cover.path) for album_id, cover in by_id],
+                vectors_digest=old.manifest.inputs.vectors,
+                card=_card_of(old),
+            )
+            embedded = work.embedded
+            work.finished = True
+    return Built(out, manifest, (*skipped, *unreadable), embedded)
+
+
+def remove(
+    source: Path,
+    album_ids: Sequence[int],
+    out: Path,
+    *,
+    force: bool = False,
+) -> Built:
+    """An artifact without these albums; nothing is embedded, the other ids stay what they were."""
+    folder_format.refuse_existing(out, force=force)
+    old = Artifact.open(source)
+    index, catalogue = old.open_index(), old.open_catalogue()
+    gone = set(album_ids)
+    unknown = sorted(gone - set(catalogue.ids().tolist()))
+    if unknown:
+        raise BuildError(f"There is no album {unknown[0]} in {source}; nothing was removed.")
+    kept = np.array([i for i in catalogue.ids().tolist() if i not in gone], np.int64)
+    if not len(kept):
+        raise BuildError("That would remove every album; an artifact holds at least one.")
+    with staging(out, force=force) as folder:
+        shutil.copytree(old.encoder_folder, folder / ENCODER)
+        entry = old.manifest.encoder
+        loaded = open_encoder(
+            folder / ENCODER, entry.name, precision=_torch_precision(entry.precision)
+        )
+        manifest = _assemble(
+            folder,
+            loaded,
+            entry.name,
+            index.vectors(kept.tolist()),
+            [album for album in catalogue if album.album_id not in gone],
+            _old_thumbnails(catalogue, kept),
+            index=old.manifest.index.kind,
+            precision=entry.precision,
+            vectors_digest=old.manifest.inputs.vectors,
+            card=_card_of(old),
+        )
+    return Built(out, manifest)
+
+
+def read_metadata(path: Path) -> dict[str, dict[str, Any]]:
+    """CSV, JSON Lines or Parquet → file name → its row. Raises `BuildError` by name.
+
+    The column that names the file is `file`, `filename`, `path`, `image` or `cover`.
+    """
+    if not path.is_file():
+        raise BuildError(f"The metadata file {path} does not exist.")
+    try:
+        rows = list(_rows(path))
+    except (OSError, ValueError, csv.Error) as error:
+        raise BuildError(f"{path.name} cannot be read: {error}") from error
+    if not rows:
+        raise BuildError(f"{path.name} holds no rows.")
+    key = next((name for name in _FILE_COLUMNS if name in rows[0]), None)
+    if key is None:
+        raise BuildError(
+            f"{path.name} has the columns {', '.join(map(str, rows[0]))}; one named 'file' must "
+            "give each cover's file name, since rows are joined by name and never by position."
+        )
+    table: dict[str, dict[str, Any]] = {}
+    for number, row in enumerate(rows, start=2):
+        name = str(row.get(key) or "").replace("\\", "/")
+        if not name:
+            raise BuildError(f"{path.name}, row {number}: the column {key!r} is empty.")
+        if name in table:
+            raise BuildError(f"{path.name}, row {number}: {name} has a row already.")
+        table[name] = {column: value for column, value in row.items() if column != key}
+    return table
+
+
+def read_genres(path: Path) -> dict[int, str]:
+    """Genre names by id: a JSON list or object, or a text file with one name a line."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+        if path.suffix.lower() != ".json":
+            return dict(enumerate(line.strip() for line in text.splitlines() if line.strip()))
+        raw = json.loads(text)
+        pairs = raw.items() if isinstance(raw, dict) else enumerate(raw)
+        return {int(number): str(name) for number, name in pairs}
+    except (OSError, ValueError, TypeError) as error:
+        raise BuildError(f"{path} is not a list of genres: {error}") from error
+
+
+_FILE_COLUMNS = ("file", "filename", "file_name", "path", "image", "cover")
+_KNOWN_COLUMNS = ("album_id", "genre_id", "title", "artist", "genre", "year")
+
+
+def _rows(path: Path) -> Iterator[dict[str, Any]]:
+    kind = path.suffix.lower()
+    if kind == ".csv":
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            yield from csv.DictReader(file)
+    elif kind in (".jsonl", ".ndjson"):
+        with path.open(encoding="utf-8-sig") as file:
+            for line in file:
+                if line.strip():
+                    row = json.loads(line)
+                    if not isinstance(row, dict):
+                        raise ValueError("each line must be a JSON object")
+                    yield row
+    elif kind == ".parquet":
+        import pyarrow.parquet
+
+        for batch in pyarrow.parquet.ParquetFile(path).iter_batches():
+            yield from batch.to_pylist()
+    else:
+        raise ValueError(f"{kind or 'a file without an ending'} is not .csv, .jsonl or .parquet")
+
+
+def _cover_files(covers: Path, except_for: Path | None) -> list[tuple[Path, str]]:
+    if not covers.is_dir():
+        raise BuildError(f"{covers} is not a folder. Give --covers a folder of pictures.")
+    skip = except_for.resolve() if except_for else None
+    found = [
+        (path, path.relative_to(covers).as_posix())
+        for path in covers.rglob("*")
+        if path.is_file()
+        and not any(part.startswith(".") for part in path.relative_to(covers).parts)
+        and path.resolve() != skip
+    ]
+    return sorted(found, key=lambda pair: pair[1])
+
+
+def _embed(
+    files: Sequence[tuple[Path, str]], encoder: Encoder, work: _Workspace, progress: Progress
+) -> tuple[list[Cover], list[tuple[str, str]]]:
+    """Embed what the work folder does not hold yet; returns good covers and skipped files."""
+    good: list[Cover] = []
+    skipped: list[tuple[str, str]] = []
+
+    def prepare(path: Path, name: str) -> tuple[str, Pixels | None, bytes]:
+        data = path.read_bytes()
+        digest = hashlib.sha256(data).hexdigest()
+        if work.has(digest):
+            return digest, None, b""
+        image = decode(data, name=name)
+        small = thumbnail(image, THUMBNAIL_SIDE, THUMBNAIL_QUALITY)
+        return digest, to_pixels(image, encoder.preprocessing), small
+
+    with ThreadPoolExecutor() as pool:  # Pillow decodes and resizes outside the interpreter lock
+        for start in range(0, len(files), BATCH):
+            part = files[start : start + BATCH]
+            pending: dict[str, tuple[Pixels, bytes]] = {}
+            for (path, name), future in zip(
+                part, [pool.submit(prepare, *pair) for pair in part], strict=True
+            ):
+                try:
+                    digest, pixels, small = future.result()
+                except ShazamError as error:
+                    skipped.append((name, error.message))
+                    progress.remark(f"skipped {name}: {error.message}")
+                    continue
+                except OSError as error:
+                    skipped.append((name, str(error)))
+                    progress.remark(f"skipped {name}: {error}")
+                    continue
+                if pixels is not None:
+                    pending[digest] = (pixels, small)
+                good.append(Cover(path, name, digest))
+            if pending:
+                vectors = encoder.embed_images(np.stack([pixels for pixels, _ in pending.values()]))
+                work.keep(
+                    (digest, vector, small)
+                    for (digest, (_, small)), vector in zip(pending.items(), vectors, strict=True)
+                )
+            progress.step(min(start + BATCH, len(files)), len(files), "covers")
+    return good, skipped
+
+
+def _albums(
+    covers: Sequence[Cover],
+    columns: Mapping[str, Mapping[str, Any]],
+    progress: Progress,
+    *,
+    first_id: int = 0,
+    known_genres: Mapping[str, int] | None = None,
+) -> list[Album]:
+    """Join covers and metadata by file name. Genre ids are given in order of name where missing."""
+    rows = [_row_of(cover.name, columns) for cover in covers]
+    unused = len(columns) - sum(row is not None for row in rows)
+    if columns and unused:
+        progress.remark(f"{unused} metadata rows name a file that is not among the covers")
+    missing = [cover.name for cover, row in zip(covers, rows, strict=True) if row is None]
+    if columns and missing:
+        progress.remark(f"{len(missing)} covers have no metadata row, the first is {missing[0]}")
+    genres = dict(known_genres or {})
+    given = {
+        str(row["genre"]): _integer(row["genre_id"], "genre_id")
+        for row in rows
+        if row and row.get("genre") and row.get("genre_id") not in (None, "")
+    }
+    genres.update(given)
+    names = sorted({str(row["genre"]) for row in rows if row and row.get("genre")} - set(genres))
+    free = max(genres.values(), default=-1) + 1
+    genres.update({name: free + i for i, name in enumerate(names)})
+    albums, seen = [], set()
+    for position, (cover, found) in enumerate(zip(covers, rows, strict=True)):
+        row: Mapping[str, Any] = found or {}
+        given_id = row.get("album_id")
+        album_id = first_id + position if given_id in (None, "") else _integer(given_id, "album_id")
+        if album_id in seen or album_id < 0:
+            raise BuildError(f"album_id {album_id} ({cover.name}) is negative or used twice.")
+        seen.add(album_id)
+        genre = _text(row.get("genre"))
+        genre_id = row.get("genre_id")
+        albums.append(
+            Album(
+                album_id,
+                genres[genre]
+                if genre
+                else UNKNOWN_GENRE
+                if genre_id in (None, "")
+                else _integer(genre_id, "genre_id"),
+                _text(row.get("title")),
+                _text(row.get("artist")),
+                genre,
+                _year(row.get("year")),
+                cover.name,
+                cover.digest,
+                {
+                    key: value
+                    for key, value in row.items()
+                    if key not in _KNOWN_COLUMNS and value not in (None, "")
+                },
+            )
+        )
+    return albums
+
+
+def _row_of(name: str, columns: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Any] | None:
+    """A cover's row by relative path, by file name, or by file name without its ending."""
+    path = Path(name)
+    return next(
+        (columns[key] for key in (name, path.name, path.stem) if key in columns),
+        None,
+    )
+
+
+def _imported_albums(
+    columns: Mapping[str, Sequence[Any]], genres: Mapping[int, str], count: int, name: str
+) -> list[Album]:
+    def column(*names: str) -> Sequence[Any]:
+        return next((columns[key] for key in names if key in columns), [None] * count)
+
+    labels, titles = column("labels"), column("titles", "title")
+    artists, years = column("artists", "artist"), column("years", "year")
+    genre_names = column("genres", "genre")
+    used = {"labels", "titles", "title", "artists", "artist", "years", "year", "genres", "genre"}
+    rest = [key for key in columns if key not in used]
+    ids: dict[str, int] = {}
+    albums = []
+    for i in range(count):
+        label = labels[i]
+        if isinstance(label, str) and not label.lstrip("-").isdigit():
+            # Labels that are names become ids in order of appearance.
+            genre_id, genre = ids.setdefault(label, len(ids)), label
+        else:
+            genre_id = UNKNOWN_GENRE if label is None else _integer(label, f"{name}: labels")
+            genre = genres.get(genre_id) or _text(genre_names[i])  # type: ignore[assignment]
+        extra = {key: _plain(columns[key][i]) for key in rest}
+        albums.append(
+            Album(
+                i,
+                genre_id,
+                _text(titles[i]),
+                _text(artists[i]),
+                genre,
+                _year(years[i]),
+                extra=extra,
+            )
+        )
+    return albums
+
+
+def _assemble(
+    folder: Path,
+    encoder: Encoder,
+    encoder_name: str,
+    vectors: Embeddings,
+    albums: Sequence[Album],
+    thumbnails: Iterable[tuple[int, bytes]],
+    *,
+    index: str,
+    precision: Precision,
+    covers: Sequence[tuple[int, Path]] = (),
+    vectors_digest: str | None = None,
+    card: Path | None = None,
+) -> Manifest:
+    """Write everything but the encoder into a staged folder, the manifest last.
+
+    `vectors` are (N, D) unit rows in order of `albums`, which are in order of id.
+    """
+    ids = np.array([album.album_id for album in albums], np.int64)
+    searchable = build_index(vectors, ids, index)
+    searchable.write(folder / INDEX)
+    write_catalogue(folder / CATALOGUE, albums)
+    count = write_thumbnails(folder / THUMBNAILS, thumbnails)
+    if not count:
+        (folder / THUMBNAILS).unlink()
+    _golden(encoder, covers).write(folder / GOLDEN)
+    if card:
+        shutil.copyfile(card, folder / "README.md")
+    return write_manifest(
+        folder,
+        name=_encoder_name(encoder_name),
+        dimension=encoder.dimension,
+        precision=precision,
+        index=searchable,
+        catalogue=CatalogueEntry(
+            albums=len(albums),
+            genres=len({album.genre_id for album in albums} - {UNKNOWN_GENRE}),
+            thumbnails=count,
+        ),
+        inputs=Inputs(albums=_digest_of(albums), vectors=vectors_digest),
+    )
+
+
+def _golden(encoder: Encoder, covers: Sequence[tuple[int, Path]]) -> GoldenQueries:
+    """Golden queries: some covers that must find themselves, or drawn pictures where none came."""
+    size = encoder.preprocessing.size
+    chosen = covers[:: max(1, len(covers) // GOLDEN_PICTURES)][:GOLDEN_PICTURES]
+    pictures = [
+        to_pixels(decode(path.read_bytes()), encoder.preprocessing) for _, path in chosen
+    ] or [_pattern(size, i) for i in range(GOLDEN_PICTURES)]
+    album_ids = [album_id for album_id, _ in chosen] or [-1] * len(pictures)
+    pixels = np.stack(pictures)
+    return GoldenQueries(
+        GOLDEN_TEXTS,
+        encoder.embed_texts(GOLDEN_TEXTS),
+        pixels,
+        encoder.embed_images(pixels),
+        np.array(album_ids, np.int64),
+    )
+
+
+def _pattern(size: int, number: int) -> Pixels:
+    """(S, S, 3) uint8: smooth colour waves, a different picture for each number."""
+    y, x = np.mgrid[0:size, 0:size] / size
+    waves = [np.sin(6.28 * ((number + 1) * x * (c + 1) / 2 + (c - number) * y)) for c in range(3)]
+    return ((np.stack(waves, axis=-1) + 1) * 127.5).astype(np.uint8)
+
+
+def _digest_of(albums: Iterable[Album]) -> str:
+    digest = hashlib.sha256()
+    for album in albums:
+        row = [
+            album.album_id,
+            album.genre_id,
+            album.genre,
+            album.title,
+            album.artist,
+            album.year,
+            album.source,
+            album.digest,
+            dict(album.extra),
+        ]
+        digest.update(json.dumps(row, sort_keys=True).encode() + b"\n")
+    return digest.hexdigest()
+
+
+class _Workspace:
+    """Finished embeddings and thumbnails beside `out`, by content: what lets a build resume.
+
+    Belongs to one encoder: with another the rows would be of another space, so they are dropped.
+    """
+
+    def __init__(self, out: Path, encoder_folder: Path) -> None:
+        self._path = out.parent / f".{out.name}.work.sqlite"
+        self._encoder = folder_format.digest_of_folder(encoder_folder)
+        self.embedded = 0
+        self.finished = False
+
+    def __enter__(self) -> _Workspace:
+        self._db = sqlite3.connect(self._path, check_same_thread=False)
+        self._db.executescript(
+            "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;"
+            "CREATE TABLE IF NOT EXISTS encoder (digest TEXT);"
+            "CREATE TABLE IF NOT EXISTS done"
+            " (digest TEXT PRIMARY KEY, vector BLOB NOT NULL, thumbnail BLOB NOT NULL);"
+        )
+        if self._db.execute("SELECT digest FROM encoder").fetchone() != (self._encoder,):
+            self._db.executescript("DELETE FROM done; DELETE FROM encoder;")
+            self._db.execute("INSERT INTO encoder VALUES (?)", (self._encoder,))
+            self._db.commit()
+        self._known = {row[0] for row in self._db.execute("SELECT digest FROM done")}
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._db.close()
+        if self.finished:
+            for suffix in ("", "-wal", "-shm"):
+                Path(f"{self._path}{suffix}").unlink(missing_ok=True)
+
+    def has(self, digest: str) -> bool:
+        return digest in self._known
+
+    def keep(self, rows: Iterable[tuple[str, NDArray[np.float32], bytes]]) -> None:
+        kept = [(digest, vector.tobytes(), small) for digest, vector, small in rows]
+        with self._db:
+            self._db.executemany("INSERT OR REPLACE INTO done VALUES (?,?,?)", kept)
+        self._known.update(digest for digest, _, _ in kept)
+        self.embedded += len(kept)
+
+    def vector(self, digest: str) -> NDArray[np.float32]:
+        return np.frombuffer(self._column("vector", digest), np.float32)
+
+    def thumbnail(self, digest: str) -> bytes:
+        return self._column("thumbnail", digest)
+
+    def _column(self, name: str, digest: str) -> bytes:
+        sql = f"SELECT {name} FROM done WHERE digest = ?"
+        return bytes(self._db.execute(sql, (digest,)).fetchone()[0])
+
+
+def _old_thumbnails(catalogue: Catalogue, ids: Ids) -> Iterator[tuple[int, bytes]]:
+    for album_id in ids.tolist():
+        image = catalogue.thumbnail(album_id)
+        if image is not None:
+            yield album_id, image
+
+
+def _chain(*parts: Iterable[tuple[int, bytes]]) -> Iterator[tuple[int, bytes]]:
+    for part in parts:
+        yield from part
+
+
+def _card_of(artifact: Artifact) -> Path | None:
+    card = artifact.path / "README.md"
+    return card if card.is_file() else None
+
+
+def _encoder_name(encoder: str) -> str:
+    """A hub id stays what it is; of a folder only its last name goes into the manifest."""
+    return Path(encoder).resolve().name if Path(encoder).exists() else encoder
+
+
+def _torch_precision(precision: str) -> str:
+    # Rows are embedded once and compared for years: float32 unless told otherwise.
+    return "bf16" if precision == "bf16" else "fp32"
+
+
+def _text(value: Any) -> str | None:
+    value = _plain(value)
+    return None if value is None or value == "" else str(value)
+
+
+def _year(value: Any) -> int | None:
+    text = _text(value)
+    try:
+        return int(float(text)) if text else None
+    except (ValueError, OverflowError):
+        return None
+
+
+def _integer(value: Any, what: str) -> int:
+    plain = _plain(value)
+    try:
+        if isinstance(plain, float) and not plain.is_integer():
+            raise ValueError
+        return int(plain)
+    except (TypeError, ValueError, OverflowError):
+        raise BuildError(f"{what}: {plain!r} is not a whole number.") from None
+
+
+def _plain(value: Any) -> Any:
+    """A numpy scalar, array or bytes → what JSON can hold; NaN → None."""
+    if isinstance(value, np.generic | np.ndarray):
+        value = value.tolist()
+    if isinstance(value, bytes):
+        value = value.decode("utf-8", "replace")
+    if isinstance(value, float) and not np.isfinite(value):
+        return None
+    if isinstance(value, set | frozenset | tuple):
+        return [_plain(item) for item in value]
+    return value

@@ -1,0 +1,386 @@
+"""`python -m engine COMMAND`: make, check, search and measure artifacts.
+
+Exit status: 0, 1 for a named failure, 2 for bad usage. Progress bars appear on a terminal alone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from engine.errors import BuildError, ShazamError
+
+if TYPE_CHECKING:
+    from engine.build import Built, Progress
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit status."""
+    # A command that computes on this machine must not stop to ask a hub for news.
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
+    options = _parser().parse_args(arguments)
+    run: Callable[[argparse.Namespace], int] = options.run
+    try:
+        return run(options)
+    except ShazamError as error:
+        print(f"{error.code}: {error.message}", file=sys.stderr)
+        return 1
+    except BrokenPipeError:
+        return 0
+    except KeyboardInterrupt:
+        print("interrupted; the same command goes on where it stopped", file=sys.stderr)
+        return 1
+    except OSError as error:
+        # A full disk, a folder without permission: named by the system, told without a trace.
+        print(f"system: {error}", file=sys.stderr)
+        return 1
+
+
+def _build(options: argparse.Namespace) -> int:
+    from engine.build import build
+
+    with _Bar() as bar:
+        built = build(
+            options.covers,
+            options.out,
+            metadata=options.metadata,
+            encoder=options.encoder,
+            index=options.index,
+            precision=options.precision,
+            card=options.card,
+            force=options.force,
+            progress=bar,
+        )
+    return _report(built)
+
+
+def _import(options: argparse.Namespace) -> int:
+    from engine.build import import_pair
+
+    if options.index_file is None:
+        raise BuildError("import needs --index FILE, the FAISS index you hold.")
+
+    with _Bar() as bar:
+        built = import_pair(
+            options.index_file,
+            options.metadata,
+            options.out,
+            encoder=options.encoder,
+            genres=options.genres,
+            index=options.index_kind,
+            precision=options.precision,
+            force=options.force,
+            progress=bar,
+        )
+    return _report(built)
+
+
+def _add(options: argparse.Namespace) -> int:
+    from engine.build import add
+
+    with _Bar() as bar:
+        built = add(
+            _folder(options.artifact),
+            options.covers,
+            options.out,
+            metadata=options.metadata,
+            force=options.force,
+            progress=bar,
+        )
+    return _report(built)
+
+
+def _remove(options: argparse.Namespace) -> int:
+    from engine.build import remove
+
+    ids = [_album_id(part) for text in options.ids for part in text.split(",") if part.strip()]
+    return _report(remove(_folder(options.artifact), ids, options.out, force=options.force))
+
+
+def _inspect(options: argparse.Namespace) -> int:
+    path = _folder(options.artifact) / "manifest.json"
+    print(json.dumps(json.loads(path.read_text()), indent=2, ensure_ascii=False))
+    return 0
+
+
+def _verify(options: argparse.Namespace) -> int:
+    from engine.search import CoverSearch
+
+    search = CoverSearch.open(_folder(options.artifact))
+    manifest = search.artifact.manifest
+    print(
+        f"{manifest.id}: {len(manifest.files)} files, {manifest.catalogue.albums:,} albums and "
+        "every golden query are as the manifest says"
+    )
+    return 0
+
+
+def _query(options: argparse.Namespace) -> int:
+    from engine.schemas import Wanted
+    from engine.search import CoverSearch
+
+    if not 1 <= options.k <= 100:
+        raise BuildError(f"-k {options.k} is out of range: 1 to 100.")
+    search = CoverSearch.open(_folder(options.artifact))
+    wanted = Wanted(k=options.k)
+    if options.image:
+        try:
+            data = options.image.read_bytes()
+        except OSError as error:
+            raise BuildError(f"{options.image} cannot be read: {error.strerror}.") from error
+        hits = search.by_image(data, wanted)
+    else:
+        hits = search.by_text(options.text, wanted)
+    if options.json:
+        rows = [
+            {
+                "album_id": hit.album.album_id,
+                "genre_id": hit.album.genre_id,
+                "similarity_score": hit.similarity,
+                "title": hit.album.title,
+                "artist": hit.album.artist,
+                "genre": hit.album.genre,
+            }
+            for hit in hits
+        ]
+        print(json.dumps(rows, indent=2, ensure_ascii=False))
+        return 0
+    for hit in hits:
+        album = hit.album
+        words = " – ".join(part for part in (album.artist, album.title) if part) or "untitled"
+        genre = f" ({album.genre})" if album.genre else ""
+        print(f"{hit.similarity:6.3f}  {album.album_id:>8}  {words}{genre}")
+    return 0
+
+
+def _evaluate(options: argparse.Namespace) -> int:
+    from engine.evaluate import evaluate
+    from engine.search import CoverSearch
+
+    search = CoverSearch.open(_folder(options.artifact))
+    with _Bar() as bar:
+        report = evaluate(
+            search, queries=options.queries, sample=options.sample, seed=options.seed, progress=bar
+        )
+    if options.json:
+        print(json.dumps(report.as_dict(), indent=2))
+        return 0
+    print(
+        f"artifact {report.artifact}, {report.albums:,} albums, {report.encoder} on "
+        f"{report.runtime} ({report.precision})"
+    )
+    print(f"{'distortion':<14}{'queries':>8}{'recall@1':>10}{'@5':>8}{'@50':>8}")
+    for name, row in report.recall.items():
+        print(f"{name:<14}{row.queries:>8}{row.at_1:>10.3f}{row.at_5:>8.3f}{row.at_50:>8.3f}")
+    print(f"agreement with exact search (recall@10): {report.agreement_at_10:.4f}")
+    if report.threshold is not None and report.false_accepts is not None:
+        print(
+            f"false accepts: {report.false_accepts:.3f} of strangers pass the similarity "
+            f"{report.threshold:.3f} that 95 % of right answers pass"
+        )
+    times = ", ".join(f"{name} {value:.2f} ms" for name, value in report.latency_ms.items())
+    print(f"median latency: {times}")
+    return 0
+
+
+def _publish(options: argparse.Namespace) -> int:
+    from engine.store import publish
+
+    tag = publish(_folder(options.artifact))
+    print(f"published {tag}; serve it with SHAZAM_ARTIFACT={tag} (or shazam-visual:latest)")
+    return 0
+
+
+def _folder(where: str) -> Path:
+    from engine.store import find_artifact
+
+    return find_artifact(where)
+
+
+def _album_id(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise BuildError(f"--ids {text!r} is not a number; give album ids such as 3,17.") from None
+
+
+def _report(built: Built) -> int:
+    manifest = built.manifest
+    print(
+        f"{built.path}: artifact {manifest.id}, {manifest.catalogue.albums:,} albums in "
+        f"{manifest.catalogue.genres} genres, {manifest.index.kind} index of "
+        f"{manifest.index.dimension} dimensions, {built.embedded:,} covers embedded, "
+        f"{len(built.skipped):,} files skipped"
+    )
+    return 0
+
+
+_KINDS = ("auto", "keep", "flat", "hnsw", "ivf")
+
+
+class _IndexOption(argparse.Action):
+    """`import` takes --index twice: the file that is read, and the kind that is made."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.default = argparse.SUPPRESS
+
+    def __call__(
+        self, parser: Any, namespace: argparse.Namespace, value: Any, _option: str | None = None
+    ) -> None:
+        if value in _KINDS and not Path(value).is_file():
+            namespace.index_kind = value
+        else:
+            namespace.index_file = Path(value)
+
+
+class _Bar:
+    """`engine.build.Progress` on a terminal; elsewhere only the remarks are printed."""
+
+    def __enter__(self) -> Progress:
+        from engine.build import Progress
+
+        bar = self
+        self._bar: Any = None
+
+        class Drawn(Progress):
+            def step(self, done: int, total: int, what: str) -> None:
+                bar.step(done, total, what)
+
+            def remark(self, line: str) -> None:
+                bar.remark(line)
+
+        return Drawn()
+
+    def __exit__(self, *_: object) -> None:
+        if self._bar is not None:
+            self._bar.close()
+
+    def step(self, done: int, total: int, what: str) -> None:
+        from tqdm import tqdm
+
+        if self._bar is None:
+            self._bar = tqdm(total=total, unit=f" {what}", disable=None, file=sys.stderr)
+        self._bar.update(done - self._bar.n)
+
+    def remark(self, line: str) -> None:
+        if self._bar is not None and not self._bar.disable:
+            self._bar.write(line, file=sys.stderr)
+        else:
+            print(line, file=sys.stderr)
+
+
+def _parser() -> argparse.ArgumentParser:
+    from engine import __version__
+    from engine.encoder import DEFAULT_ENCODER
+
+    parser = argparse.ArgumentParser(
+        prog="python -m engine",
+        description="Make, check, search and measure artifacts: which album is this?",
+    )
+    parser.add_argument("--version", action="version", version=__version__)
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+
+    def command(
+        name: str, run: Callable[[argparse.Namespace], int], text: str
+    ) -> argparse.ArgumentParser:
+        made = commands.add_parser(name, help=text, description=text)
+        made.set_defaults(run=run, index_file=None, index_kind="auto")
+        return made
+
+    def artifact(made: argparse.ArgumentParser) -> None:
+        made.add_argument(
+            "artifact", metavar="ARTIFACT", help="a folder, or a tag such as shazam-visual:latest"
+        )
+
+    def encoder(made: argparse.ArgumentParser) -> None:
+        made.add_argument(
+            "--encoder",
+            default=DEFAULT_ENCODER,
+            metavar="DIR|HUB_ID",
+            help="a CLIP folder or hub id (default: %(default)s)",
+        )
+        made.add_argument(
+            "--precision",
+            choices=("auto", "fp32", "bf16", "int8"),
+            default="auto",
+            help="of the encoder when it serves (default: what agrees with fp32 and is fastest)",
+        )
+
+    def out(made: argparse.ArgumentParser) -> None:
+        made.add_argument("--out", type=Path, required=True, metavar="DIR")
+        made.add_argument("--force", action="store_true", help="replace the artifact at --out")
+
+    def covers(made: argparse.ArgumentParser) -> None:
+        made.add_argument("--covers", type=Path, required=True, metavar="DIR")
+        made.add_argument(
+            "--metadata",
+            type=Path,
+            metavar="FILE",
+            help=".csv, .jsonl or .parquet with a column 'file'; joined by file name",
+        )
+
+    made = command("build", _build, "A folder of covers to an artifact.")
+    covers(made)
+    encoder(made)
+    made.add_argument(
+        "--index", dest="index", choices=("auto", "flat", "hnsw", "ivf"), default="auto"
+    )
+    made.add_argument("--card", type=Path, metavar="FILE.md", help="a text kept as its README.md")
+    out(made)
+
+    made = command("import", _import, "An existing FAISS index and metadata.pkl to an artifact.")
+    made.add_argument(
+        "--index",
+        action=_IndexOption,
+        required=True,
+        metavar="FILE|KIND",
+        help="your index file; given a second time, the kind to make: " + ", ".join(_KINDS),
+    )
+    made.add_argument("--metadata", type=Path, required=True, metavar="FILE.pkl")
+    made.add_argument("--genres", type=Path, metavar="FILE", help="genre names: JSON or lines")
+    encoder(made)
+    out(made)
+
+    made = command("add", _add, "Further covers to a new version; nothing is embedded twice.")
+    artifact(made)
+    covers(made)
+    out(made)
+
+    made = command("remove", _remove, "A new version without some albums.")
+    artifact(made)
+    made.add_argument("--ids", nargs="+", required=True, metavar="ID", help="3 17 or 3,17")
+    out(made)
+
+    made = command("inspect", _inspect, "Print the manifest.")
+    artifact(made)
+
+    made = command("verify", _verify, "Check every hash, count and golden query.")
+    artifact(made)
+
+    made = command("query", _query, "Search without a server.")
+    artifact(made)
+    what = made.add_mutually_exclusive_group(required=True)
+    what.add_argument("--image", type=Path, metavar="FILE")
+    what.add_argument("--text")
+    made.add_argument("-k", type=int, default=5, metavar="N", help="1 to 100 (default: 5)")
+    made.add_argument("--json", action="store_true")
+
+    made = command("evaluate", _evaluate, "Recall by distortion, agreement, false accepts, latency")
+    artifact(made)
+    made.add_argument(
+        "--queries", type=Path, metavar="DIR", help="your own photos, named after cover or id"
+    )
+    made.add_argument("--sample", type=int, default=200, help="albums a distortion (default: 200)")
+    made.add_argument("--seed", type=int, default=0)
+    made.add_argument("--json", action="store_true")
+
+    made = command("publish", _publish, "Into the BentoML model store, as shazam-visual:<id>.")
+    artifact(made)
+    return parser

@@ -1,0 +1,192 @@
+"""Every failure we promise to name.
+
+    ShazamError                      code               HTTP status
+    ├── InvalidRequest               invalid_request    400
+    ├── Unauthorized                 unauthorized       401, 403
+    ├── NotFound                     not_found          404
+    │   ├── AlbumNotFound            album_not_found    404
+    │   └── CoverNotFound            cover_not_found    404
+    ├── MethodNotAllowed             method_not_allowed 405
+    ├── ImageTooLarge                image_too_large    413
+    ├── UnreadableImage              unreadable_image   415
+    ├── Overloaded                   overloaded         503 (429 for a caller's own rate)
+    ├── DeadlineExceeded             timeout            504
+    ├── NotReady                     not_ready          503
+    ├── Internal                     internal           500
+    ├── SettingsError                invalid_setting    (stops the start)
+    ├── ArtifactError                invalid_artifact   (a reader's refusal; see the subclasses)
+    ├── BuildError                   build_failed       (command line, exit 1)
+    └── UnsafePickle                 unsafe_pickle      (command line, exit 1)
+
+A message says what happened and what to do next. It is written for the person who sent the
+request or typed the command, so it never holds a stack trace, a path inside the server or a
+dependency's own words alone.
+"""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any, ClassVar
+
+
+class ShazamError(Exception):
+    """Base of all named failures: a stable `code`, an HTTP `status` and a sentence."""
+
+    code: ClassVar[str] = "internal"
+    status: int = HTTPStatus.INTERNAL_SERVER_ERROR
+
+    def __init__(self, message: str, **details: Any) -> None:
+        super().__init__(message)
+        self.message = message
+        self.details = details
+
+    def headers(self) -> dict[str, str]:
+        """Response headers that belong to this failure (`Retry-After`, `WWW-Authenticate`…)."""
+        return {}
+
+
+class InvalidRequest(ShazamError):
+    code = "invalid_request"
+    status = HTTPStatus.BAD_REQUEST
+
+
+class Unauthorized(ShazamError):
+    """No key was sent (401) or one we do not know (403)."""
+
+    code = "unauthorized"
+    status = HTTPStatus.UNAUTHORIZED
+
+    def __init__(self, message: str, *, known_caller: bool = False, **details: Any) -> None:
+        super().__init__(message, **details)
+        self.status = HTTPStatus.FORBIDDEN if known_caller else HTTPStatus.UNAUTHORIZED
+
+    def headers(self) -> dict[str, str]:
+        return {"WWW-Authenticate": "Bearer"} if self.status == HTTPStatus.UNAUTHORIZED else {}
+
+
+class NotFound(ShazamError):
+    code = "not_found"
+    status = HTTPStatus.NOT_FOUND
+
+
+class AlbumNotFound(NotFound):
+    code = "album_not_found"
+
+
+class CoverNotFound(NotFound):
+    code = "cover_not_found"
+
+
+class MethodNotAllowed(ShazamError):
+    code = "method_not_allowed"
+    status = HTTPStatus.METHOD_NOT_ALLOWED
+
+    def __init__(self, message: str, *, allow: str = "", **details: Any) -> None:
+        super().__init__(message, **details)
+        self.allow = allow
+
+    def headers(self) -> dict[str, str]:
+        return {"Allow": self.allow} if self.allow else {}
+
+
+class ImageTooLarge(ShazamError):
+    code = "image_too_large"
+    status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+
+
+class UnreadableImage(ShazamError):
+    code = "unreadable_image"
+    status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
+
+
+class Overloaded(ShazamError):
+    """The bounded queue is full (503), or one caller asks faster than it may (429)."""
+
+    code = "overloaded"
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+
+    def __init__(
+        self, message: str, *, retry_after_s: int = 1, own_rate: bool = False, **details: Any
+    ) -> None:
+        super().__init__(message, **details)
+        self.retry_after_s = retry_after_s
+        if own_rate:
+            self.status = HTTPStatus.TOO_MANY_REQUESTS
+
+    def headers(self) -> dict[str, str]:
+        return {"Retry-After": str(self.retry_after_s)}
+
+
+class NotReady(Overloaded):
+    """The encoder or the index is not loaded (yet), so no search can be answered."""
+
+    code = "not_ready"
+
+
+class DeadlineExceeded(ShazamError):
+    code = "timeout"
+    status = HTTPStatus.GATEWAY_TIMEOUT
+
+
+class Internal(ShazamError):
+    code = "internal"
+
+
+class SettingsError(ShazamError):
+    code = "invalid_setting"
+
+
+class BuildError(ShazamError):
+    code = "build_failed"
+
+
+class UnsafePickle(ShazamError):
+    code = "unsafe_pickle"
+
+
+class EncoderUnavailable(ShazamError):
+    """The encoder is neither a folder nor in the local cache, and the hub is out of reach."""
+
+    code = "encoder_unavailable"
+
+
+class ArtifactError(ShazamError):
+    """An artifact that must not be served. `code` names which MUST of artifacts/README.md broke."""
+
+    code = "invalid_artifact"
+
+
+class ArtifactNotFound(ArtifactError):
+    code = "artifact_not_found"
+
+
+class ManifestInvalid(ArtifactError):
+    code = "manifest_invalid"
+
+
+class FormatTooNew(ArtifactError):
+    code = "format_too_new"
+
+
+class FileMissing(ArtifactError):
+    code = "file_missing"
+
+
+class FileUnexpected(ArtifactError):
+    code = "file_unexpected"
+
+
+class DigestMismatch(ArtifactError):
+    code = "digest_mismatch"
+
+
+class CountMismatch(ArtifactError):
+    code = "count_mismatch"
+
+
+class EncoderMismatch(ArtifactError):
+    code = "encoder_mismatch"
+
+
+class GoldenQueryFailed(ArtifactError):
+    code = "golden_query_failed"

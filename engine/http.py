@@ -1,0 +1,401 @@
+"""What every request meets before a route: its id, its key, its limits, its deadline, one error.
+
+One ASGI application around both halves of the service:
+
+    request id, response headers, log line and metrics
+      └ CORS
+          └ access (API keys)
+              └ admission (a bounded number at once, 503 past it) and deadline (504)
+                  └ body limit (413 while reading)
+                      └ FastAPI, or BentoML for /schema.json and its static files
+
+BentoML's own limits and CORS are off: they answer from outside any middleware, without
+`Retry-After`, CORS headers or our error shape.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import hashlib
+import hmac
+import logging
+import re
+import time
+import uuid
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.middleware.cors import CORSMiddleware
+
+from engine.errors import (
+    DeadlineExceeded,
+    ImageTooLarge,
+    Internal,
+    InvalidRequest,
+    MethodNotAllowed,
+    NotFound,
+    Overloaded,
+    ShazamError,
+    Unauthorized,
+)
+from engine.metrics import Metrics
+from engine.schemas import ErrorResponse
+from engine.settings import Settings
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+logger = logging.getLogger("shazam")
+access_log = logging.getLogger("shazam.access")
+
+PROBES = frozenset({"/livez", "/readyz"})
+# Answered whatever the load: they cost little, and a platform that cannot ask kills the process.
+ALWAYS = PROBES | {"/health", "/metrics"}
+
+# What a multipart body or base64 adds to the picture inside it.
+BODY_OVERHEAD = 64 * 1024
+# After a 413 a client that is still sending is read and thrown away for so long, since closing the
+# connection at once would make many clients see a broken pipe instead of the answer.
+DRAIN_BYTES, DRAIN_S = 64 << 20, 5.0
+
+_REQUEST_ID = re.compile(r"[\x21-\x7e]{1,128}")
+
+
+@dataclass
+class Exchange:
+    """One request on its way: what the layers need to tell each other."""
+
+    request_id: str
+    started: float = field(default_factory=time.perf_counter)
+    status: int = 0
+    finished: bool = False
+
+
+_exchange: contextvars.ContextVar[Exchange | None] = contextvars.ContextVar(
+    "exchange", default=None
+)
+
+
+def current_exchange() -> Exchange | None:
+    """The request being answered in this context, if any."""
+    return _exchange.get()
+
+
+class Front:
+    """See the module's head. What BentoML serves itself are NATIVE paths; all else is `api`'s.
+
+    The typed APIs of BentoML's clients are answered by `api` too, at the paths BentoML gave them:
+    BentoML's own reader takes a string in place of a file for a URL to fetch or a path to open.
+    """
+
+    def __init__(
+        self,
+        app: App,
+        *,
+        api: App,
+        settings: Settings,
+        metrics: Callable[[], Metrics],
+        artifact_id: Callable[[], str],
+    ) -> None:
+        self._settings = settings
+        self._metrics = metrics
+        self._artifact_id = artifact_id
+        self._native = _Native(app)
+        self._api = api
+        self._keys = [hashlib.sha256(key.encode()).digest() for key in settings.api_keys]
+        self._body_limit = settings.max_upload_bytes + BODY_OVERHEAD
+        self._in_flight = 0
+        self._cors = CORSMiddleware(self._guarded, **cors_options(settings.allowed_origins))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._native.app(scope, receive, send)
+            return
+        exchange = Exchange(_request_id(scope))
+        token = _exchange.set(exchange)
+        try:
+            await self._answer(scope, receive, send, exchange)
+        finally:
+            _exchange.reset(token)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send, exchange: Exchange) -> None:
+        head = scope["method"] == "HEAD"
+        scope = dict(scope, method="GET") if head else scope
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                exchange.status = message["status"]
+                headers = MutableHeaders(scope=message)
+                headers["X-Request-ID"] = exchange.request_id
+                headers["X-Artifact"] = self._artifact_id()
+                headers.setdefault("X-Content-Type-Options", "nosniff")
+                headers.setdefault("Referrer-Policy", "no-referrer")
+                headers.setdefault("Cache-Control", "no-store")
+            else:
+                exchange.finished = not message.get("more_body")
+                if head:
+                    message = {**message, "body": b""}
+            await send(message)
+
+        try:
+            await self._cors(scope, receive, send_with_headers)
+        except Exception as error:
+            # Starlette's handlers answer before this is reached; what comes here broke outside.
+            if exchange.finished:
+                # FastAPI answers an unexpected exception and then raises it again, for the log.
+                logger.error("request %s failed", exchange.request_id, exc_info=error)
+                return
+            if exchange.status:
+                raise
+            await _send_error(_named(error, exchange), exchange, send_with_headers)
+        finally:
+            self._record(scope, exchange)
+
+    async def _guarded(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Access, admission, deadline; then the application that owns the path."""
+        exchange = current_exchange()
+        assert exchange is not None
+        path = scope["path"]
+        try:
+            if self._keys and path not in PROBES:
+                self._check_key(Headers(scope=scope))
+            if path in ALWAYS or path.startswith("/web/"):
+                await self._dispatch(scope, receive, send)
+                return
+            await self._admitted(scope, receive, send, exchange)
+        except ShazamError as error:
+            await _send_error(error, exchange, send)
+
+    async def _admitted(
+        self, scope: Scope, receive: Receive, send: Send, exchange: Exchange
+    ) -> None:
+        if self._in_flight >= self._settings.max_concurrency:
+            self._metrics().refused.inc()
+            raise Overloaded(
+                f"{self._in_flight} requests are being answered, as many as this process takes. "
+                "Try again in a second."
+            )
+        self._in_flight += 1
+        self._metrics().in_flight.inc()
+        try:
+            async with asyncio.timeout(self._settings.timeout_s):
+                await self._limited(scope, receive, send, exchange)
+        except TimeoutError:
+            if exchange.status:
+                raise
+            raise DeadlineExceeded(
+                f"No answer within {self._settings.timeout_s:g} seconds. Try again; if it stays "
+                "so, the service is too small for its load."
+            ) from None
+        finally:
+            self._in_flight -= 1
+            self._metrics().in_flight.dec()
+
+    async def _limited(
+        self, scope: Scope, receive: Receive, send: Send, exchange: Exchange
+    ) -> None:
+        """Refuse a body that is too large: by its declared length, else while it is read."""
+        # Pictures travel as base64 in /v1/embeddings: a third more bytes, and several at once.
+        limit = self._body_limit * (4 if scope["path"] == "/v1/embeddings" else 1)
+        declared = Headers(scope=scope).get("content-length", "")
+        if declared.isdigit() and int(declared) > limit:
+            await _send_error(self._too_large(), exchange, send, drain=receive)
+            return
+        size, overflow = 0, False
+
+        async def counted() -> Message:
+            nonlocal size, overflow
+            message = await receive()
+            size += len(message.get("body", b""))
+            if size > limit:
+                overflow = True
+                raise self._too_large()
+            return message
+
+        async def unless_overflow(message: Message) -> None:
+            if not overflow:
+                await send(message)
+
+        try:
+            await self._dispatch(scope, counted, unless_overflow)
+        except ImageTooLarge:
+            if not overflow:
+                raise
+        if overflow:
+            # Whatever the inner application made of the interruption, this is the answer.
+            await _send_error(self._too_large(), exchange, send, drain=receive)
+
+    async def _dispatch(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path = scope["path"]
+        if path == "/schema.json" or path.startswith("/static_content/"):
+            await self._native(scope, receive, send)
+        else:
+            await self._api(scope, receive, send)
+
+    def _too_large(self) -> ImageTooLarge:
+        return ImageTooLarge(
+            f"The upload has more than {self._settings.max_upload_bytes:,} bytes. Send a smaller "
+            "picture: 1,000 pixels a side are plenty."
+        )
+
+    def _check_key(self, headers: Headers) -> None:
+        scheme, _, token = headers.get("authorization", "").partition(" ")
+        key = headers.get("x-api-key") or (token.strip() if scheme.lower() == "bearer" else "")
+        if not key:
+            raise Unauthorized(
+                "This service needs a key: send 'Authorization: Bearer KEY' or 'X-API-Key: KEY'."
+            )
+        sent = hashlib.sha256(key.encode("utf-8", "surrogateescape")).digest()
+        # Every key is compared, and by digest: the time taken tells nothing of any key.
+        matches = [hmac.compare_digest(sent, known) for known in self._keys]
+        if not any(matches):
+            raise Unauthorized(
+                "This key is not known. Ask the operator for a current one.", known_caller=True
+            )
+
+    def _record(self, scope: Scope, exchange: Exchange) -> None:
+        seconds = time.perf_counter() - exchange.started
+        route = _route_of(scope)
+        metrics = self._metrics()
+        metrics.requests.labels(route, scope["method"], str(exchange.status)).inc()
+        metrics.seconds.labels(route).observe(seconds)
+        access_log.log(
+            logging.DEBUG if route in ALWAYS else logging.INFO,
+            "%s %s %s %.1f ms",
+            scope["method"],
+            route,
+            exchange.status,
+            seconds * 1000,
+            extra={
+                "request_id": exchange.request_id,
+                "route": route,
+                "status": exchange.status,
+                "duration_ms": round(seconds * 1000, 1),
+            },
+        )
+
+
+class _Native:
+    """BentoML's application with every error body put in our shape."""
+
+    def __init__(self, app: App) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        exchange = current_exchange()
+        assert exchange is not None
+        refused = 0
+
+        async def reshaped(message: Message) -> None:
+            nonlocal refused
+            if message["type"] == "http.response.start" and message["status"] >= 400:
+                refused = message["status"]
+            elif not refused:
+                await send(message)
+
+        await self.app(scope, receive, reshaped)
+        if refused:
+            await _send_error(_from_bentoml(refused, exchange.request_id), exchange, send)
+
+
+def cors_options(origins: Iterable[str]) -> dict[str, Any]:
+    """Starlette's CORS options. A `*` inside a host becomes part of a regular expression, since in
+    Starlette's list of origins it would only be a letter that matches nothing."""
+    exact = [origin for origin in origins if "*" not in origin or origin == "*"]
+    patterns = [
+        re.escape(origin).replace(r":\*", r":\d+").replace(r"\*", r"[A-Za-z0-9.-]+")
+        for origin in origins
+        if "*" in origin and origin != "*"
+    ]
+    return {
+        "allow_origins": exact,
+        "allow_origin_regex": "|".join(patterns) or None,
+        "allow_methods": ["GET", "POST", "HEAD", "OPTIONS"],
+        "allow_headers": ["*"],
+        "expose_headers": ["X-Request-ID", "X-Artifact", "Retry-After", "ETag"],
+        "max_age": 600,
+    }
+
+
+def _request_id(scope: Scope) -> str:
+    given = Headers(scope=scope).get("x-request-id", "")
+    # A line break or a megabyte from a caller must not reach a log.
+    return given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+
+
+def _route_of(scope: Scope) -> str:
+    route = scope.get("route")
+    if route is not None and hasattr(route, "path"):
+        return str(route.path)
+    path: str = scope["path"]
+    known = path in ALWAYS or path in ("/openapi.json", "/schema.json")
+    return path if known else "/static_content" if path.startswith("/static_content/") else "other"
+
+
+def _named(error: Exception, exchange: Exchange) -> ShazamError:
+    if isinstance(error, ShazamError):
+        return error
+    logger.error("request %s failed", exchange.request_id, exc_info=error)
+    return internal_error(exchange.request_id)
+
+
+def internal_error(request_id: str) -> Internal:
+    """A bug, told without anything of the inside."""
+    return Internal(
+        f"Something went wrong on our side. If it happens again, report the request id "
+        f"{request_id}."
+    )
+
+
+def _from_bentoml(status: int, request_id: str) -> ShazamError:
+    """BentoML answers in plain text or lists; its own paths can only be missed or misused."""
+    if status == 404:
+        return NotFound("There is nothing at this address. See /docs for the routes.")
+    if status == 405:
+        return MethodNotAllowed("This address answers GET alone. See /docs.", allow="GET")
+    if status < 500:
+        return InvalidRequest("The request cannot be answered as it was sent. See /docs.")
+    return internal_error(request_id)
+
+
+async def _send_error(
+    error: ShazamError, exchange: Exchange, send: Send, drain: Receive | None = None
+) -> None:
+    body = ErrorResponse.of(error, exchange.request_id).model_dump_json().encode()
+    headers = {
+        "content-type": "application/json",
+        "content-length": str(len(body)),
+        **{name.lower(): value for name, value in error.headers().items()},
+    }
+    if drain is not None:
+        headers["connection"] = "close"
+    await send(
+        {
+            "type": "http.response.start",
+            "status": int(error.status),
+            "headers": [(k.encode("latin-1"), v.encode("latin-1")) for k, v in headers.items()],
+        }
+    )
+    await send({"type": "http.response.body", "body": body, "more_body": drain is not None})
+    if drain is not None:
+        await _drain(drain)
+        await send({"type": "http.response.body", "body": b""})
+
+
+async def _drain(receive: Receive) -> None:
+    read = 0
+    try:
+        async with asyncio.timeout(DRAIN_S):
+            while read < DRAIN_BYTES:
+                message = await receive()
+                read += len(message.get("body", b""))
+                if message["type"] != "http.request" or not message.get("more_body"):
+                    return
+    except TimeoutError:
+        return

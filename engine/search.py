@@ -1,0 +1,198 @@
+"""The pipeline: a picture or words → albums.
+
+    search = CoverSearch.open("artifacts/starter")
+    search.by_image(Path("photo.jpg").read_bytes(), k=5)
+    search.by_text("a dark cover with a red moon")
+
+Each step is a method of its own (`pixels`, `nearest`, `hits`), because the service runs them in
+different places: decoding in a thread a request, encoder and index once a batch.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.artifact import Artifact, check_ids
+from engine.catalogue import Album, Catalogue
+from engine.encoder import Embeddings, Encoder, open_encoder
+from engine.errors import AlbumNotFound, InvalidRequest
+from engine.image import MAX_IMAGE_PIXELS, Pixels, decode, to_pixels
+from engine.index import Index, Neighbour, set_index_threads
+from engine.schemas import Wanted
+
+# How strongly `negative` words push away. At 1 a query and its negative weigh the same, and what is
+# left is mostly the difference of two similar vectors: noise.
+NEGATIVE_WEIGHT = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """An album and its cosine similarity to the query."""
+
+    album: Album
+    similarity: float
+
+
+@dataclass(frozen=True)
+class CoverSearch:
+    """One opened artifact. `encoder` is None where the encoder runs in another process."""
+
+    artifact: Artifact
+    index: Index
+    catalogue: Catalogue
+    encoder: Encoder | None = None
+    load_seconds: dict[str, float] = field(default_factory=dict)
+
+    @classmethod
+    def open(
+        cls,
+        path: str | Path,
+        *,
+        runtime: str = "auto",
+        precision: str | None = None,
+        threads: int | None = None,
+        with_encoder: bool = True,
+    ) -> CoverSearch:
+        """Open and verify an artifact, load encoder and index, and run its golden queries.
+
+        Raises an `ArtifactError` that names what is wrong, `SettingsError` for a runtime that is
+        not there. `load_seconds` tells where the time went: digests, encoder, index, warm-up.
+        """
+        clock = _Clock()
+        artifact = Artifact.open(Path(path))
+        clock.lap("digests")
+        if threads:
+            set_index_threads(threads)
+        index, catalogue = artifact.open_index(), artifact.open_catalogue()
+        check_ids(index, catalogue)
+        clock.lap("index")
+        encoder = None
+        if with_encoder:
+            encoder = load_encoder(artifact, runtime=runtime, precision=precision, threads=threads)
+            clock.lap("encoder")
+            artifact.golden().check(encoder, index)
+            clock.lap("warm-up")
+        return cls(artifact, index, catalogue, encoder, clock.laps)
+
+    def by_image(self, data: bytes, wanted: Wanted = Wanted()) -> list[Hit]:
+        """Bytes of a picture → hits, best first. Raises what `engine.image.decode` raises."""
+        return self.by_vector(self._encoder.embed_images(self.pixels(data)[None])[0], wanted)
+
+    def by_text(self, text: str, wanted: Wanted = Wanted()) -> list[Hit]:
+        return self.by_vector(self._encoder.embed_texts([text])[0], wanted)
+
+    def by_vector(self, vector: NDArray[np.float32], wanted: Wanted = Wanted()) -> list[Hit]:
+        """(D,) float32 unit vector → hits, best first."""
+        return self.hits(self.nearest(vector[None], wanted.k, wanted.genre_id)[0], wanted)
+
+    def similar(self, album_id: int, wanted: Wanted = Wanted()) -> list[Hit]:
+        """The nearest neighbours of an album, itself left out. Raises `AlbumNotFound`."""
+        vector = self.album_vector(album_id)
+        found = self.nearest(vector[None], wanted.k + 1, wanted.genre_id)[0]
+        others = [neighbour for neighbour in found if neighbour.album_id != album_id]
+        return self.hits(others[: wanted.k], wanted)
+
+    def album(self, album_id: int) -> Album:
+        album = self.catalogue.album(album_id) if abs(album_id) < 2**62 else None
+        if album is None:
+            raise AlbumNotFound(
+                f"There is no album {album_id}. GET /api/albums lists those there are."
+            )
+        return album
+
+    def album_vector(self, album_id: int) -> NDArray[np.float32]:
+        """(D,) float32 unit row of an album. Raises `AlbumNotFound`."""
+        vector: NDArray[np.float32] = self.index.vectors([self.album(album_id).album_id])[0]
+        return vector
+
+    def pixels(self, data: bytes, max_pixels: int = MAX_IMAGE_PIXELS) -> Pixels:
+        """Bytes of a picture → (S, S, 3) uint8, what the encoder takes."""
+        preprocessing = self.artifact.preprocessing
+        image = decode(data, max_pixels=max_pixels, shortest_side=preprocessing.size)
+        return to_pixels(image, preprocessing)
+
+    def nearest(
+        self, vectors: Embeddings, k: int, genre_id: int | None = None
+    ) -> list[list[Neighbour]]:
+        """(N, D) unit rows → N lists of at most `k` neighbours, of one genre where one is given."""
+        among = None if genre_id is None else self.catalogue.ids_of_genre(genre_id)
+        return self.index.search(vectors, k, among)
+
+    def hits(self, neighbours: Sequence[Neighbour], wanted: Wanted) -> list[Hit]:
+        """Neighbours → albums, those below `min_score` left out."""
+        kept = [
+            neighbour
+            for neighbour in neighbours
+            if wanted.min_score is None or neighbour.similarity >= wanted.min_score
+        ]
+        albums = self.catalogue.albums([neighbour.album_id for neighbour in kept])
+        return [Hit(albums[neighbour.album_id], neighbour.similarity) for neighbour in kept]
+
+    @property
+    def _encoder(self) -> Encoder:
+        assert self.encoder is not None, "opened with with_encoder=False"
+        return self.encoder
+
+
+def load_encoder(
+    artifact: Artifact,
+    *,
+    runtime: str = "auto",
+    precision: str | None = None,
+    threads: int | None = None,
+) -> Encoder:
+    """The encoder of an artifact, in the precision its manifest names unless told otherwise."""
+    entry = artifact.manifest.encoder
+    return open_encoder(
+        artifact.encoder_folder,
+        entry.name,
+        runtime=runtime,
+        precision=precision or entry.precision,
+        threads=threads,
+    )
+
+
+def combine(
+    image: NDArray[np.float32] | None,
+    text: NDArray[np.float32] | None,
+    negative: NDArray[np.float32] | None,
+    image_weight: float = 0.5,
+) -> NDArray[np.float32]:
+    """(D,) unit vectors of picture, words and unwanted words → one (D,) unit query.
+
+    `image_weight` 0–1 counts where picture and words are both given. Raises `InvalidRequest` when
+    nothing is left (a text and itself as negative).
+    """
+    if image is not None and text is not None:
+        wanted = image_weight * image + (1 - image_weight) * text
+    elif image is not None:
+        wanted = image
+    elif text is not None:
+        wanted = text
+    elif negative is not None:
+        return -negative
+    else:
+        raise InvalidRequest("Send a picture in 'file', words in 'query' or 'negative', or both.")
+    if negative is not None:
+        wanted = wanted - NEGATIVE_WEIGHT * negative
+    norm = float(np.linalg.norm(wanted))
+    if norm < 1e-6:
+        raise InvalidRequest("Picture and words cancel each other out. Change one of them.")
+    return (wanted / norm).astype(np.float32)
+
+
+class _Clock:
+    def __init__(self) -> None:
+        self.laps: dict[str, float] = {}
+        self._last = time.perf_counter()
+
+    def lap(self, name: str) -> None:
+        now = time.perf_counter()
+        self.laps[name] = now - self._last
+        self._last = now

@@ -1,0 +1,295 @@
+"""The pipeline for many callers at once: what `CoverSearch` does, off the event loop and batched.
+
+    upload ─threads→ pixels ─Batcher→ embedding ─Batcher→ neighbours ─→ albums
+
+Decoding runs in a small pool, a request at a time; the encoder and the index answer whole batches.
+Loading happens in the background, so that the process is alive at once, ready when warm, and able
+to say why when it cannot be.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+import time
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from engine.batching import Batcher
+from engine.errors import NotReady, ShazamError
+from engine.metrics import Metrics
+from engine.settings import Settings
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from engine.encoder import Embeddings, Encoder
+    from engine.image import Pixels
+    from engine.index import Neighbour
+    from engine.schemas import Wanted
+    from engine.search import CoverSearch, Hit
+
+    Vector = NDArray[np.float32]
+
+logger = logging.getLogger("shazam")
+
+# Embeddings of recent uploads by content hash: 1,024 × 512 float32 are 2 MB.
+REMEMBERED_UPLOADS = 1_024
+
+RETRY_LOAD_S = 5.0
+
+
+class RemoteEncoder(Protocol):
+    """The encoder in a process of its own (a BentoML service that batches adaptively)."""
+
+    async def describe(self) -> dict[str, Any]: ...
+
+    async def embed_images(self, pixels: Pixels) -> Embeddings: ...
+
+    async def embed_texts(self, texts: list[str]) -> Embeddings: ...
+
+
+@dataclass
+class _Loaded:
+    """Everything that is there once the artifact is open."""
+
+    search: CoverSearch
+    embed_image: Callable[[Pixels], Awaitable[Vector]]
+    embed_text: Callable[[str], Awaitable[Vector]]
+    nearest: Batcher[tuple[Vector, int], list[Neighbour]]
+    encoder: str
+    runtime: str
+    precision: str
+
+
+class AsyncSearch:
+    """One artifact served to many callers. Create, `start()`, then ask."""
+
+    def __init__(
+        self, settings: Settings, metrics: Metrics, remote: RemoteEncoder | None = None
+    ) -> None:
+        self.settings = settings
+        self.metrics = metrics
+        self.failure: ShazamError | None = None
+        self._remote = remote
+        self._loaded: _Loaded | None = None
+        self._ready = asyncio.Event()
+        self._loading: asyncio.Task[None] | None = None
+        self._remembered: OrderedDict[bytes, Vector] = OrderedDict()
+        threads = settings.usable_threads()
+        self._decoders = ThreadPoolExecutor(threads, thread_name_prefix="decode")
+        # One call of the encoder at a time, pictures or words: it uses all cores by itself.
+        self._encoding = ThreadPoolExecutor(1, thread_name_prefix="encode")
+        self._searching = ThreadPoolExecutor(1, thread_name_prefix="search")
+
+    def start(self) -> None:
+        """Begin to load; returns at once."""
+        if self._loading is None:
+            self._loading = asyncio.create_task(self._load_until_ready())
+
+    async def stop(self) -> None:
+        if self._loading is not None:
+            self._loading.cancel()
+        for pool in (self._decoders, self._encoding, self._searching):
+            pool.shutdown(wait=False, cancel_futures=True)
+
+    @property
+    def ready(self) -> bool:
+        return self._loaded is not None
+
+    @property
+    def artifact_id(self) -> str:
+        return self._loaded.search.artifact.id if self._loaded else "none"
+
+    @property
+    def loaded(self) -> _Loaded:
+        """Raises `NotReady` while there is nothing to search."""
+        if self._loaded is None:
+            raise NotReady(
+                self.failure.message
+                if self.failure
+                else "The service is starting: its encoder is not loaded yet. Try again shortly.",
+                retry_after_s=2,
+            )
+        return self._loaded
+
+    async def search(self) -> CoverSearch:
+        """The opened artifact; waits while the service starts, raises `NotReady` if it cannot."""
+        if self._loaded is None and self.failure is None:
+            await self._ready.wait()
+        return self.loaded.search
+
+    async def image_vector(self, data: bytes) -> Vector:
+        """Bytes of a picture → (D,) float32 unit vector. Raises what decoding raises."""
+        search = await self.search()
+        digest = hashlib.sha256(data).digest()
+        known = self._remembered.get(digest)
+        if known is not None:
+            self._remembered.move_to_end(digest)
+            self.metrics.cache.labels("hit").inc()
+            return known
+        self.metrics.cache.labels("miss").inc()
+        with self.metrics.timed("decode"):
+            pixels = await asyncio.get_running_loop().run_in_executor(
+                self._decoders, search.pixels, data, self.settings.max_image_pixels
+            )
+        vector = await self.loaded.embed_image(pixels)
+        self._remembered[digest] = vector
+        if len(self._remembered) > REMEMBERED_UPLOADS:
+            self._remembered.popitem(last=False)
+        return vector
+
+    async def text_vector(self, text: str) -> Vector:
+        """Words → (D,) float32 unit vector; cut at 77 tokens."""
+        await self.search()
+        return await self.loaded.embed_text(text)
+
+    async def by_vector(self, vector: Vector, wanted: Wanted) -> list[Hit]:
+        """(D,) unit vector → hits, best first."""
+        search = await self.search()
+        with self.metrics.timed("search"):
+            if wanted.genre_id is None:
+                neighbours = await self.loaded.nearest((vector, wanted.k))
+                return search.hits(neighbours, wanted)
+            return await asyncio.get_running_loop().run_in_executor(
+                self._searching, search.by_vector, vector, wanted
+            )
+
+    async def similar(self, album_id: int, wanted: Wanted) -> list[Hit]:
+        search = await self.search()
+        with self.metrics.timed("search"):
+            return await asyncio.get_running_loop().run_in_executor(
+                self._searching, search.similar, album_id, wanted
+            )
+
+    async def _load_until_ready(self) -> None:
+        """Load; where that fails, say so and try again: a folder may be repaired or arrive late."""
+        while True:
+            try:
+                self._loaded = await self._load()
+            except asyncio.CancelledError:
+                raise
+            except Exception as error:
+                if not isinstance(error, ShazamError):
+                    logger.exception("loading failed")
+                    error = NotReady(
+                        f"The artifact could not be loaded ({type(error).__name__}); see the log."
+                    )
+                self.failure = error
+                self._ready.set()
+                logger.error("not ready: %s: %s", error.code, error.message)
+                await asyncio.sleep(RETRY_LOAD_S)
+            else:
+                self.failure = None
+                self._ready.set()
+                return
+
+    async def _load(self) -> _Loaded:
+        from engine.search import CoverSearch  # heavy: FAISS, and the encoder's runtime behind it
+        from engine.store import find_artifact
+
+        settings, metrics = self.settings, self.metrics
+        threads = settings.usable_threads()
+        start = time.perf_counter()
+
+        def open_artifact() -> CoverSearch:
+            return CoverSearch.open(
+                find_artifact(settings.artifact),
+                runtime=settings.runtime,
+                threads=threads,
+                with_encoder=self._remote is None,
+            )
+
+        search = await asyncio.to_thread(open_artifact)
+        nearest: Batcher[tuple[Vector, int], list[Neighbour]] = Batcher(
+            lambda items: _nearest(search, items),
+            self._searching,
+            max_items=4 * settings.max_batch,
+            on_batch=metrics.batch.labels("index").observe,
+        )
+        if self._remote is not None:
+            about = await self._describe_remote(search)
+            embed_image, embed_text = self._through(self._remote)
+        else:
+            encoder = search.encoder
+            assert encoder is not None
+            about = {
+                "encoder": encoder.name,
+                "runtime": encoder.runtime,
+                "precision": encoder.precision,
+            }
+            embed_image = self._batched(lambda items: _embed_images(encoder, items), "images")
+            embed_text = self._batched(encoder.embed_texts, "texts")
+        seconds = time.perf_counter() - start
+        for part, value in {**search.load_seconds, "load": seconds}.items():
+            metrics.start.labels(part).set(value)
+        logger.info(
+            "ready: artifact %s, %s albums, %s on %s (%s), loaded in %.2f s (%s)",
+            search.artifact.id,
+            f"{len(search.catalogue):,}",
+            about["encoder"],
+            about["runtime"],
+            about["precision"],
+            seconds,
+            ", ".join(f"{part} {value:.2f}" for part, value in search.load_seconds.items()),
+        )
+        metrics.artifact.labels(artifact=search.artifact.id, **about).set(len(search.catalogue))
+        return _Loaded(search, embed_image, embed_text, nearest, **about)
+
+    def _through(
+        self, remote: RemoteEncoder
+    ) -> tuple[Callable[[Pixels], Awaitable[Vector]], Callable[[str], Awaitable[Vector]]]:
+        async def embed_image(pixels: Pixels) -> Vector:
+            with self.metrics.timed("encode"):
+                row: Vector = (await remote.embed_images(pixels[None]))[0]
+                return row
+
+        async def embed_text(text: str) -> Vector:
+            with self.metrics.timed("encode"):
+                row: Vector = (await remote.embed_texts([text]))[0]
+                return row
+
+        return embed_image, embed_text
+
+    def _batched(self, call: Callable[[list[Any]], Any], name: str) -> Callable[[Any], Any]:
+        def timed(items: list[Any]) -> Any:
+            with self.metrics.timed("encode"):
+                return call(items)
+
+        return Batcher(
+            timed,
+            self._encoding,
+            max_items=self.settings.max_batch,
+            wait_s=self.settings.batch_wait_ms / 1000,
+            on_batch=self.metrics.batch.labels(name).observe,
+        )
+
+    async def _describe_remote(self, search: CoverSearch) -> dict[str, str]:
+        """What the encoder service says of itself; it must serve the same artifact."""
+        assert self._remote is not None
+        about = dict(await self._remote.describe())
+        if about.pop("artifact") != search.artifact.id:
+            raise NotReady("The encoder process serves another artifact. Restart the service.")
+        golden = search.artifact.golden()
+        found = await self._remote.embed_images(golden.pixels)
+        await self._remote.embed_texts(list(golden.texts))
+        search.index.search(found, 1)
+        return about
+
+
+def _nearest(search: CoverSearch, items: Sequence[tuple[Vector, int]]) -> list[list[Neighbour]]:
+    import numpy as np
+
+    rows = search.nearest(np.stack([vector for vector, _ in items]), max(k for _, k in items))
+    return [row[:k] for row, (_, k) in zip(rows, items, strict=True)]
+
+
+def _embed_images(encoder: Encoder, items: Sequence[Pixels]) -> Embeddings:
+    import numpy as np
+
+    return encoder.embed_images(np.stack(items))
