@@ -5,7 +5,7 @@ const SHOWN = 13; // the best and twelve more
 const PAGE = 36;
 
 const SECOND = 1000;
-const SLOW = 4 * SECOND; // past this a silent service is probably starting
+const SLOW = 4 * SECOND; // past this a silent service may be starting
 const PATIENCE = 90 * SECOND; // the longest wait for a start before saying so
 const PROBE = 5 * SECOND;
 const BUSY_TRIES = 5;
@@ -114,7 +114,7 @@ export async function request(path, options, signal, tell) {
     let reply;
     try {
       reply = await bounded(path, options, signal, PATIENCE, (waited) => {
-        if (waited >= SLOW) tell("waking", { part: waited / PATIENCE });
+        if (waited >= SLOW) tell("slow", { part: waited / PATIENCE });
       });
     } catch (error) {
       if (signal.aborted || error instanceof Trouble) throw error;

@@ -133,10 +133,10 @@ function happening(state, values, what) {
   if (state === "waiting") {
     spoken = "";
     if (document.querySelector("[data-panel]")) results.expect(what);
-  } else if (state === "waking") {
-    sayOnce(t("slow_text"));
-    const heading = t("slow_title");
-    results.panel({ name: "waking", heading, text: t("slow_text"), part: values.part });
+  } else if (state === "waking" || state === "slow") {
+    const text = t(`${state}_text`);
+    sayOnce(text);
+    results.panel({ name: state, heading: t(`${state}_title`), text, part: values.part });
   } else if (state === "busy") {
     sayOnce(t("busy_title"));
     const text = t("busy_text", { n: values.left });

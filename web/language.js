@@ -1,7 +1,7 @@
 // Which language, and how it writes sentences, numbers and percentages.
 import { strings } from "./strings.js";
 
-const KEY = "language";
+const KEY = "shazam-visual-language";
 
 function preferred() {
   try {

@@ -99,7 +99,7 @@ def visitor(chromium: Any) -> Iterator[Visit]:
         page.on("console", lambda message: wrong.extend(complaints(message)))
         host = "/".join(url.split("/")[:3])
         page.on("request", lambda request: wrong.extend(strangers(request.url, host)))
-        page.goto(url)
+        page.goto(url, wait_until="domcontentloaded")
         return page
 
     yield visit
