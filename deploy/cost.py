@@ -187,7 +187,7 @@ def table(m: Measured, prices: dict[str, Any], provisional: bool) -> str:
             + " | ".join(shares)
             + f" | {'never' if limit is None else f'{limit:,.0f}/h'} |"
         )
-    lines += ["", "–: the platform cannot (a lone machine, or a shared core, is full)."]
+    lines += ["", "–: too much for it (a lone machine, a lone replica or shared cores, full)."]
     return "\n".join(lines)
 
 
@@ -225,6 +225,7 @@ def plot(m: Measured, prices: dict[str, Any], stamp: str, path: Path = PLOT) -> 
         axis.set_xscale("log")
         axis.set_yscale("log")
         axis.set_xlabel("requests an hour")
+        axis.minorticks_off()
         axis.grid(visible=True, which="major", linewidth=0.4, alpha=0.6)
         axis.spines[["top", "right"]].set_visible(False)
         axis.set_ylim(floor * 0.9, 3000)
