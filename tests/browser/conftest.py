@@ -17,7 +17,7 @@ sync_api = pytest.importorskip(
     "playwright.sync_api", reason="the browser tests need playwright: make install"
 )
 
-from fake_service import Fake  # noqa: E402
+from .fake_service import Fake  # noqa: E402
 
 OUTPUT = Path(__file__).parents[2] / "test-output"
 FLAGS = [

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import expect
-from test_reach import PHONE
+
+from .test_reach import PHONE
 
 
 @pytest.fixture

@@ -5,9 +5,10 @@ from __future__ import annotations
 from importlib.resources import files
 
 import pytest
-from fake_service import Canned, Fake
-from test_states import ask, panel
-from test_ways_in import expect, found
+
+from .fake_service import Canned, Fake
+from .test_states import ask, panel
+from .test_ways_in import expect, found
 
 PHONE = {
     "viewport": {"width": 390, "height": 844},

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fake_service import Canned, Fake, draw_cover
-from test_ways_in import expect, found
+
+from .fake_service import Canned, Fake, draw_cover
+from .test_ways_in import expect, found
 
 
 @pytest.fixture

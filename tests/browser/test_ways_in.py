@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fake_service import Fake, Seen, album, draw_cover
 from PIL import Image
+
+from .fake_service import Fake, Seen, album, draw_cover
 
 MAKE_TRANSFER = """
 async (url) => {
