@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+import math
 import shutil
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -26,12 +27,14 @@ from engine.artifact import (
     ENCODER,
     GOLDEN,
     INDEX,
+    MANIFEST,
     THUMBNAILS,
     Artifact,
     CatalogueEntry,
     GoldenQueries,
     Inputs,
     Manifest,
+    RuntimeEntry,
     staging,
     write_manifest,
 )
@@ -40,21 +43,25 @@ from engine.encoder import (
     DEFAULT_ENCODER,
     Embeddings,
     Encoder,
+    TorchEncoder,
     copy_encoder,
     file_sha256,
     find_encoder,
-    open_encoder,
+    open_torch_encoder,
     unit_rows,
 )
 from engine.errors import BuildError, ShazamError
 from engine.image import Pixels, decode, thumbnail, to_pixels
 from engine.index import Ids, build_index, read_foreign
+from engine.runtimes import give_cpu_runtime
 from engine.unpickle import read_metadata_pickle
 
 BATCH = 64
 THUMBNAIL_SIDE, THUMBNAIL_QUALITY = 256, 70
 GOLDEN_TEXTS = ("a red album cover", "a dark cover with a red moon", "jazz", "a guitar on a stage")
 GOLDEN_PICTURES = 4
+RUNTIME_PICTURES = 160
+STARTER = Path(__file__).resolve().parent.parent / "artifacts" / "starter"
 
 Precision = Literal["auto", "fp32", "bf16", "int8"]
 
@@ -110,7 +117,7 @@ def build(
     files = _cover_files(covers, except_for=metadata)
     with staging(out, force=force) as folder:
         copy_encoder(find_encoder(encoder), folder / ENCODER)
-        loaded = open_encoder(folder / ENCODER, encoder, precision=_torch_precision(precision))
+        loaded = open_torch_encoder(folder / ENCODER, encoder)
         with _Workspace(out, folder / ENCODER) as work:
             good, skipped = _embed(files, loaded, work, progress)
             if not good:
@@ -130,6 +137,7 @@ def build(
                 ((album_id, work.thumbnail(cover.digest)) for album_id, cover in by_id),
                 index=index,
                 precision=precision,
+                progress=progress,
                 covers=[(album_id, cover.path) for album_id, cover in by_id],
                 card=card,
             )
@@ -195,7 +203,7 @@ def import_pair(
     order = np.argsort(ids)
     with staging(out, force=force) as folder:
         copy_encoder(source, folder / ENCODER)
-        loaded = open_encoder(folder / ENCODER, encoder, precision=_torch_precision(precision))
+        loaded = open_torch_encoder(folder / ENCODER, encoder)
         if loaded.dimension != rows.shape[1]:
             raise BuildError(
                 f"{index_file.name} has {rows.shape[1]} dimensions, the encoder {encoder} "
@@ -211,6 +219,7 @@ def import_pair(
             (),
             index=kind if index == "keep" else index,
             precision=precision,
+            progress=progress,
             vectors_digest=file_sha256(index_file),
         )
     return Built(out, manifest)
@@ -249,9 +258,7 @@ def add(
     with staging(out, force=force) as folder:
         shutil.copytree(old.encoder_folder, folder / ENCODER)
         entry = old.manifest.encoder
-        loaded = open_encoder(
-            folder / ENCODER, entry.name, precision=_torch_precision(entry.precision)
-        )
+        loaded = open_torch_encoder(folder / ENCODER, entry.name)
         with _Workspace(out, folder / ENCODER) as work:
             good, unreadable = _embed(fresh, loaded, work, progress)
             if not good:
@@ -285,6 +292,7 @@ def add(
                 precision=entry.precision,
                 covers=[(album_id, cover.path) for album_id, cover in by_id],
                 vectors_digest=old.manifest.inputs.vectors,
+                runtimes=entry.runtimes,
                 card=_card_of(old),
             )
             embedded = work.embedded
@@ -313,9 +321,7 @@ def remove(
     with staging(out, force=force) as folder:
         shutil.copytree(old.encoder_folder, folder / ENCODER)
         entry = old.manifest.encoder
-        loaded = open_encoder(
-            folder / ENCODER, entry.name, precision=_torch_precision(entry.precision)
-        )
+        loaded = open_torch_encoder(folder / ENCODER, entry.name)
         manifest = _assemble(
             folder,
             loaded,
@@ -326,6 +332,7 @@ def remove(
             index=old.manifest.index.kind,
             precision=entry.precision,
             vectors_digest=old.manifest.inputs.vectors,
+            runtimes=entry.runtimes,
             card=_card_of(old),
         )
     return Built(out, manifest)
@@ -382,7 +389,10 @@ def _rows(path: Path) -> Iterator[dict[str, Any]]:
     kind = path.suffix.lower()
     if kind == ".csv":
         with path.open(newline="", encoding="utf-8-sig") as file:
-            yield from csv.DictReader(file)
+            for row in csv.DictReader(file):
+                if None in row:
+                    raise ValueError(f"the row of {next(iter(row.values()))!r} has too many values")
+                yield row
     elif kind in (".jsonl", ".ndjson"):
         with path.open(encoding="utf-8-sig") as file:
             for line in file:
@@ -449,7 +459,8 @@ def _embed(
                     continue
                 if pixels is not None:
                     pending[digest] = (pixels, small)
-                good.append(Cover(path, name, digest))
+                # A file name that is not UTF-8 fits into no catalogue.
+                good.append(Cover(path, name.encode(errors="replace").decode(), digest))
             if pending:
                 vectors = encoder.embed_images(np.stack([pixels for pixels, _ in pending.values()]))
                 work.keep(
@@ -512,8 +523,8 @@ def _albums(
                 cover.digest,
                 {
                     key: value
-                    for key, value in row.items()
-                    if key not in _KNOWN_COLUMNS and value not in (None, "")
+                    for key, given in row.items()
+                    if key not in _KNOWN_COLUMNS and (value := _plain(given)) not in (None, "")
                 },
             )
         )
@@ -567,7 +578,7 @@ def _imported_albums(
 
 def _assemble(
     folder: Path,
-    encoder: Encoder,
+    encoder: TorchEncoder,
     encoder_name: str,
     vectors: Embeddings,
     albums: Sequence[Album],
@@ -578,10 +589,13 @@ def _assemble(
     covers: Sequence[tuple[int, Path]] = (),
     vectors_digest: str | None = None,
     card: Path | None = None,
+    runtimes: Mapping[Literal["openvino-cpu"], RuntimeEntry] | None = None,
+    progress: Progress | None = None,
 ) -> Manifest:
     """Write everything but the encoder into a staged folder, the manifest last.
 
-    `vectors` are (N, D) unit rows in order of `albums`, which are in order of id.
+    `vectors` are (N, D) unit rows in order of `albums`, which are in order of id. `runtimes` are
+    those the staged encoder folder holds already; without them they are made.
     """
     ids = np.array([album.album_id for album in albums], np.int64)
     searchable = build_index(vectors, ids, index)
@@ -591,6 +605,16 @@ def _assemble(
     if not count:
         (folder / THUMBNAILS).unlink()
     _golden(encoder, covers).write(folder / GOLDEN)
+    if runtimes is None:
+        entry = give_cpu_runtime(
+            encoder,
+            folder / ENCODER,
+            searchable,
+            _pictures_for_runtime(encoder, covers),
+            requested=precision,
+            remark=(progress or Progress()).remark,
+        )
+        runtimes = {"openvino-cpu": entry}
     if card:
         shutil.copyfile(card, folder / "README.md")
     return write_manifest(
@@ -605,7 +629,25 @@ def _assemble(
             thumbnails=count,
         ),
         inputs=Inputs(albums=_digest_of(albums), vectors=vectors_digest),
+        runtimes=dict(runtimes),
     )
+
+
+def _pictures_for_runtime(encoder: Encoder, covers: Sequence[tuple[int, Path]]) -> Pixels:
+    """(N, S, S, 3) uint8 to calibrate and compare a runtime on: the artifact's own covers, else
+    those of the starter, else drawn patterns."""
+    step = max(1, len(covers) // RUNTIME_PICTURES)
+    images = [decode(path.read_bytes()) for _, path in covers[::step][:RUNTIME_PICTURES]]
+    if not images and (STARTER / MANIFEST).is_file():
+        catalogue = Artifact.open(STARTER).open_catalogue()
+        ids = catalogue.ids()
+        for album_id in ids[:: max(1, len(ids) // RUNTIME_PICTURES)][:RUNTIME_PICTURES].tolist():
+            small = catalogue.thumbnail(album_id)
+            if small is not None:
+                images.append(decode(small))
+    if not images:
+        return np.stack([_pattern(encoder.preprocessing.size, i) for i in range(32)])
+    return np.stack([to_pixels(image, encoder.preprocessing) for image in images])
 
 
 def _golden(encoder: Encoder, covers: Sequence[tuple[int, Path]]) -> GoldenQueries:
@@ -727,20 +769,17 @@ def _encoder_name(encoder: str) -> str:
     return Path(encoder).resolve().name if Path(encoder).exists() else encoder
 
 
-def _torch_precision(precision: str) -> str:
-    # Rows are embedded once and compared for years: float32 unless told otherwise.
-    return "bf16" if precision == "bf16" else "fp32"
-
-
 def _text(value: Any) -> str | None:
     value = _plain(value)
-    return None if value is None or value == "" else str(value)
+    # A lone surrogate (half an emoji, a file name that is not UTF-8) fits into no database.
+    return None if value is None or value == "" else str(value).encode(errors="replace").decode()
 
 
 def _year(value: Any) -> int | None:
     text = _text(value)
     try:
-        return int(float(text)) if text else None
+        year = int(float(text)) if text else None
+        return None if year is None or abs(year) > 9999 else year
     except (ValueError, OverflowError):
         return None
 
@@ -750,19 +789,32 @@ def _integer(value: Any, what: str) -> int:
     try:
         if isinstance(plain, float) and not plain.is_integer():
             raise ValueError
-        return int(plain)
+        number = int(plain)
+        if not -(2**63) <= number < 2**63:
+            raise ValueError
+        return number
     except (TypeError, ValueError, OverflowError):
-        raise BuildError(f"{what}: {plain!r} is not a whole number.") from None
+        raise BuildError(f"{what}: {plain!r} is not a whole number of 64 bits.") from None
 
 
-def _plain(value: Any) -> Any:
-    """A numpy scalar, array or bytes → what JSON can hold; NaN → None."""
+def _plain(value: Any, depth: int = 3) -> Any:
+    """Any value of a row → what JSON can hold: NaN → None, a date and the like → its text.
+
+    Containers more than `depth` deep are left out: a pickle's may hold themselves.
+    """
     if isinstance(value, np.generic | np.ndarray):
         value = value.tolist()
-    if isinstance(value, bytes):
-        value = value.decode("utf-8", "replace")
-    if isinstance(value, float) and not np.isfinite(value):
-        return None
-    if isinstance(value, set | frozenset | tuple):
-        return [_plain(item) for item in value]
-    return value
+    if value is None or isinstance(value, bool | int | str):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, bytes | bytearray):
+        return value.decode("utf-8", "replace")
+    if isinstance(value, Mapping | list | tuple | set | frozenset):
+        if depth == 0 or len(value) > 1000:
+            return None
+        if isinstance(value, Mapping):
+            return {str(key)[:200]: _plain(item, depth - 1) for key, item in value.items()}
+        items = sorted(value, key=repr) if isinstance(value, set | frozenset) else value
+        return [_plain(item, depth - 1) for item in items]
+    return str(value)

@@ -88,10 +88,12 @@ class Tokenizer:
         self._backend.enable_truncation(max_length=context_length)
         self.context_length = context_length
 
-    def __call__(self, texts: Sequence[str], length: int | None = None) -> NDArray[np.int64]:
-        """N texts → (N, L) int64; L is `length`, or the longest of these texts, at most 77."""
+    def __call__(self, texts: Sequence[str], step: int = 1) -> NDArray[np.int64]:
+        """N texts → (N, L) int64; L is the longest of these texts, at most 77, rounded up to a
+        multiple of `step` where that fits."""
         rows = [encoding.ids for encoding in self._backend.encode_batch(list(texts))]
-        width = length or max((len(row) for row in rows), default=1)
+        longest = max((len(row) for row in rows), default=1)
+        width = min(-(-longest // step) * step, self.context_length)
         ids = np.zeros((len(rows), width), dtype=np.int64)
         for i, row in enumerate(rows):
             ids[i, : len(row)] = row
@@ -131,15 +133,15 @@ class TorchEncoder:
         self._device = torch.device(device)
         self._dtype = torch.bfloat16 if self.precision == "bf16" else torch.float32
         model = CLIPModel.from_pretrained(folder, dtype=self._dtype, local_files_only=True)
-        self._model = model.to(self._device).eval().requires_grad_(False)
+        self.model = model.to(self._device).eval().requires_grad_(False)
         # The two projections stay in float32: rounding the finished embedding to bf16 would move
         # cosines by some 1e-3, more than everything inside the towers does.
-        self._model.visual_projection.float()
-        self._model.text_projection.float()
+        self.model.visual_projection.float()
+        self.model.text_projection.float()
         self.dimension = int(model.config.projection_dim)
         mean, std = self.preprocessing.mean, self.preprocessing.std
-        self._mean = torch.tensor(mean, device=self._device).view(1, 3, 1, 1) * 255
-        self._std = torch.tensor(std, device=self._device).view(1, 3, 1, 1) * 255
+        self.mean = torch.tensor(mean, device=self._device).view(1, 3, 1, 1) * 255
+        self.std = torch.tensor(std, device=self._device).view(1, 3, 1, 1) * 255
 
     def embed_images(self, pixels: Pixels) -> Embeddings:
         if not len(pixels):
@@ -148,9 +150,9 @@ class TorchEncoder:
         with torch.inference_mode():
             # torch refuses read-only arrays loudly; a batch out of shared memory is read-only.
             raw = torch.from_numpy(np.require(pixels, requirements=["C", "W"])).to(self._device)
-            values = (raw.permute(0, 3, 1, 2).float() - self._mean) / self._std
-            pooled = self._model.vision_model(pixel_values=values.to(self._dtype)).pooler_output
-            return self._finish(self._model.visual_projection(pooled.float()))
+            values = (raw.permute(0, 3, 1, 2).float() - self.mean) / self.std
+            pooled = self.model.vision_model(pixel_values=values.to(self._dtype)).pooler_output
+            return self._finish(self.model.visual_projection(pooled.float()))
 
     def embed_texts(self, texts: Sequence[str]) -> Embeddings:
         if not len(texts):
@@ -158,43 +160,34 @@ class TorchEncoder:
         torch = self._torch
         with torch.inference_mode():
             ids = torch.from_numpy(self.tokenizer(texts)).to(self._device)
-            pooled = self._model.text_model(input_ids=ids).pooler_output
-            return self._finish(self._model.text_projection(pooled.float()))
+            pooled = self.model.text_model(input_ids=ids).pooler_output
+            return self._finish(self.model.text_projection(pooled.float()))
 
     def _finish(self, rows: torch.Tensor) -> Embeddings:
         return unit_rows(rows.float().cpu().numpy())
 
 
-def open_encoder(
+def open_torch_encoder(
     folder: Path,
     name: str,
     *,
-    runtime: str = "auto",
-    precision: str = "auto",
+    runtime: str = "torch-cpu",
+    precision: str = "fp32",
     threads: int | None = None,
-) -> Encoder:
-    """Load the encoder of an artifact on the runtime asked for.
+) -> TorchEncoder:
+    """CLIP on torch. `precision` other than `fp32` and `bf16` means the processor's fastest.
 
-    `runtime` and `precision` are a setting's values; `auto` is CUDA where there is a GPU, else
-    torch on the CPU, in the fastest precision the processor has. Raises `SettingsError` where the
-    runtime asked for is not there.
+    Raises `SettingsError` where a GPU is asked for and there is none.
     """
-    if runtime == "auto":
-        runtime = "torch-cuda" if cuda_available() else "torch-cpu"
     if runtime == "torch-cuda" and not cuda_available():
         raise SettingsError(
             "SHAZAM_RUNTIME='torch-cuda' but torch sees no GPU here. Example: SHAZAM_RUNTIME=auto"
         )
-    if runtime in ("torch-cuda", "torch-cpu"):
-        chosen: Literal["auto", "fp32", "bf16"] = (
-            "fp32" if precision == "fp32" else "bf16" if precision == "bf16" else "auto"
-        )
-        device: Literal["cpu", "cuda"] = "cuda" if runtime == "torch-cuda" else "cpu"
-        return TorchEncoder(folder, name, device=device, precision=chosen, threads=threads)
-    raise SettingsError(
-        f"SHAZAM_RUNTIME={runtime!r}: this artifact holds no such runtime. "
-        "Example: SHAZAM_RUNTIME=torch-cpu"
+    chosen: Literal["auto", "fp32", "bf16"] = (
+        "fp32" if precision == "fp32" else "bf16" if precision == "bf16" else "auto"
     )
+    device: Literal["cpu", "cuda"] = "cuda" if runtime == "torch-cuda" else "cpu"
+    return TorchEncoder(folder, name, device=device, precision=chosen, threads=threads)
 
 
 def cuda_available() -> bool:
@@ -226,7 +219,7 @@ def read_preprocessing(folder: Path) -> Preprocessing:
     config = json.loads((folder / PREPROCESSOR).read_text())
     try:
         return Preprocessing.from_transformers(config)
-    except (KeyError, ValueError, TypeError) as error:
+    except (KeyError, ValueError, TypeError, OverflowError, AttributeError) as error:
         raise BuildError(
             f"{PREPROCESSOR} asks for preprocessing we do not do ({error}). CLIP's own is "
             "supported: a bicubic resize of the shortest edge to the side of a centre crop."
@@ -280,11 +273,12 @@ def copy_encoder(source: Path, destination: Path) -> None:
     Raises `BuildError` if the folder is no CLIP.
     """
     destination.mkdir(parents=True, exist_ok=True)
-    config = json.loads((source / CONFIG).read_text())
-    if config.get("model_type") != "clip":
-        raise BuildError(
-            f"{source} is a {config.get('model_type')!r} model; CLIP (model_type 'clip') is needed."
-        )
+    try:
+        model_type = json.loads((source / CONFIG).read_text()).get("model_type")
+    except (OSError, ValueError, AttributeError) as error:
+        raise BuildError(f"{source / CONFIG} cannot be read ({error}).") from error
+    if model_type != "clip":
+        raise BuildError(f"{source} is a {model_type!r} model; CLIP (model_type 'clip') is needed.")
     for name in (CONFIG, WEIGHTS, TOKENIZER, PREPROCESSOR):
         if (source / name).is_file():
             shutil.copyfile(source / name, destination / name)

@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 
 from engine.artifact import Artifact, check_ids
 from engine.catalogue import Album, Catalogue
-from engine.encoder import Embeddings, Encoder, open_encoder
-from engine.errors import AlbumNotFound, InvalidRequest
+from engine.encoder import Embeddings, Encoder, cuda_available, open_torch_encoder
+from engine.errors import AlbumNotFound, EncoderMismatch, InvalidRequest, SettingsError, ShazamError
 from engine.image import MAX_IMAGE_PIXELS, Pixels, decode, to_pixels
 from engine.index import Index, Neighbour, set_index_threads
 from engine.schemas import Wanted
@@ -99,7 +99,7 @@ class CoverSearch:
         return self.hits(others[: wanted.k], wanted)
 
     def album(self, album_id: int) -> Album:
-        album = self.catalogue.album(album_id) if abs(album_id) < 2**62 else None
+        album = self.catalogue.album(album_id)
         if album is None:
             raise AlbumNotFound(
                 f"There is no album {album_id}. GET /api/albums lists those there are."
@@ -147,15 +147,41 @@ def load_encoder(
     precision: str | None = None,
     threads: int | None = None,
 ) -> Encoder:
-    """The encoder of an artifact, in the precision its manifest names unless told otherwise."""
+    """The encoder of an artifact on the runtime a setting names.
+
+    `auto` is CUDA where there is a GPU, else the runtime the artifact was given for CPUs, else
+    torch. `precision` overrides the manifest's on torch. Raises `SettingsError` where the runtime
+    asked for is not there.
+    """
     entry = artifact.manifest.encoder
-    return open_encoder(
-        artifact.encoder_folder,
-        entry.name,
-        runtime=runtime,
-        precision=precision or entry.precision,
-        threads=threads,
-    )
+    exported = entry.runtimes.get("openvino-cpu")
+    if runtime == "auto":
+        runtime = "torch-cuda" if cuda_available() else "openvino-cpu" if exported else "torch-cpu"
+    if runtime == "openvino-cpu" and exported is None:
+        raise SettingsError(
+            "SHAZAM_RUNTIME='openvino-cpu' but this artifact was made without it; build it again "
+            "with this version. Example: SHAZAM_RUNTIME=torch-cpu"
+        )
+    folder = artifact.encoder_folder
+    try:
+        if runtime == "openvino-cpu" and exported is not None:
+            from engine.encoder_openvino import OpenVINOEncoder
+
+            return OpenVINOEncoder(
+                folder, entry.name, precision=exported.precision, threads=threads
+            )
+        precision = precision or entry.precision
+        return open_torch_encoder(
+            folder, entry.name, runtime=runtime, precision=precision, threads=threads
+        )
+    except ShazamError:
+        raise
+    except Exception as error:
+        # Files that are what the manifest says and no encoder: every library has its own word.
+        raise EncoderMismatch(
+            f"The encoder cannot be loaded ({type(error).__name__}: {str(error)[:300]}). "
+            "Rebuild the artifact."
+        ) from error
 
 
 def combine(

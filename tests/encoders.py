@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
+
 from engine.encoder import unit_rows
 from engine.image import Preprocessing
 
-WORDS = "a red blue green dark album cover with guitar moon jazz metal on the stage of and".split()
+WORDS = ["red", "blue", "green", "dark", "album", "cover", "guitar", "moon", "jazz", "metal"]
 MEAN, STD = [0.48145466, 0.4578275, 0.40821073], [0.26862954, 0.26130258, 0.27577711]
 
 
@@ -88,7 +90,12 @@ class ColourEncoder:
     name, dimension = "mean-colour", 4
     runtime, precision = "torch-cpu", "fp32"
     preprocessing = Preprocessing(8, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
-    colours = {"red": (1, 0, 0), "green": (0, 1, 0), "blue": (0, 0, 1), "white": (1, 1, 1)}
+    colours: ClassVar = {
+        "red": (1, 0, 0),
+        "green": (0, 1, 0),
+        "blue": (0, 0, 1),
+        "white": (1, 1, 1),
+    }
 
     def embed_images(self, pixels: np.ndarray) -> np.ndarray:
         """(N, S, S, 3) uint8 → (N, 4) float32 unit rows; the fourth keeps black off zero."""

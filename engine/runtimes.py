@@ -1,0 +1,137 @@
+"""Which CPU runtime an artifact is given, and how well it agrees with float32.
+
+int8 is kept only where it finds the same albums: the ten nearest of held-out pictures and texts,
+searched with int8 and with float32 queries, must share at least `KEEP_OVERLAP` of their albums.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from engine.artifact import RuntimeEntry
+from engine.encoder import Embeddings, Encoder, TorchEncoder
+from engine.encoder_openvino import Calibration, OpenVINOEncoder, export
+from engine.image import Pixels
+from engine.index import Index
+
+KEEP_OVERLAP = 0.99
+NEAREST = 10
+CALIBRATION_PICTURES = 64
+
+# Texts of the kind people type, for calibration and for agreement (every second one each).
+TEXTS = (
+    "a red album cover",
+    "a dark cover with a red moon",
+    "jazz",
+    "a guitar on a stage",
+    "a blue album cover with a bird",
+    "black and white portrait of a singer",
+    "heavy metal cover with a skull",
+    "two people walking on a beach at sunset",
+    "yellow",
+    "abstract geometric shapes, electronic music",
+    "a green forest with mist",
+    "a folk record with a wooden house and a river, drawn by hand",
+    "pink flowers",
+    "a city at night with neon lights",
+    "hip hop cover with bold letters",
+    "an orange cat",
+    "a white album with nothing on it",
+    "classical music, an orchestra",
+    "a purple album cover with a star",
+    "the sea",
+    "a punk collage with torn paper",
+    "a cover that looks like a painting of a woman",
+    "reggae in red, yellow and green",
+    "an old car on a road",
+)
+
+
+def give_cpu_runtime(
+    encoder: TorchEncoder,
+    folder: Path,
+    index: Index,
+    pixels: Pixels,
+    *,
+    requested: Literal["auto", "fp32", "bf16", "int8"],
+    remark: Callable[[str], None] = lambda _: None,
+) -> RuntimeEntry:
+    """Export `encoder` (float32) to OpenVINO under `folder`; returns what the manifest records.
+
+    `pixels` (N, S, S, 3) uint8 are split into a part to calibrate on and one to compare with. An
+    int8 that was asked for by name is kept whatever its agreement, and the remark says so.
+    """
+    used, held_out = _split(pixels)
+    calibration = Calibration(used, TEXTS[::2])
+    if requested in ("auto", "int8"):
+        export(encoder, folder, int8=calibration, remark=remark)
+        entry = _compare(encoder, folder, "int8", requested, index, held_out)
+        if entry.overlap_at_10 >= KEEP_OVERLAP:
+            return entry
+        remark(
+            f"int8 finds {entry.overlap_at_10:.4f} of the albums that float32 finds, below "
+            f"{KEEP_OVERLAP}: "
+            + (
+                "kept, as --precision int8 asks"
+                if requested == "int8"
+                else "float weights are kept instead"
+            )
+        )
+        if requested == "int8":
+            return entry
+    export(encoder, folder, half=requested != "fp32")
+    precision: Literal["fp32", "bf16"] = "fp32" if requested == "fp32" else "bf16"
+    return _compare(encoder, folder, precision, requested, index, held_out)
+
+
+def _split(pixels: Pixels) -> tuple[Pixels, Pixels]:
+    """Every second picture calibrates, the others compare; few pictures do both."""
+    if len(pixels) < 16:
+        return pixels, pixels
+    return pixels[::2][:CALIBRATION_PICTURES], pixels[1::2]
+
+
+def _compare(
+    encoder: Encoder,
+    folder: Path,
+    precision: Literal["fp32", "bf16", "int8"],
+    requested: Literal["auto", "fp32", "bf16", "int8"],
+    index: Index,
+    pixels: Pixels,
+) -> RuntimeEntry:
+    exported = OpenVINOEncoder(folder, encoder.name, precision=precision)
+    texts = TEXTS[1::2]
+    images = _in_batches(encoder, pixels), _in_batches(exported, pixels)
+    words = encoder.embed_texts(texts), exported.embed_texts(texts)
+    overlap = [_overlap(index, *images), _overlap(index, *words)]
+    cosines = np.sum(images[0] * images[1], axis=1)
+    text_cosines = np.sum(words[0] * words[1], axis=1)
+    return RuntimeEntry(
+        precision=precision,
+        requested=requested,
+        cosine_mean=round(float(cosines.mean()), 6),
+        cosine_min=round(float(cosines.min()), 6),
+        text_cosine_min=round(float(text_cosines.min()), 6),
+        overlap_at_10=round(min(overlap), 6),
+        compared=len(pixels) + len(texts),
+    )
+
+
+def _in_batches(encoder: Encoder, pixels: Pixels) -> Embeddings:
+    parts = [encoder.embed_images(pixels[i : i + 16]) for i in range(0, len(pixels), 16)]
+    return np.concatenate(parts)
+
+
+def _overlap(index: Index, reference: Embeddings, other: Embeddings) -> float:
+    """Mean share of the reference's ten nearest that the other finds too."""
+    shares = []
+    for row, found in zip(
+        index.search(reference, NEAREST), index.search(other, NEAREST), strict=True
+    ):
+        wanted = {neighbour.album_id for neighbour in row}
+        shares.append(len(wanted & {n.album_id for n in found}) / max(1, len(wanted)))
+    return float(np.mean(shares))
