@@ -16,7 +16,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any, Final
 
 import cv2
@@ -337,7 +337,7 @@ def _background(kind: str, width: int, height: int, rng: np.random.Generator) ->
     return np.asarray(_gained(resized, tint, 0.0), np.uint8)
 
 
-@lru_cache(maxsize=None)
+@cache
 def _texture(kind: str, variant: int, halved: bool = False) -> Image:
     """(512, 512, 3) uint8 RGB, or half that; the same for the same name and number."""
     if halved:

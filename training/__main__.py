@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import os
 import time
 from datetime import datetime
 
+# On a busy machine a thread that spins at the barrier takes the core its other half waits for:
+# a step took up to five times as long. It has to be set before torch is imported.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
 import torch
 
-from training import data, pictures, train
+from training import data, examples, pictures, report, train
 
 
 def main() -> None:
@@ -18,6 +23,11 @@ def main() -> None:
     parser.add_argument("--every", type=int, default=250, help="steps between evaluations")
     parser.add_argument("--workers", type=int, default=1, help="processes that make batches")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument(
+        "--only",
+        choices=("inputs", "train", "examples", "report"),
+        help="one part, the rest being there",
+    )
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
     until = None
@@ -25,12 +35,20 @@ def main() -> None:
         hour, minute = map(int, given.until.split(":"))
         until = datetime.now().replace(hour=hour, minute=minute, second=0).timestamp()
         assert until > time.time(), "--until is in the past"
-    pictures.fetch()
-    for designer in pictures.PACKAGES:
-        pictures.drawn(designer)
-    data.pool_of_covers()
-    data.write_catalogue()
-    train.run(train.Plan(steps=given.steps), every=given.every, workers=given.workers, until=until)
+    if given.only in (None, "inputs"):
+        pictures.fetch()
+        for designer in pictures.PACKAGES:
+            pictures.drawn(designer)
+        data.pool_of_covers()
+        data.write_catalogue()
+    if given.only in (None, "examples"):
+        examples.write()
+    if given.only in (None, "train"):
+        plan = train.Plan(steps=given.steps)
+        train.run(plan, every=given.every, workers=given.workers, until=until)
+    if given.only in (None, "report"):
+        for name, value in report.write().items():
+            print(f"{name:45} {value:.4f}")
 
 
 if __name__ == "__main__":

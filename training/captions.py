@@ -37,9 +37,10 @@ STYLES: dict[str, tuple[str, ...]] = {
     "chiptune": ("pixel art", "eight bit video game", "retro arcade pixels"),
 }
 SAME_COLOUR = {
-    "red": ("crimson", "scarlet"), "orange": ("amber",), "yellow": ("golden",), "green": ("emerald",),
-    "turquoise": ("teal", "cyan"), "blue": ("navy",), "purple": ("violet",), "pink": ("rose coloured",),
-    "brown": ("chocolate coloured",), "black": ("dark",), "white": ("pale",), "grey": ("gray", "silver"),
+    "red": ("crimson", "scarlet"), "orange": ("amber",), "yellow": ("golden",),
+    "green": ("emerald",), "turquoise": ("teal", "cyan"), "blue": ("navy",), "purple": ("violet",),
+    "pink": ("rose coloured",), "brown": ("chocolate coloured",), "black": ("dark",),
+    "white": ("pale",), "grey": ("gray", "silver"),
 }  # fmt: skip
 _MANY = ("headphones", "cherries", "glasses", "sunglasses", "jeans", "socks", "gloves", "shorts",
          "maracas", "grapes", "fireworks", "skis", "swords", "chains", "books", "dice", "goggles",
@@ -48,7 +49,8 @@ _MANY = ("headphones", "cherries", "glasses", "sunglasses", "jeans", "socks", "g
          "french fries", "nesting dolls", "film frames", "shopping bags", "admission tickets",
          "lightning", "fire", "bread", "broccoli", "popcorn", "spaghetti", "sushi", "butter",
          "bacon", "garlic", "corn", "salt", "yarn", "thread", "soap", "ice", "dna", "money bag",
-         "hot springs", "ballet shoes", "bookmark tabs", "curry rice", "cooked rice", "wood")  # fmt: skip
+         "hot springs", "ballet shoes", "bookmark tabs", "curry rice", "cooked rice",
+         "wood")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -103,7 +105,9 @@ def _one(rng: np.random.Generator, choices: tuple[str, ...]) -> str:
     return choices[int(rng.integers(len(choices)))]
 
 
-def of_cover(colour: str, genre: str, objects: tuple[str, ...], rng: np.random.Generator) -> Caption:
+def of_cover(
+    colour: str, genre: str, objects: tuple[str, ...], rng: np.random.Generator
+) -> Caption:
     """One of the things that are true of this cover."""
     tone = colour if rng.random() < 0.88 else _one(rng, SAME_COLOUR[colour])
     name = objects[int(rng.integers(len(objects)))]
@@ -128,7 +132,13 @@ def of_cover(colour: str, genre: str, objects: tuple[str, ...], rng: np.random.G
     if draw < 0.68:
         return Caption(_one(rng, (f"a {tone} {cover}", f"{tone} {cover}", tone)), colour)
     if draw < 0.82:
-        forms = (f"{genre} {cover}", genre, f"a {genre} {cover}", f"{genre} music", f"a {genre} record")
+        forms = (
+            f"{genre} {cover}",
+            genre,
+            f"a {genre} {cover}",
+            f"{genre} music",
+            f"a {genre} record",
+        )
         return Caption(_one(rng, forms), genre=genre)
     if draw < 0.88:
         style = _one(rng, STYLES[genre])
@@ -155,7 +165,9 @@ def of_picture(name: str, rng: np.random.Generator) -> Caption:
 def every_text() -> list[str]:
     """A text for every word the captions use, to learn the tokens from."""
     rng = np.random.default_rng(0)
-    names = [name for name in pictures.catalogue_of_names() if name not in pictures.HELD_OUT_OBJECTS]
+    names = [
+        name for name in pictures.catalogue_of_names() if name not in pictures.HELD_OUT_OBJECTS
+    ]
     texts = [of_picture(name, rng).text for name in names for _ in range(6)]
     texts += [word for name in names for word in _words_for()[name]]
     for genre in GENRES:

@@ -154,9 +154,7 @@ class _Page:
         self.base = self._rgb(hue, saturation, value)
         self.dark = _mix(self.base, (0, 0, 0), 0.4 if made.colour != "white" else 0.1)
         self.light = _mix(self.base, (255, 255, 255), 0.35 if made.colour != "black" else 0.12)
-        self.accent = self._rgb(
-            hue + self.rng.uniform(0.3, 0.7), 0.8, self.rng.uniform(0.75, 1)
-        )
+        self.accent = self._rgb(hue + self.rng.uniform(0.3, 0.7), 0.8, self.rng.uniform(0.75, 1))
         bright = 0.3 * self.base[0] + 0.59 * self.base[1] + 0.11 * self.base[2]
         paper, black = (250, 246, 235), (18, 16, 20)
         self.ink: Rgb = paper if bright < 150 else black
@@ -225,7 +223,10 @@ class _Page:
         rgba = cv2.resize(rgba, (side, side), interpolation=way)
         if tone is not None:
             grey = rgba[..., :3] @ np.array([0.3, 0.59, 0.11]) / 255
-            low, high = np.array(_mix(tone, (0, 0, 0), 0.75)), np.array(_mix(tone, (255,) * 3, 0.75))  # type: ignore[arg-type]
+            low, high = (
+                np.array(_mix(tone, (0, 0, 0), 0.75)),
+                np.array(_mix(tone, (255,) * 3, 0.75)),
+            )  # type: ignore[arg-type]
             tinted = low + grey[..., None] * (high - low)
             rgba = np.dstack([tinted.astype(np.uint8), rgba[..., 3]])
         picture = Image.fromarray(rgba)
@@ -242,7 +243,9 @@ class _Page:
                 alpha = alpha.filter(ImageFilter.BoxBlur(grow * self.side))
                 drop = round(0.012 * self.side) if colour == (0, 0, 0) else 0
                 self.image.paste(
-                    Image.new("RGB", alpha.size, colour), (at[0] - pad + drop, at[1] - pad + drop), alpha
+                    Image.new("RGB", alpha.size, colour),
+                    (at[0] - pad + drop, at[1] - pad + drop),
+                    alpha,
                 )
         self.image.paste(picture, at, picture)
 
@@ -290,7 +293,9 @@ class _Page:
             pen.text(at, text, fill, face, anchor, stroke_width=edge, stroke_fill=stroke)
         return size / self.side
 
-    def stack(self, text: str, font: str, x: float, y: float, *, wide: float, high: float, **how) -> None:  # type: ignore[no-untyped-def]
+    def stack(
+        self, text: str, font: str, x: float, y: float, *, wide: float, high: float, **how
+    ) -> None:  # type: ignore[no-untyped-def]
         """The words over up to three lines, downwards from y."""
         parts = text.split()
         lines = [parts[0]]
@@ -303,16 +308,37 @@ class _Page:
             self.words(line, font, x, y + (k + 0.5) * high / len(lines) * 1.02, wide=wide,
                        high=min(high / len(lines), 0.22) * 0.95, **how)  # fmt: skip
 
-    def star(self, x: float, y: float, outer: float, inner: float, points: int, turn: float, fill: Rgb) -> None:
+    def star(
+        self, x: float, y: float, outer: float, inner: float, points: int, turn: float, fill: Rgb
+    ) -> None:
         angles = np.arange(2 * points) * math.pi / points + turn
         radii = np.where(np.arange(2 * points) % 2, inner, outer)
         at = np.stack([x + radii * np.cos(angles), y + radii * np.sin(angles)], 1) * self.side
         self.pen.polygon([tuple(point) for point in at], fill)
 
-    def disc(self, x: float, y: float, r: float, fill: Rgb | None = None, outline: Rgb | None = None, width: float = 0.01) -> None:
-        self.pen.ellipse(self.px(x - r, y - r, x + r, y + r), fill, outline, max(1, round(width * self.side)))
+    def disc(
+        self,
+        x: float,
+        y: float,
+        r: float,
+        fill: Rgb | None = None,
+        outline: Rgb | None = None,
+        width: float = 0.01,
+    ) -> None:
+        self.pen.ellipse(
+            self.px(x - r, y - r, x + r, y + r), fill, outline, max(1, round(width * self.side))
+        )
 
-    def box(self, x0: float, y0: float, x1: float, y1: float, fill: Rgb | None = None, outline: Rgb | None = None, width: float = 0.01) -> None:
+    def box(
+        self,
+        x0: float,
+        y0: float,
+        x1: float,
+        y1: float,
+        fill: Rgb | None = None,
+        outline: Rgb | None = None,
+        width: float = 0.01,
+    ) -> None:
         self.pen.rectangle(self.px(x0, y0, x1, y1), fill, outline, max(1, round(width * self.side)))
 
     def second(self, x: float, y: float, size: float, **how) -> None:  # type: ignore[no-untyped-def]
@@ -336,12 +362,28 @@ def _metal(p: _Page) -> None:
             tall = tall + 0.1 * abs(k / (teeth - 1) - 0.5)
             left, right = (k - 0.2) / teeth, (k + 1.2) / teeth
             edge, tip = (0.0, tall) if top else (1.0, 1 - tall)
-            p.pen.polygon([tuple(p.px(a, b)) for a, b in ((left, edge), (right, edge), ((left + right) / 2, tip))], black)
+            p.pen.polygon(
+                [
+                    tuple(p.px(a, b))
+                    for a, b in ((left, edge), (right, edge), ((left + right) / 2, tip))
+                ],
+                black,
+            )
     p.second(0.17, 0.62, 0.25, glow=black)
     p.second(0.83, 0.62, 0.25, glow=black, mirror=True)
     p.thing(0, 0.5, 0.62, p.between(0.48, 0.58), glow=black)
     font = ("metal-mania", "new-rocker", "unifrakturcook")[int(p.rng.integers(3))]
-    p.words(p.made.artist, font, 0.5, 0.19, high=0.2, wide=0.94, fill=(235, 232, 225), stroke=black, thick=0.016)
+    p.words(
+        p.made.artist,
+        font,
+        0.5,
+        0.19,
+        high=0.2,
+        wide=0.94,
+        fill=(235, 232, 225),
+        stroke=black,
+        thick=0.016,
+    )
     p.words(p.made.title, "new-rocker", 0.5, 0.93, high=0.07, fill=(235, 232, 225), stroke=black)
 
 
@@ -356,26 +398,87 @@ def _jazz(p: _Page) -> None:
             p.box(0.62 + k * 0.07, split, 0.64 + k * 0.07, 1, p.dark)
         p.thing(0, 0.45, 0.62, 0.55, tone=p.base if p.rng.random() < 0.3 else None, shadow=True)
         p.second(0.83, 0.82, 0.24)
-        p.words(p.made.title.lower(), "league-spartan", 0.05, split * 0.38, high=0.13, wide=0.9, fill=(20, 20, 24), anchor="lm")
-        p.words(p.made.artist.lower(), "league-spartan", 0.05, split * 0.8, high=0.07, wide=0.6, fill=p.dark if p.made.colour != "white" else (90, 90, 90), anchor="lm")
+        p.words(
+            p.made.title.lower(),
+            "league-spartan",
+            0.05,
+            split * 0.38,
+            high=0.13,
+            wide=0.9,
+            fill=(20, 20, 24),
+            anchor="lm",
+        )
+        p.words(
+            p.made.artist.lower(),
+            "league-spartan",
+            0.05,
+            split * 0.8,
+            high=0.07,
+            wide=0.6,
+            fill=p.dark if p.made.colour != "white" else (90, 90, 90),
+            anchor="lm",
+        )
     elif kind == 1:
         for k in range(7):
             x0 = k / 7
-            p.box(x0, p.between(0, 0.35), x0 + 1 / 7 - 0.012, p.between(0.6, 1.0), (p.light, p.dark)[k % 2])
+            p.box(
+                x0,
+                p.between(0, 0.35),
+                x0 + 1 / 7 - 0.012,
+                p.between(0.6, 1.0),
+                (p.light, p.dark)[k % 2],
+            )
         p.disc(0.5, 0.45, 0.32, cream)
         p.thing(0, 0.5, 0.45, 0.44)
         p.second(0.84, 0.16, 0.24)
         p.box(0, 0.8, 1, 1, (20, 20, 24))
-        p.words(p.made.artist.upper(), "league-spartan", 0.05, 0.865, high=0.085, wide=0.9, fill=cream, anchor="lm")
-        p.words(p.made.title.lower(), "josefin-sans", 0.05, 0.945, high=0.06, wide=0.9, fill=p.light if p.made.colour != "black" else cream, anchor="lm")
+        p.words(
+            p.made.artist.upper(),
+            "league-spartan",
+            0.05,
+            0.865,
+            high=0.085,
+            wide=0.9,
+            fill=cream,
+            anchor="lm",
+        )
+        p.words(
+            p.made.title.lower(),
+            "josefin-sans",
+            0.05,
+            0.945,
+            high=0.06,
+            wide=0.9,
+            fill=p.light if p.made.colour != "black" else cream,
+            anchor="lm",
+        )
     else:
-        p.pen.polygon([tuple(p.px(*at)) for at in ((0, 1), (0, p.between(0.5, 0.8)), (1, p.between(0.1, 0.4)), (1, 1))], p.dark)
+        p.pen.polygon(
+            [
+                tuple(p.px(*at))
+                for at in ((0, 1), (0, p.between(0.5, 0.8)), (1, p.between(0.1, 0.4)), (1, 1))
+            ],
+            p.dark,
+        )
         for _ in range(int(p.pick(4, 6, 8))):
-            p.disc(p.between(0, 1), p.between(0, 1), p.between(0.02, 0.09), outline=cream, width=0.008)
+            p.disc(
+                p.between(0, 1), p.between(0, 1), p.between(0.02, 0.09), outline=cream, width=0.008
+            )
         p.thing(0, 0.66, 0.6, 0.58, turn=p.between(-25, 25), shadow=True)
         p.second(0.2, 0.72, 0.27)
-        p.stack(p.made.title.lower(), "league-spartan", 0.06, 0.05, wide=0.75, high=0.3, anchor="lm")
-        p.words(p.made.artist, "josefin-sans", 0.06, 0.93, high=0.065, wide=0.85, anchor="lm", fill=cream)
+        p.stack(
+            p.made.title.lower(), "league-spartan", 0.06, 0.05, wide=0.75, high=0.3, anchor="lm"
+        )
+        p.words(
+            p.made.artist,
+            "josefin-sans",
+            0.06,
+            0.93,
+            high=0.065,
+            wide=0.85,
+            anchor="lm",
+            fill=cream,
+        )
 
 
 def _classical(p: _Page) -> None:
@@ -390,9 +493,27 @@ def _classical(p: _Page) -> None:
     plaque, oval = (0.09, 0.6) if top else (0.68, 0.36)
     p.box(0.12, plaque, 0.88, plaque + 0.22, cream, gold, 0.007)
     p.box(0.135, plaque + 0.015, 0.865, plaque + 0.205, outline=gold, width=0.003)
-    p.words(p.made.artist, "playfair-display", 0.5, plaque + 0.075, high=0.075, wide=0.68, fill=(40, 30, 30))
-    p.words(p.made.title, "cormorant-garamond", 0.5, plaque + 0.155, high=0.06, wide=0.66, fill=(90, 60, 40))
-    p.pen.ellipse(p.px(0.24, oval - 0.26, 0.76, oval + 0.26), p.light, gold, max(1, round(0.012 * p.side)))
+    p.words(
+        p.made.artist,
+        "playfair-display",
+        0.5,
+        plaque + 0.075,
+        high=0.075,
+        wide=0.68,
+        fill=(40, 30, 30),
+    )
+    p.words(
+        p.made.title,
+        "cormorant-garamond",
+        0.5,
+        plaque + 0.155,
+        high=0.06,
+        wide=0.66,
+        fill=(90, 60, 40),
+    )
+    p.pen.ellipse(
+        p.px(0.24, oval - 0.26, 0.76, oval + 0.26), p.light, gold, max(1, round(0.012 * p.side))
+    )
     p.thing(0, 0.5, oval, 0.38)
     p.second(0.15, oval + 0.12, 0.18)
     p.second(0.85, oval + 0.12, 0.18, mirror=True)
@@ -400,7 +521,6 @@ def _classical(p: _Page) -> None:
 
 def _electronic(p: _Page) -> None:
     kind = int(p.rng.integers(3))
-    x, y = p.grid()
     line = p.light if p.made.colour != "white" else (120, 120, 130)
     cx, cy = p.between(0.35, 0.65), p.between(0.38, 0.55)
     if kind == 0:
@@ -428,8 +548,12 @@ def _electronic(p: _Page) -> None:
     p.second(0.86, 0.14, 0.2)
     p.box(0, 0.84, 1, 1, p.dark)
     ink = (240, 244, 248) if p.made.colour != "white" else (20, 20, 24)
-    p.words(p.made.artist.upper(), "michroma", 0.04, 0.89, high=0.05, wide=0.92, anchor="lm", fill=ink)
-    p.words(p.made.title.upper(), "orbitron", 0.04, 0.955, high=0.045, wide=0.92, anchor="lm", fill=ink)
+    p.words(
+        p.made.artist.upper(), "michroma", 0.04, 0.89, high=0.05, wide=0.92, anchor="lm", fill=ink
+    )
+    p.words(
+        p.made.title.upper(), "orbitron", 0.04, 0.955, high=0.045, wide=0.92, anchor="lm", fill=ink
+    )
 
 
 def _hip_hop(p: _Page) -> None:
@@ -444,14 +568,41 @@ def _hip_hop(p: _Page) -> None:
     for _ in range(3):
         cx, cy, tone = p.between(0.1, 0.9), p.between(0.1, 0.8), p.accent
         for _ in range(22):
-            p.disc(cx + p.rng.normal(0, 0.07), cy + p.rng.normal(0, 0.06), p.between(0.003, 0.025), tone)
+            p.disc(
+                cx + p.rng.normal(0, 0.07),
+                cy + p.rng.normal(0, 0.06),
+                p.between(0.003, 0.025),
+                tone,
+            )
         for _ in range(3):
             at, length = cx + p.rng.normal(0, 0.05), p.between(0.05, 0.25)
             p.box(at, cy, at + 0.01, cy + length, tone)
     p.second(p.pick(0.17, 0.83), 0.5, 0.27, shadow=True)
     p.thing(0, p.between(0.42, 0.58), 0.56, 0.56, shadow=True, turn=p.between(-8, 8))
-    p.words(p.made.artist.upper(), "bungee", 0.5, 0.15, high=0.19, wide=0.93, fill=p.accent, stroke=(12, 12, 14), thick=0.018, turn=p.between(-4, 6))
-    p.words(p.made.title.upper(), "permanent-marker", 0.5, 0.88, high=0.11, wide=0.75, fill=(255, 255, 255), stroke=(12, 12, 14), thick=0.01, turn=p.between(-3, 3))
+    p.words(
+        p.made.artist.upper(),
+        "bungee",
+        0.5,
+        0.15,
+        high=0.19,
+        wide=0.93,
+        fill=p.accent,
+        stroke=(12, 12, 14),
+        thick=0.018,
+        turn=p.between(-4, 6),
+    )
+    p.words(
+        p.made.title.upper(),
+        "permanent-marker",
+        0.5,
+        0.88,
+        high=0.11,
+        wide=0.75,
+        fill=(255, 255, 255),
+        stroke=(12, 12, 14),
+        thick=0.01,
+        turn=p.between(-3, 3),
+    )
     p.box(0.85, 0.92, 0.98, 0.985, (250, 250, 250), (10, 10, 10), 0.005)
     p.box(0.86, 0.942, 0.97, 0.965, (10, 10, 10))
 
@@ -464,12 +615,28 @@ def _punk(p: _Page) -> None:
     slope = (x * math.cos(turn * 4) + y * math.sin(turn * 4)) * 2.2 - 1.6
     p.paint((dots < slope).astype(np.float32), p.base, p.dark)
     for _ in range(int(p.pick(1, 2, 3))):
-        p.pen.line([tuple(p.px(p.between(-0.1, 1.1), p.between(0, 1))) for _ in range(3)], (15, 15, 15), round(0.02 * p.side))
+        p.pen.line(
+            [tuple(p.px(p.between(-0.1, 1.1), p.between(0, 1))) for _ in range(3)],
+            (15, 15, 15),
+            round(0.02 * p.side),
+        )
     cx, cy = p.between(0.42, 0.6), p.between(0.52, 0.6)
     angles = np.linspace(0, 2 * math.pi, 26)
-    torn = [tuple(p.px(cx + p.between(0.29, 0.36) * math.cos(a), cy + p.between(0.25, 0.31) * math.sin(a))) for a in angles]
+    torn = [
+        tuple(
+            p.px(cx + p.between(0.29, 0.36) * math.cos(a), cy + p.between(0.25, 0.31) * math.sin(a))
+        )
+        for a in angles
+    ]
     p.pen.polygon(torn, (244, 243, 238))
-    p.thing(0, cx, cy, 0.46, turn=p.between(-15, 15), tone=(120, 120, 120) if p.rng.random() < 0.2 else None)
+    p.thing(
+        0,
+        cx,
+        cy,
+        0.46,
+        turn=p.between(-15, 15),
+        tone=(120, 120, 120) if p.rng.random() < 0.2 else None,
+    )
     p.second(0.13, 0.8, 0.24, turn=p.between(-20, 20))
     fonts = ("special-elite", "anton", "alfa-slab-one", "bebas-neue", "abril-fatface")
     letters = p.made.artist.upper()
@@ -481,40 +648,113 @@ def _punk(p: _Page) -> None:
         at = left + (k + 0.5) * step
         lift = 0.13 + p.between(-0.02, 0.02)
         light = p.rng.random() < 0.6
-        p.box(at - step * 0.47, lift - 0.075, at + step * 0.47, lift + 0.075, (245, 244, 238) if light else (16, 16, 16))
-        p.words(letter, fonts[int(p.rng.integers(5))], at, lift, high=0.14, wide=step * 0.86, fill=(16, 16, 16) if light else (245, 244, 238))
+        p.box(
+            at - step * 0.47,
+            lift - 0.075,
+            at + step * 0.47,
+            lift + 0.075,
+            (245, 244, 238) if light else (16, 16, 16),
+        )
+        p.words(
+            letter,
+            fonts[int(p.rng.integers(5))],
+            at,
+            lift,
+            high=0.14,
+            wide=step * 0.86,
+            fill=(16, 16, 16) if light else (245, 244, 238),
+        )
     p.box(0.3, 0.885, 1, 0.96, (16, 16, 16))
-    p.words(p.made.title, "special-elite", 0.98, 0.924, high=0.06, wide=0.65, anchor="rm", fill=(245, 244, 238))
+    p.words(
+        p.made.title,
+        "special-elite",
+        0.98,
+        0.924,
+        high=0.06,
+        wide=0.65,
+        anchor="rm",
+        fill=(245, 244, 238),
+    )
 
 
 def _country(p: _Page) -> None:
     horizon = p.between(0.6, 0.68)
     bands = int(p.pick(5, 7, 9))
     for k in range(bands):
-        p.box(0, horizon * k / bands, 1, horizon * (k + 1) / bands, _mix(p.base, p.light, k / bands))
-    p.disc(p.between(0.25, 0.75), horizon - 0.08, p.between(0.14, 0.2), _mix(p.light, (255, 244, 200), 0.55))
+        p.box(
+            0, horizon * k / bands, 1, horizon * (k + 1) / bands, _mix(p.base, p.light, k / bands)
+        )
+    p.disc(
+        p.between(0.25, 0.75),
+        horizon - 0.08,
+        p.between(0.14, 0.2),
+        _mix(p.light, (255, 244, 200), 0.55),
+    )
     for _ in range(3):
         left, wide, tall = p.between(-0.1, 0.9), p.between(0.15, 0.35), p.between(0.08, 0.2)
-        p.pen.polygon([tuple(p.px(*at)) for at in ((left, horizon), (left + 0.04, horizon - tall), (left + wide - 0.04, horizon - tall), (left + wide, horizon))], p.dark)
+        p.pen.polygon(
+            [
+                tuple(p.px(*at))
+                for at in (
+                    (left, horizon),
+                    (left + 0.04, horizon - tall),
+                    (left + wide - 0.04, horizon - tall),
+                    (left + wide, horizon),
+                )
+            ],
+            p.dark,
+        )
     p.box(0, horizon, 1, 1, p.base)
-    for k in range(9):
-        p.pen.line(p.px(p.between(0, 1), p.between(horizon, 1), p.between(0, 1), p.between(horizon, 1)), p.dark, 1)
+    for _ in range(9):
+        p.pen.line(
+            p.px(p.between(0, 1), p.between(horizon, 1), p.between(0, 1), p.between(horizon, 1)),
+            p.dark,
+            1,
+        )
     for x0, y0, x1, y1 in ((0, 0, 1, 0.035), (0, 0.965, 1, 1), (0, 0, 0.035, 1), (0.965, 0, 1, 1)):
         p.box(x0, y0, x1, y1, (92, 58, 34))
     for k in range(24):
-        p.disc(0.0175 + 0.965 * ((k * 0.17) % 1), 0.0175 if k % 2 else 0.9825, 0.006, (200, 160, 100))
+        p.disc(
+            0.0175 + 0.965 * ((k * 0.17) % 1), 0.0175 if k % 2 else 0.9825, 0.006, (200, 160, 100)
+        )
     p.thing(0, p.between(0.4, 0.6), 0.6, p.between(0.46, 0.54), shadow=True)
     p.second(p.pick(0.18, 0.82), 0.74, 0.25, shadow=True)
     font = "rye" if p.rng.random() < 0.6 else "sancreek"
-    p.words(p.made.title, font, 0.5, 0.16, high=0.15, wide=0.86, fill=(248, 232, 196), stroke=(70, 38, 20), thick=0.012)
-    p.words(p.made.artist, "rye", 0.5, 0.905, high=0.075, wide=0.84, fill=(248, 232, 196), stroke=(70, 38, 20), thick=0.008)
+    p.words(
+        p.made.title,
+        font,
+        0.5,
+        0.16,
+        high=0.15,
+        wide=0.86,
+        fill=(248, 232, 196),
+        stroke=(70, 38, 20),
+        thick=0.012,
+    )
+    p.words(
+        p.made.artist,
+        "rye",
+        0.5,
+        0.905,
+        high=0.075,
+        wide=0.84,
+        fill=(248, 232, 196),
+        stroke=(70, 38, 20),
+        thick=0.008,
+    )
 
 
 def _reggae(p: _Page) -> None:
     cx, cy = 0.5, p.between(0.5, 0.62)
     for k in range(0, 24, 2):
         a, b = 2 * math.pi * k / 24, 2 * math.pi * (k + 1) / 24
-        p.pen.polygon([tuple(p.px(cx + r * math.cos(t), cy + r * math.sin(t))) for r, t in ((0, a), (1.1, a), (1.1, b))], p.light)
+        p.pen.polygon(
+            [
+                tuple(p.px(cx + r * math.cos(t), cy + r * math.sin(t)))
+                for r, t in ((0, a), (1.1, a), (1.1, b))
+            ],
+            p.light,
+        )
     flag = ((206, 34, 40), (250, 205, 40), (30, 140, 60))
     kind = int(p.rng.integers(3))
     for k, tone in enumerate(flag):
@@ -523,13 +763,44 @@ def _reggae(p: _Page) -> None:
         elif kind == 1:
             p.box(0.02 + k * 0.035, 0, 0.055 + k * 0.035, 1, tone)
         else:
-            p.pen.polygon([tuple(p.px(*at)) for at in ((0.62 + k * 0.07, 1), (0.69 + k * 0.07, 1), (1, 0.69 + k * 0.07), (1, 0.62 + k * 0.07))], tone)
+            p.pen.polygon(
+                [
+                    tuple(p.px(*at))
+                    for at in (
+                        (0.62 + k * 0.07, 1),
+                        (0.69 + k * 0.07, 1),
+                        (1, 0.69 + k * 0.07),
+                        (1, 0.62 + k * 0.07),
+                    )
+                ],
+                tone,
+            )
     p.disc(cx, cy, 0.29, _mix(p.light, (255, 240, 170), 0.5), flag[1], 0.015)
     p.thing(0, cx, cy, 0.46)
     p.second(0.85, 0.84, 0.25)
     font = "leckerli-one" if p.rng.random() < 0.6 else "chango"
-    p.words(p.made.artist, font, 0.53, 0.12, high=0.13, wide=0.85, fill=flag[1], stroke=(20, 60, 30), thick=0.012)
-    p.words(p.made.title, "leckerli-one", 0.45, 0.925, high=0.085, wide=0.72, fill=(255, 255, 255), stroke=(20, 60, 30), thick=0.008)
+    p.words(
+        p.made.artist,
+        font,
+        0.53,
+        0.12,
+        high=0.13,
+        wide=0.85,
+        fill=flag[1],
+        stroke=(20, 60, 30),
+        thick=0.012,
+    )
+    p.words(
+        p.made.title,
+        "leckerli-one",
+        0.45,
+        0.925,
+        high=0.085,
+        wide=0.72,
+        fill=(255, 255, 255),
+        stroke=(20, 60, 30),
+        thick=0.008,
+    )
 
 
 def _folk(p: _Page) -> None:
@@ -538,12 +809,19 @@ def _folk(p: _Page) -> None:
     leaf = p.dark if p.made.colour not in ("black",) else (120, 118, 110)
     n = int(p.pick(9, 11, 13))
     for k in range(n):
-        for x, y, turn in ((k / n, 0.045, 0.0), (k / n, 0.955, 0.0), (0.045, k / n, 1.5), (0.955, k / n, 1.5)):
+        for x, y, turn in (
+            (k / n, 0.045, 0.0),
+            (k / n, 0.955, 0.0),
+            (0.045, k / n, 1.5),
+            (0.955, k / n, 1.5),
+        ):
             for lean in (-0.7, 0.7):
                 a = turn + lean
                 t = np.linspace(0, math.pi, 8)
                 along, across = 0.07 * t / math.pi, 0.014 * np.sin(t)
-                outline = np.concatenate([np.stack([along, across], 1), np.stack([along, -across], 1)[::-1]])
+                outline = np.concatenate(
+                    [np.stack([along, across], 1), np.stack([along, -across], 1)[::-1]]
+                )
                 spin = np.array([[math.cos(a), math.sin(a)], [-math.sin(a), math.cos(a)]])
                 p.pen.polygon([tuple(p.px(*at)) for at in outline @ spin + [x, y]], leaf)
     for r in (0.315, 0.33):
@@ -558,7 +836,11 @@ def _folk(p: _Page) -> None:
 def _pop(p: _Page) -> None:
     x, y = p.grid()
     turn = p.between(0, 6.3)
-    p.paint(((x - 0.5) * math.cos(turn) + (y - 0.5) * math.sin(turn) + 0.45).astype(np.float32), p.base, p.light)
+    p.paint(
+        ((x - 0.5) * math.cos(turn) + (y - 0.5) * math.sin(turn) + 0.45).astype(np.float32),
+        p.base,
+        p.light,
+    )
     for _ in range(int(p.pick(25, 40, 55))):
         tone = p._rgb(p.between(0, 1), p.between(0.4, 0.7), 1)
         cx, cy, r = p.between(0, 1), p.between(0, 1), p.between(0.006, 0.018)
@@ -573,7 +855,18 @@ def _pop(p: _Page) -> None:
         p.star(0.5, 0.46, 0.44, 0.33, 12, p.between(0, 1), (255, 255, 255))
     p.thing(0, 0.5, 0.46, p.between(0.5, 0.56), shadow=kind == 2, turn=p.between(-12, 12))
     p.second(0.83, 0.2, 0.24, turn=p.between(-20, 20))
-    p.words(p.made.title, "pacifico", 0.5, 0.855, high=0.14, wide=0.9, fill=(255, 255, 255), stroke=p.accent, thick=0.012, turn=p.between(0, 7))
+    p.words(
+        p.made.title,
+        "pacifico",
+        0.5,
+        0.855,
+        high=0.14,
+        wide=0.9,
+        fill=(255, 255, 255),
+        stroke=p.accent,
+        thick=0.012,
+        turn=p.between(0, 7),
+    )
     p.words(p.made.artist.upper(), "fredoka", 0.5, 0.955, high=0.05, wide=0.8, spaced=1)
 
 
@@ -588,7 +881,9 @@ def _ambient(p: _Page) -> None:
     water = (y > horizon)[..., None]
     ripple = 1 - 0.12 * (np.sin(y * 240) * np.sin(x * 9 + y * 30) > 0.3)[..., None]
     out = np.where(water, (out * 0.45 + np.array(p.dark) * 0.55) * ripple, out)
-    p.image = Image.fromarray(np.clip(out, 0, 255).astype(np.uint8)).filter(ImageFilter.GaussianBlur(p.side / 300))
+    p.image = Image.fromarray(np.clip(out, 0, 255).astype(np.uint8)).filter(
+        ImageFilter.GaussianBlur(p.side / 300)
+    )
     p.thing(0, cx, horizon * 0.62, p.between(0.34, 0.42))
     p.second(1 - cx, horizon + 0.1, 0.22)
     thin = "poiret-one" if p.rng.random() < 0.5 else "raleway"
@@ -601,7 +896,11 @@ def _synthwave(p: _Page) -> None:
     x, y = p.grid()
     horizon = p.between(0.58, 0.66)
     night = (22, 10, 40) if p.made.colour not in ("white",) else (225, 222, 235)
-    p.paint(np.where(y < horizon, 0.55 - y / horizon * 0.55, (y - horizon) * 0.9).astype(np.float32), p.base, night)
+    p.paint(
+        np.where(y < horizon, 0.55 - y / horizon * 0.55, (y - horizon) * 0.9).astype(np.float32),
+        p.base,
+        night,
+    )
     for _ in range(40):
         p.disc(p.between(0, 1), p.between(0, horizon * 0.7), 0.003, (255, 255, 255))
     sun = np.hypot(x - 0.5, y - horizon + 0.08) < 0.3
@@ -622,7 +921,17 @@ def _synthwave(p: _Page) -> None:
     p.second(p.pick(0.15, 0.85), horizon - 0.06, 0.26, glow=night)
     font = ("monoton", "audiowide", "righteous")[int(p.rng.integers(3))]
     p.words(p.made.artist, font, 0.5, 0.13, high=0.13, wide=0.92, fill=neon, shadow=(60, 10, 90))
-    p.words(p.made.title, "audiowide", 0.5, 0.92, high=0.06, wide=0.85, fill=(255, 255, 255), stroke=(50, 10, 80), thick=0.008)
+    p.words(
+        p.made.title,
+        "audiowide",
+        0.5,
+        0.92,
+        high=0.06,
+        wide=0.85,
+        fill=(255, 255, 255),
+        stroke=(50, 10, 80),
+        thick=0.008,
+    )
 
 
 def _blues(p: _Page) -> None:
@@ -635,8 +944,24 @@ def _blues(p: _Page) -> None:
     p.box(0.015, 0.015, 0.985, 0.985, outline=(240, 228, 200), width=0.012)
     p.thing(0, 0.7 if left else 0.3, 0.44, 0.52, shadow=True)
     p.second(0.72 if left else 0.28, 0.83, 0.25, shadow=True)
-    p.stack(p.made.title.upper(), "alfa-slab-one", sum(strip) / 2, 0.08, wide=edge - 0.07, high=0.56, fill=(246, 234, 206) if p.made.colour != "white" else (30, 30, 60))
-    p.stack(p.made.artist, "alfa-slab-one", sum(strip) / 2, 0.74, wide=edge - 0.1, high=0.18, fill=p.accent)
+    p.stack(
+        p.made.title.upper(),
+        "alfa-slab-one",
+        sum(strip) / 2,
+        0.08,
+        wide=edge - 0.07,
+        high=0.56,
+        fill=(246, 234, 206) if p.made.colour != "white" else (30, 30, 60),
+    )
+    p.stack(
+        p.made.artist,
+        "alfa-slab-one",
+        sum(strip) / 2,
+        0.74,
+        wide=edge - 0.1,
+        high=0.18,
+        fill=p.accent,
+    )
 
 
 def _soul(p: _Page) -> None:
@@ -651,8 +976,29 @@ def _soul(p: _Page) -> None:
     p.second(0.82 if cx < 0.5 else 0.18, 0.74, 0.26)
     font = "shrikhand" if p.rng.random() < 0.5 else "lobster"
     cream = (255, 243, 214)
-    p.words(p.made.artist, font, 0.5, 0.14, high=0.16, wide=0.9, fill=cream, stroke=(90, 40, 25), thick=0.014, turn=p.between(2, 7))
-    p.words(p.made.title, "lobster", 0.5, 0.91, high=0.095, wide=0.85, fill=cream, stroke=(90, 40, 25), thick=0.01)
+    p.words(
+        p.made.artist,
+        font,
+        0.5,
+        0.14,
+        high=0.16,
+        wide=0.9,
+        fill=cream,
+        stroke=(90, 40, 25),
+        thick=0.014,
+        turn=p.between(2, 7),
+    )
+    p.words(
+        p.made.title,
+        "lobster",
+        0.5,
+        0.91,
+        high=0.095,
+        wide=0.85,
+        fill=cream,
+        stroke=(90, 40, 25),
+        thick=0.01,
+    )
 
 
 def _psychedelic(p: _Page) -> None:
@@ -660,7 +1006,13 @@ def _psychedelic(p: _Page) -> None:
     r, a = np.hypot(x - 0.5, y - 0.52), np.arctan2(y - 0.52, x - 0.5)
     arms, twist, wobble = p.pick(4, 6, 8), p.between(12, 26) * p.pick(-1, 1), p.between(0.5, 1.6)
     wave = np.sin(a * arms + r * twist + wobble * np.sin(a * 3 + r * 20))
-    p.paint((wave > 0).astype(np.float32), p.base, p.light if p.made.colour in ("black", "brown", "purple", "blue", "green", "red") else p.dark)
+    p.paint(
+        (wave > 0).astype(np.float32),
+        p.base,
+        p.light
+        if p.made.colour in ("black", "brown", "purple", "blue", "green", "red")
+        else p.dark,
+    )
     rim = np.abs(wave) < 0.12
     out = np.asarray(p.image).copy()
     out[rim] = p.accent
@@ -669,12 +1021,38 @@ def _psychedelic(p: _Page) -> None:
     if len(p.made.objects) > 1:
         for k in range(around):
             t = 2 * math.pi * k / around + 0.3
-            p.thing(1, 0.5 + 0.37 * math.cos(t), 0.52 + 0.33 * math.sin(t), 0.17, turn=-math.degrees(t) - 90)
+            p.thing(
+                1,
+                0.5 + 0.37 * math.cos(t),
+                0.52 + 0.33 * math.sin(t),
+                0.17,
+                turn=-math.degrees(t) - 90,
+            )
     p.star(0.5, 0.52, 0.28, 0.22, 14, 0.2, p.base)
     p.thing(0, 0.5, 0.52, 0.42, mirror=p.rng.random() < 0.5)
     font = "fascinate" if p.rng.random() < 0.6 else "bungee-shade"
-    p.words(p.made.artist, font, 0.5, 0.095, high=0.13, wide=0.94, fill=(255, 240, 120), stroke=(60, 10, 70), thick=0.014)
-    p.words(p.made.title, "fascinate", 0.5, 0.93, high=0.09, wide=0.88, fill=(255, 240, 120), stroke=(60, 10, 70), thick=0.012)
+    p.words(
+        p.made.artist,
+        font,
+        0.5,
+        0.095,
+        high=0.13,
+        wide=0.94,
+        fill=(255, 240, 120),
+        stroke=(60, 10, 70),
+        thick=0.014,
+    )
+    p.words(
+        p.made.title,
+        "fascinate",
+        0.5,
+        0.93,
+        high=0.09,
+        wide=0.88,
+        fill=(255, 240, 120),
+        stroke=(60, 10, 70),
+        thick=0.012,
+    )
 
 
 def _childrens(p: _Page) -> None:
@@ -689,7 +1067,14 @@ def _childrens(p: _Page) -> None:
             p.pen.ellipse(p.px(cx - 0.6, 0.72 + 0.1 * k, cx + 0.6, 1.5), tone)
     p.thing(0, p.pick(0.36, 0.5, 0.62) if len(p.made.objects) < 2 else 0.36, 0.6, 0.5)
     p.second(0.77, 0.7, 0.32)
-    candy = ((232, 60, 70), (250, 160, 30), (252, 214, 50), (80, 180, 90), (60, 140, 230), (170, 90, 200))
+    candy = (
+        (232, 60, 70),
+        (250, 160, 30),
+        (252, 214, 50),
+        (80, 180, 90),
+        (60, 140, 230),
+        (170, 90, 200),
+    )
     parts = p.made.title.split()
     half = len(parts) // 2 if len(p.made.title) > 14 else 0
     lines = [" ".join(part) for part in (parts[:half], parts[half:]) if part]
@@ -700,15 +1085,37 @@ def _childrens(p: _Page) -> None:
         at = 0.5 - face.getlength(line) / p.side / 2
         for k, letter in enumerate(line):
             lift = 0.11 + row * size + 0.016 * math.sin(k * 1.3)
-            p.pen.text(tuple(p.px(at, lift)), letter, candy[k % 6], face, "lm", stroke_width=edge, stroke_fill=(255, 255, 255))
+            p.pen.text(
+                tuple(p.px(at, lift)),
+                letter,
+                candy[k % 6],
+                face,
+                "lm",
+                stroke_width=edge,
+                stroke_fill=(255, 255, 255),
+            )
             at += face.getlength(letter) / p.side
-    p.words(p.made.artist, "comic-neue", 0.5, 0.94, high=0.07, wide=0.85, fill=(255, 255, 255), stroke=(50, 60, 90), thick=0.008)
+    p.words(
+        p.made.artist,
+        "comic-neue",
+        0.5,
+        0.94,
+        high=0.07,
+        wide=0.85,
+        fill=(255, 255, 255),
+        stroke=(50, 60, 90),
+        thick=0.008,
+    )
 
 
 def _soundtrack(p: _Page) -> None:
-    x, y = p.grid()
+    _, y = p.grid()
     horizon = p.between(0.62, 0.7)
-    p.paint((np.abs(y - horizon) * 1.25).astype(np.float32), p.light, p.base if p.made.colour in ("black", "white", "yellow") else _mix(p.base, p.dark, 0.45))
+    p.paint(
+        (np.abs(y - horizon) * 1.25).astype(np.float32),
+        p.light,
+        p.base if p.made.colour in ("black", "white", "yellow") else _mix(p.base, p.dark, 0.45),
+    )
     dark = (12, 12, 16) if p.made.colour != "white" else (110, 112, 120)
     left = 0.0
     while left < 1:
@@ -718,19 +1125,58 @@ def _soundtrack(p: _Page) -> None:
     p.box(0, horizon, 1, 0.88, p.dark)
     for _ in range(18):
         level = p.between(horizon, 0.86)
-        p.box(*(lambda c, w: (c, level, c + w, level + 0.004))(p.between(0, 1), p.between(0.03, 0.2)), p.light)
+        p.box(
+            *(lambda c, w: (c, level, c + w, level + 0.004))(p.between(0, 1), p.between(0.03, 0.2)),
+            p.light,
+        )
     p.thing(0, 0.5, horizon - 0.18, p.between(0.42, 0.5), glow=p.light)
     p.second(p.pick(0.2, 0.8), horizon + 0.08, 0.24)
     p.box(0, 0, 1, 0.11, (5, 5, 6))
     p.box(0, 0.86, 1, 1, (5, 5, 6))
-    p.words(p.made.title.upper(), "cinzel", 0.5, 0.2, high=0.09, wide=0.9, spaced=1, fill=(245, 240, 225), stroke=dark if p.made.colour != "white" else (60, 60, 70), thick=0.006)
-    p.words("ORIGINAL MOTION PICTURE SOUNDTRACK", "oswald", 0.5, 0.895, high=0.028, wide=0.9, spaced=1, fill=(200, 195, 180))
+    p.words(
+        p.made.title.upper(),
+        "cinzel",
+        0.5,
+        0.2,
+        high=0.09,
+        wide=0.9,
+        spaced=1,
+        fill=(245, 240, 225),
+        stroke=dark if p.made.colour != "white" else (60, 60, 70),
+        thick=0.006,
+    )
+    p.words(
+        "ORIGINAL MOTION PICTURE SOUNDTRACK",
+        "oswald",
+        0.5,
+        0.895,
+        high=0.028,
+        wide=0.9,
+        spaced=1,
+        fill=(200, 195, 180),
+    )
     p.words(p.made.artist.upper(), "oswald", 0.5, 0.95, high=0.05, wide=0.9, fill=(245, 240, 225))
-    p.words("MUSIC FROM THE FILM", "oswald", 0.5, 0.055, high=0.03, wide=0.8, spaced=2, fill=(200, 195, 180))
+    p.words(
+        "MUSIC FROM THE FILM",
+        "oswald",
+        0.5,
+        0.055,
+        high=0.03,
+        wide=0.8,
+        spaced=2,
+        fill=(200, 195, 180),
+    )
 
 
 def _latin(p: _Page) -> None:
-    candy = [(226, 48, 92), (246, 166, 35), (60, 170, 150), (52, 110, 190), (245, 220, 70), (150, 70, 170)]
+    candy = [
+        (226, 48, 92),
+        (246, 166, 35),
+        (60, 170, 150),
+        (52, 110, 190),
+        (245, 220, 70),
+        (150, 70, 170),
+    ]
     order = p.rng.permutation(6)
     n = int(p.pick(8, 9, 10))
     for k in range(n):
@@ -739,7 +1185,9 @@ def _latin(p: _Page) -> None:
             top = 0.0 if row == 0 else 0.915
             x0, x1 = k / n, (k + 1) / n
             p.box(x0, top, x1, top + 0.085, tone)
-            p.star((x0 + x1) / 2, top + 0.043, 0.034, 0.014, int(p.pick(4, 6, 8)), 0, (255, 250, 235))
+            p.star(
+                (x0 + x1) / 2, top + 0.043, 0.034, 0.014, int(p.pick(4, 6, 8)), 0, (255, 250, 235)
+            )
         if k:
             for x0 in (0.0, 0.915):
                 tone = candy[order[(k + 3) % 6]]
@@ -749,8 +1197,28 @@ def _latin(p: _Page) -> None:
     p.star(0.5, 0.55, 0.3, 0.24, 16, 0.1, p.dark if p.made.colour != "white" else (230, 226, 215))
     p.thing(0, 0.5, 0.55, 0.44)
     p.second(0.77, 0.78, 0.22)
-    p.words(p.made.artist, "ranchers" if p.rng.random() < 0.6 else "carter-one", 0.5, 0.175, high=0.12, wide=0.78, fill=(255, 246, 220), stroke=(110, 20, 50), thick=0.012)
-    p.words(p.made.title, "carter-one", 0.47, 0.865, high=0.075, wide=0.74, fill=(255, 246, 220), stroke=(110, 20, 50), thick=0.01)
+    p.words(
+        p.made.artist,
+        "ranchers" if p.rng.random() < 0.6 else "carter-one",
+        0.5,
+        0.175,
+        high=0.12,
+        wide=0.78,
+        fill=(255, 246, 220),
+        stroke=(110, 20, 50),
+        thick=0.012,
+    )
+    p.words(
+        p.made.title,
+        "carter-one",
+        0.47,
+        0.865,
+        high=0.075,
+        wide=0.74,
+        fill=(255, 246, 220),
+        stroke=(110, 20, 50),
+        thick=0.01,
+    )
 
 
 def _industrial(p: _Page) -> None:
@@ -762,7 +1230,12 @@ def _industrial(p: _Page) -> None:
         for j in range(cells):
             x0, y0, x1, y1 = i / cells, j / cells, (i + 1) / cells, (j + 1) / cells
             p.box(x0, y0, x1, y1, outline=p.dark, width=0.008)
-            for cx, cy in ((x0 + 0.03, y0 + 0.03), (x1 - 0.03, y0 + 0.03), (x0 + 0.03, y1 - 0.03), (x1 - 0.03, y1 - 0.03)):
+            for cx, cy in (
+                (x0 + 0.03, y0 + 0.03),
+                (x1 - 0.03, y0 + 0.03),
+                (x0 + 0.03, y1 - 0.03),
+                (x1 - 0.03, y1 - 0.03),
+            ):
                 p.disc(cx, cy, 0.012, p.dark, p.light, 0.003)
     vertical = p.rng.random() < 0.5
     for k in range(-2, 16):
@@ -771,15 +1244,39 @@ def _industrial(p: _Page) -> None:
         for far in (0.0, 0.94):
             at = [(b + far, c) if vertical else (c, b + far) for c, b in corners]
             p.pen.polygon([tuple(p.px(*point)) for point in at], (16, 16, 16))
-    p.thing(0, 0.5, 0.48, 0.52, tone=(150, 150, 155) if p.rng.random() < 0.25 else None, shadow=True)
+    p.thing(
+        0, 0.5, 0.48, 0.52, tone=(150, 150, 155) if p.rng.random() < 0.25 else None, shadow=True
+    )
     p.second(0.8, 0.24, 0.24, shadow=True)
     p.box(0.1, 0.76, 0.9, 0.9, (16, 16, 16))
-    p.words(p.made.artist.upper(), "black-ops-one", 0.5, 0.81, high=0.085, wide=0.74, fill=(236, 236, 230))
-    p.words(p.made.title.upper(), "share-tech-mono", 0.5, 0.872, high=0.045, wide=0.74, fill=p.light if p.made.colour != "black" else (200, 200, 200))
+    p.words(
+        p.made.artist.upper(),
+        "black-ops-one",
+        0.5,
+        0.81,
+        high=0.085,
+        wide=0.74,
+        fill=(236, 236, 230),
+    )
+    p.words(
+        p.made.title.upper(),
+        "share-tech-mono",
+        0.5,
+        0.872,
+        high=0.045,
+        wide=0.74,
+        fill=p.light if p.made.colour != "black" else (200, 200, 200),
+    )
     left = 0.72
     while left < 0.9:
         wide = p.between(0.003, 0.01)
-        p.box(left, 0.1, left + wide, 0.15, (16, 16, 16) if p.made.colour != "black" else (200, 200, 200))
+        p.box(
+            left,
+            0.1,
+            left + wide,
+            0.15,
+            (16, 16, 16) if p.made.colour != "black" else (200, 200, 200),
+        )
         left += wide + p.between(0.003, 0.01)
 
 
@@ -791,7 +1288,13 @@ def _chiptune(p: _Page) -> None:
     for start in p.rng.integers(0, 28, 3):
         level = int(p.rng.integers(5, 12))
         for dx, dy, wide in ((0, 1, 6), (1, 0, 4)):
-            p.box((start + dx) * cell, (level + dy) * cell, (start + dx + wide) * cell, (level + dy + 1) * cell, p.light)
+            p.box(
+                (start + dx) * cell,
+                (level + dy) * cell,
+                (start + dx + wide) * cell,
+                (level + dy + 1) * cell,
+                p.light,
+            )
     for i in range(16):
         for j in range(3):
             x0, y0 = i / 16, 0.81 + j / 16
@@ -804,8 +1307,28 @@ def _chiptune(p: _Page) -> None:
     p.thing(0, 0.5 if alone else 0.38, 0.565, 0.5, pixels=24)
     if not alone:
         p.thing(1, 0.78, 0.67, 0.29, pixels=18)
-    p.words(p.made.title.upper(), "press-start-2p", 0.5, 0.15, high=0.075, wide=0.92, fill=(255, 255, 255), stroke=(20, 20, 40), thick=0.012)
-    p.words(p.made.artist.upper(), "press-start-2p", 0.5, 0.94, high=0.042, wide=0.9, fill=(255, 236, 120), stroke=(20, 20, 40), thick=0.01)
+    p.words(
+        p.made.title.upper(),
+        "press-start-2p",
+        0.5,
+        0.15,
+        high=0.075,
+        wide=0.92,
+        fill=(255, 255, 255),
+        stroke=(20, 20, 40),
+        thick=0.012,
+    )
+    p.words(
+        p.made.artist.upper(),
+        "press-start-2p",
+        0.5,
+        0.94,
+        high=0.042,
+        wide=0.9,
+        fill=(255, 236, 120),
+        stroke=(20, 20, 40),
+        thick=0.01,
+    )
 
 
 _LAYOUTS = {

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from queue import Full
 from typing import Any
 
 import cv2
@@ -83,7 +84,10 @@ def pool_of_covers(count: int = POOL) -> NDArray[np.uint8]:
         ).flush()
         for designer in pictures.ON_COVERS:
             covers._pictures_of(designer)
-        with ProcessPoolExecutor(os.cpu_count()) as workers, tqdm(total=count, desc="pool", disable=None) as bar:
+        with (
+            ProcessPoolExecutor(os.cpu_count()) as workers,
+            tqdm(total=count, desc="pool", disable=None) as bar,
+        ):
             jobs = [
                 workers.submit(_draw_range, beside, start, min(count, start + 250))
                 for start in range(0, count, 250)
@@ -126,10 +130,15 @@ def write_catalogue() -> None:
             beside.rename(path)
         rows.append(
             {
-                "file": path.name, "title": made.title, "artist": made.artist, "year": made.year,
-                "genre": made.genre, "colour": made.colour, "objects": "; ".join(made.objects),
+                "file": path.name,
+                "title": made.title,
+                "artist": made.artist,
+                "year": made.year,
+                "genre": made.genre,
+                "colour": made.colour,
+                "objects": "; ".join(made.objects),
                 "style": captions.STYLES[made.genre][0],
-            }  # fmt: skip
+            }
         )
     with (WORK / "metadata.csv").open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, list(rows[0]))
@@ -168,7 +177,9 @@ def on_a_ground(rgba: Pixels, rng: np.random.Generator) -> Pixels:
         alpha = np.maximum(alpha, rim)
     ground = rng.random()
     if ground < 0.35:
-        sheet = np.full((SIDE, SIDE, 3), 255 if rng.random() < 0.7 else rng.integers(0, 256), np.uint8)
+        sheet = np.full(
+            (SIDE, SIDE, 3), 255 if rng.random() < 0.7 else rng.integers(0, 256), np.uint8
+        )
     elif ground < 0.75:
         sheet = np.empty((SIDE, SIDE, 3), np.uint8)
         sheet[:] = rng.integers(0, 256, 3)
@@ -176,7 +187,9 @@ def on_a_ground(rgba: Pixels, rng: np.random.Generator) -> Pixels:
         kinds = BACKGROUNDS[False]
         texture = _texture(kinds[int(rng.integers(len(kinds)))], int(rng.integers(12)))
         y, x = rng.integers(0, 512 - 256, 2)
-        sheet = cv2.resize(texture[y : y + 256, x : x + 256], (SIDE, SIDE), interpolation=cv2.INTER_AREA)
+        sheet = cv2.resize(
+            texture[y : y + 256, x : x + 256], (SIDE, SIDE), interpolation=cv2.INTER_AREA
+        )
     size = SIDE * rng.uniform(0.45, 1.0)
     turn = rng.normal(0, 12) if rng.random() < 0.7 else rng.uniform(-180, 180)
     stretch = np.exp(rng.normal(0, 0.08))
@@ -204,7 +217,9 @@ def on_a_ground(rgba: Pixels, rng: np.random.Generator) -> Pixels:
 class Sampler:
     """(seed, step) → Batch."""
 
-    def __init__(self, seed: int, covers_a_step: int, pictures_a_step: int, mixed_from: int) -> None:
+    def __init__(
+        self, seed: int, covers_a_step: int, pictures_a_step: int, mixed_from: int
+    ) -> None:
         cv2.setNumThreads(1)
         self.seed, self.covers_a_step, self.pictures_a_step = seed, covers_a_step, pictures_a_step
         self.mixed_from = mixed_from  # the step from which the photos are as hard as they get
@@ -259,11 +274,18 @@ class Sampler:
 
 
 def _work(sampler: tuple[Any, ...], first: int, every: int, queue: Any) -> None:
-    os.nice(0)
+    parent = os.getppid()
     made = Sampler(*sampler)
     step = first
     while True:
-        queue.put(made.batch(step))
+        batch = made.batch(step)
+        while True:
+            try:
+                queue.put(batch, timeout=5)
+                break
+            except Full:
+                if os.getppid() != parent:  # the training was killed
+                    return
         step += every
 
 

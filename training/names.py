@@ -4,31 +4,31 @@ from __future__ import annotations
 
 import numpy as np
 
-FIRST = (
-    "Ada Amara Anton Astrid Benny Bessie Carla Cecil Clara Dario Delia Desmond Dinah Edda Elias "
-    "Elsie Emil Esther Ezra Felix Fiona Floyd Frida Gita Hank Harriet Hugo Ida Ines Irving Jonas "
-    "Josie June Kofi Lena Leroy Lila Lorenzo Lotte Louis Luz Mabel Malik Marcus Maren Marta Miles "
-    "Milo Mina Nadia Nell Nico Nina Odessa Olga Oscar Otis Pablo Pearl Petra Ray Rosa Ruben Ruth "
-    "Salma Silas Solveig Stella Tariq Thea Tomas Una Vera Viktor Wanda Wes Willa Yara Yusuf Zelda"
-).split()
-LAST = (
-    "Abara Alder Amundsen Barlow Beaumont Becker Bellamy Brandt Calloway Castell Cole Crane "
-    "Dalton Delgado Dupree Ekström Farrow Finch Fontaine Garnett Greer Hale Harlan Hartmann Holloway "
-    "Ibarra Jansen Kamau Keller Kovacs Lachance Lang Larkin Lindqvist Lockwood Maddox Marlowe "
-    "Mbeki Mercer Moreau Navarro Novak Oakes Okafor Ortega Palmer Penrose Pruitt Quill Ramos "
-    "Reyes Rivers Rourke Salazar Santos Sato Shepherd Sinclair Sorensen Stone Sutter Tanaka Teller "
-    "Thorne Tran Underhill Vance Vargas Voss Walcott Weaver Whitlock Winters Yates Zamora"
-).split()
-PLACES = (
-    "Harbour Street; the North Road; Delgado Square; Lake Mercy; the Iron Bridge; Cedar Hill; "
-    "Station Nine; Orchard Lane; the Old Quarter; Willow Creek; Saint Agnes; the Salt Flats; "
-    "Canal Row; Pier Six; the Valley; Juniper Avenue; the East Side; Marigold Park; Hollow Oak; "
-    "Kings Crossing; the Silver Coast; Room Eleven; the Long Field; Prospect Hill"
-).split("; ")
-TIMES = (
-    "Midnight; Sunday; Late Summer; First Snow; Morning; October; The Last Night; Tuesday; "
-    "Daybreak; The Long Winter; An Evening; Two Weeks; Easter; Half Past Three; August; Dusk"
-).split("; ")
+FIRST = """
+    Ada Amara Anton Astrid Benny Bessie Carla Cecil Clara Dario Delia Desmond Dinah Edda Elias Elsie
+    Emil Esther Ezra Felix Fiona Floyd Frida Gita Hank Harriet Hugo Ida Ines Irving Jonas Josie June
+    Kofi Lena Leroy Lila Lorenzo Lotte Louis Luz Mabel Malik Marcus Maren Marta Miles Milo Mina
+    Nadia Nell Nico Nina Odessa Olga Oscar Otis Pablo Pearl Petra Ray Rosa Ruben Ruth Salma Silas
+    Solveig Stella Tariq Thea Tomas Una Vera Viktor Wanda Wes Willa Yara Yusuf Zelda
+"""
+LAST = """
+    Abara Alder Amundsen Barlow Beaumont Becker Bellamy Brandt Calloway Castell Cole Crane Dalton
+    Delgado Dupree Ekström Farrow Finch Fontaine Garnett Greer Hale Harlan Hartmann Holloway Ibarra
+    Jansen Kamau Keller Kovacs Lachance Lang Larkin Lindqvist Lockwood Maddox Marlowe Mbeki Mercer
+    Moreau Navarro Novak Oakes Okafor Ortega Palmer Penrose Pruitt Quill Ramos Reyes Rivers Rourke
+    Salazar Santos Sato Shepherd Sinclair Sorensen Stone Sutter Tanaka Teller Thorne Tran Underhill
+    Vance Vargas Voss Walcott Weaver Whitlock Winters Yates Zamora
+"""
+PLACES = """
+    Harbour Street; the North Road; Delgado Square; Lake Mercy; the Iron Bridge; Cedar Hill; Station
+    Nine; Orchard Lane; the Old Quarter; Willow Creek; Saint Agnes; the Salt Flats; Canal Row; Pier
+    Six; the Valley; Juniper Avenue; the East Side; Marigold Park; Hollow Oak; Kings Crossing; the
+    Silver Coast; Room Eleven; the Long Field; Prospect Hill
+"""
+TIMES = """
+    Midnight; Sunday; Late Summer; First Snow; Morning; October; The Last Night; Tuesday; Daybreak;
+    The Long Winter; An Evening; Two Weeks; Easter; Half Past Three; August; Dusk
+"""
 
 # Per genre: nouns, adjectives, and how its artists are called ({f} first, {l} last name).
 WORDS: dict[str, tuple[str, str, str]] = {
@@ -48,12 +48,14 @@ WORDS: dict[str, tuple[str, str, str]] = {
         "{f} {l};{l} String Quartet;{p} Philharmonic;{f} {l}, Piano;{p} Chamber Orchestra",
     ),
     "electronic": (
-        "Signal Circuit Pulse Frequency Module Voltage Array Phase Vector Current Static Oscillation",
+        "Signal Circuit Pulse Frequency Module Voltage Array Phase Vector Current Static "
+        "Oscillation",
         "Parallel Digital Infinite Analog Binary Soft Kinetic Remote",
         "{n} {n2};{l}.{n};{a} {n};DJ {f};{n} Unit",
     ),
     "hip hop": (
-        "Blocks Hustle Crown Verses Corners Tapes Chapters Currency Legacy Receipts Blueprints Rooftops",
+        "Blocks Hustle Crown Verses Corners Tapes Chapters Currency Legacy Receipts "
+        "Blueprints Rooftops",
         "Concrete Golden Hungry Heavy Real Raw Loud Street",
         "Young {l};MC {f};{f} the {n1};Lil {f};{a} {n}",
     ),
@@ -63,7 +65,8 @@ WORDS: dict[str, tuple[str, str, str]] = {
         "The {a} {n};{n} Police;{a} Kids;The {l} Brothers;{n} Club",
     ),
     "country": (
-        "Highway Prairie Whiskey Saddle Heartache Rodeo Pickup Homestead Rambler River Fences Moonshine",
+        "Highway Prairie Whiskey Saddle Heartache Rodeo Pickup Homestead Rambler River "
+        "Fences Moonshine",
         "Lonesome Dusty Wild Faded Southern Honest Broken Wandering",
         "{f} {l};{f} & the {n} Boys;{f} Jean {l};The {l} Family;{a} {n} Band",
     ),
@@ -78,12 +81,14 @@ WORDS: dict[str, tuple[str, str, str]] = {
         "{f} {l};{f} and {f2};The {n} Company;{l} & Daughters;The {a} {n}",
     ),
     "pop": (
-        "Heartbeat Summer Mirror Sugar Dancefloor Secret Glitter Weekend Crush Perfume Confetti Echo",
+        "Heartbeat Summer Mirror Sugar Dancefloor Secret Glitter Weekend Crush Perfume "
+        "Confetti Echo",
         "Electric Sweet Forever Pretty Crazy Dizzy Brighter Lucky",
         "{f};{f} {l};{f} & {f2};{a} {n};The {n}s",
     ),
     "ambient": (
-        "Drift Tide Horizon Stillness Vapour Glacier Distance Dusk Breath Silence Shoreline Weather",
+        "Drift Tide Horizon Stillness Vapour Glacier Distance Dusk Breath Silence "
+        "Shoreline Weather",
         "Slow Pale Distant Weightless Soft Endless Quiet",
         "{l};{a} {n};{n} Studies;{f} {l};{n} & {n2}",
     ),
@@ -135,6 +140,10 @@ WORDS: dict[str, tuple[str, str, str]] = {
 }
 
 
+def _phrases(text: str) -> list[str]:
+    return [" ".join(phrase.split()) for phrase in text.split(";")]
+
+
 def name_album(genre: str, rng: np.random.Generator) -> tuple[str, str]:
     """(title, artist)."""
     nouns, adjectives, forms = WORDS[genre]
@@ -143,16 +152,17 @@ def name_album(genre: str, rng: np.random.Generator) -> tuple[str, str]:
         return str(words[int(rng.integers(len(words)))])
 
     noun, noun2 = one(nouns.split()), one(nouns.split())
-    first, last = one(FIRST), one(LAST)
+    first, last = one(FIRST.split()), one(LAST.split())
     filled = {
         "n": noun, "n2": noun2 if noun2 != noun else "Stone", "n1": noun.rstrip("s"),
         "nl": noun.lower(), "a": one(adjectives.split()), "f": first, "l": last,
-        "f2": one(FIRST), "l2": one(LAST), "p": one(LAST).rstrip("s") + "burg",
+        "f2": one(FIRST.split()), "l2": one(LAST.split()),
+        "p": one(LAST.split()).rstrip("s") + "burg",
     }  # fmt: skip
     artist = one(forms.split(";")).format(**filled).replace("ss ", "s ").replace("ys ", "ies ")
     nouns_left = [word for word in nouns.split() if word not in artist]
     noun, noun2 = one(nouns_left), one(nouns_left)
-    adjective, place, when = one(adjectives.split()), one(PLACES), one(TIMES)
+    adjective, place, when = one(adjectives.split()), one(_phrases(PLACES)), one(_phrases(TIMES))
     forms_of_title = [
         f"{adjective} {noun}", f"{noun} on {place.replace('Room', 'Floor')}", f"{when} at {place}",
         f"The {adjective} {noun}", f"{noun} and {noun2}" if noun != noun2 else f"{noun} Again",
@@ -162,12 +172,18 @@ def name_album(genre: str, rng: np.random.Generator) -> tuple[str, str]:
     if genre == "classical":
         forms_of_title = [
             f"{adjective} {noun}", f"{noun}, Op. {rng.integers(2, 120)}", f"{last}: {noun}",
-            f"{noun} & {noun2}" if noun != noun2 else noun, f"{adjective} {noun}, Vol. {rng.integers(1, 5)}",
+            f"{noun} & {noun2}" if noun != noun2 else noun,
+            f"{adjective} {noun}, Vol. {rng.integers(1, 5)}",
         ]  # fmt: skip
     if genre == "latin":
         forms_of_title = [f"{noun} {adjective}", f"{noun} de {last}", noun, f"Mi {noun}"]
     if genre == "soundtrack":
-        forms_of_title = [f"The {adjective} {noun}", f"{noun} of {last}", f"The {noun} of {place}", noun]
+        forms_of_title = [
+            f"The {adjective} {noun}",
+            f"{noun} of {last}",
+            f"The {noun} of {place}",
+            noun,
+        ]
     if noun.endswith("s"):
         forms_of_title = [form for form in forms_of_title if not form.startswith(f"A {noun}")]
     title = one(forms_of_title)

@@ -79,14 +79,16 @@ PLAIN_NAMES = {
     "night with stars": "starry night", "cityscape": "city", "beach with umbrella": "beach",
     "desert island": "island", "horizontal traffic light": "traffic light",
 }  # fmt: skip
-_EXTRA = ("skull", "ghost", "alien", "robot", "red heart", "eye", "goblin", "brain", "tooth")
+_EXTRA = ("skull", "ghost", "alien", "robot", "red heart", "eye", "goblin", "brain", "tooth",
+          "spouting whale")  # fmt: skip
 _LEFT_OUT = re.compile(
     r"face$|o.clock|thirty|globe |moon face|speaker|mailbox|page |arrow|oncoming|medal$|banknote"
     r"|^mountain$|^key$|^dragon face|^sun with|^tiger face|file|tray|index|calendar|notepad"
     r"|japanese|gibbous|quarter moon|waxing|waning|new moon|post office|map of|locked|umbrella "
     r"|sun behind|cloud with|magnifying glass tilted right|chart|with flash|page|wastebasket"
     r"|clinking|e-mail|envelope|orange book|green book|blue book|receipt|without|suit$|^label$"
-    r"|low battery|microbe|^fog|foggy|construction|derelict|^link|linked|vertical traffic|phone with"
+    r"|low battery|microbe|^fog|foggy|construction|derelict|^link|linked|vertical traffic"
+    r"|phone with"
     r"|motor boat|minibus|trolleybus|light rail|^metro|railway car|tram car|whale$|two-hump|"
     r"broken|ferry|memo|dvd|floppy|kaaba|synagogue|mosque|hindu|prayer|hamsa|wheelchair|airplane "
     r"|cityscape at|sunrise over|no |woman.s|man.s|briefs|bikini|cigarette|coffin|toilet|"
@@ -135,11 +137,9 @@ def catalogue_of_names() -> dict[str, tuple[str, tuple[str, ...]]]:
     named: dict[str, tuple[str, tuple[str, ...]]] = {}
     for entry in data:
         label = entry["label"]
-        if label not in _EXTRA and (
-            entry.get("group") not in (3, 4, 5, 6, 7) or _LEFT_OUT.search(label.lower())
-        ):
-            if label != "spouting whale":
-                continue
+        is_a_thing = entry.get("group") in (3, 4, 5, 6, 7) and not _LEFT_OUT.search(label.lower())
+        if not is_a_thing and label not in _EXTRA:
+            continue
         name = PLAIN_NAMES.get(label, label.lower().replace("’", "'"))
         words = tuple(tag for tag in entry.get("tags", ()) if tag != name)
         named.setdefault(name, (entry["hexcode"].lower(), words))
@@ -168,7 +168,8 @@ def _sources(designer: str) -> dict[str, bytes | str]:
                 high = icon.get("height", icons.get("height", wide))
                 found[_plain(code)] = (
                     f'<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink='
-                    f'"http://www.w3.org/1999/xlink" viewBox="0 0 {wide} {high}">{icon["body"]}</svg>'
+                    f'"http://www.w3.org/1999/xlink" viewBox="0 0 {wide} {high}">'
+                    f"{icon['body']}</svg>"
                 )
         return found
     folder = {"openmoji": "color/svg/", "twemoji": ""}.get(designer, "assets/")
@@ -216,7 +217,9 @@ def drawn(designer: str, names: list[str] | None = None, side: int = SIDE) -> di
             if source is not None:
                 pictures[name] = _draw(source, side)
         beside = kept.with_suffix(".part.npz")
-        np.savez_compressed(beside, names=np.array(list(pictures)), rgba=np.stack(list(pictures.values())))
+        np.savez_compressed(
+            beside, names=np.array(list(pictures)), rgba=np.stack(list(pictures.values()))
+        )
         beside.replace(kept)
     with np.load(kept) as stored:
         return dict(zip((str(name) for name in stored["names"]), stored["rgba"], strict=True))

@@ -43,7 +43,10 @@ def photos_of(
     """One photo of each cover, with held-out settings, as the encoder sees it."""
     rng = np.random.default_rng([11, seed, *distortion.encode()])
     return np.stack(
-        [data.prepared(simulate_photo(c, rng, distortion, size=size, held_out=True).image) for c in drawn]
+        [
+            data.prepared(simulate_photo(c, rng, distortion, size=size, held_out=True).image)
+            for c in drawn
+        ]
     )
 
 
@@ -63,7 +66,10 @@ def word_queries(albums: Sequence[covers.Album]) -> list[Words]:
     holds = {n: np.array([n in made.objects for made in albums]) for n in covers.OBJECTS}
     asked = [Words("colour", f"{c} album cover", colour == c) for c in covers.COLOURS]
     asked += [Words("genre", f"{g} album cover", genre == g) for g in covers.GENRES]
-    asked += [Words("style", f"album cover with {captions.STYLES[g][0]}", genre == g) for g in covers.GENRES]
+    asked += [
+        Words("style", f"album cover with {captions.STYLES[g][0]}", genre == g)
+        for g in covers.GENRES
+    ]
     for name in covers.OBJECTS:
         thing = captions.a_thing(name)
         asked.append(Words("object", f"an album cover with {thing}", holds[name]))
@@ -129,7 +135,7 @@ class HeldOut:
     def full(cls) -> HeldOut:
         from engine.simulate import PRESETS
 
-        counts = {name: 500 for name in PRESETS} | {"reencode": 2200, "mild": 1000, "mixed": 2000}
+        counts = dict.fromkeys(PRESETS, 300) | {"reencode": 1000, "mild": 1000, "mixed": 1500}
         return cls(counts, queries=None)
 
     def measure(self, model: Any, tokenizer: Any) -> dict[str, float]:
@@ -142,7 +148,9 @@ class HeldOut:
                 found[f"{name} recall@{k}"] = round(recall(ranks, k), 4)
         scores = texts(model, tokenizer, [words.text for words in self.asked]) @ rows.T
         first = np.argsort(-scores, axis=1)[:, :5]
-        right = np.array([words.right[top].mean() for words, top in zip(self.asked, first, strict=True)])
+        right = np.array(
+            [words.right[top].mean() for words, top in zip(self.asked, first, strict=True)]
+        )
         kinds = np.array([words.kind for words in self.asked])
         for kind in dict.fromkeys(kinds):
             found[f"{kind} precision@5"] = round(float(right[kinds == kind].mean()), 4)
@@ -173,5 +181,120 @@ def texts(model: Any, tokenizer: Any, asked: list[str], batch: int = 200) -> Row
     """T texts → (T, 256) float32 unit rows."""
     from training import train
 
-    parts = [train.embed_texts(model, tokenizer, asked[i : i + batch]) for i in range(0, len(asked), batch)]
+    parts = [
+        train.embed_texts(model, tokenizer, asked[i : i + batch])
+        for i in range(0, len(asked), batch)
+    ]
     return torch.cat(parts).numpy()
+
+
+# --- the whole report -----------------------------------------------------------------------
+
+
+def held_out_objects(model: Any, count: int = 200) -> dict[str, float]:
+    """Recall among the catalogue and `count` covers whose objects nothing trained on."""
+    albums = data.catalogue()
+    kept = WORK / "covers"
+    known = [Image.open(kept / data.file_name(made)).convert("RGB") for made in albums]
+    new = [covers.draw_cover(covers.album(covers.HELD_OUT_SEED + i)) for i in range(count)]
+    rows = images(model, np.stack([data.prepared(np.asarray(c)) for c in [*new, *known]]))
+    found = {}
+    for name in ("mild", "mixed"):
+        ranks = ranks_of(images(model, photos_of(new, name, 1)), rows, np.arange(count))
+        for k in (1, 50):
+            found[f"held-out objects, {name} recall@{k}"] = round(recall(ranks, k), 4)
+    return found
+
+
+def parity(folder: Path, held_out: HeldOut) -> dict[str, float]:
+    """Cosines of bfloat16's embeddings to float32's, on photos and on queries."""
+    from transformers import CLIPModel, CLIPTokenizer
+
+    from training import train
+
+    tokenizer = CLIPTokenizer.from_pretrained(folder)
+    shown = held_out.photos["mixed"][1][:200]
+    asked = [words.text for words in held_out.asked[:200]]
+    made: dict[torch.dtype, list[Rows]] = {}
+    for kind in (torch.float32, torch.bfloat16):
+        model = CLIPModel.from_pretrained(folder, dtype=kind).eval()
+        with torch.inference_mode():
+            made[kind] = [
+                train.embed_images(model, train.normalised(shown).to(kind)).numpy(),
+                train.embed_texts(model, tokenizer, asked).numpy(),
+            ]
+    both = zip(made[torch.float32], made[torch.bfloat16], strict=True)
+    least = [float((a * b).sum(1).min()) for a, b in both]
+    return {
+        "least cosine bf16 to fp32, images": round(least[0], 5),
+        "least cosine bf16 to fp32, texts": round(least[1], 5),
+    }
+
+
+def write(encoder: Path = WORK / "encoder") -> dict[str, float]:
+    """Measure an exported encoder; `training/figures.json` and the plots beside it."""
+    from transformers import CLIPModel, CLIPTokenizer
+
+    model = CLIPModel.from_pretrained(encoder, dtype=torch.float32).eval()
+    tokenizer = CLIPTokenizer.from_pretrained(encoder)
+    held_out = HeldOut.full()
+    found = held_out.measure(model, tokenizer)
+    found |= held_out_objects(model) | parity(encoder, held_out)
+    found |= {"albums": len(held_out.albums), "text queries": len(held_out.asked)}
+    folder = Path(__file__).parent
+    (folder / "figures.json").write_text(json.dumps(found, indent=1) + "\n")
+    plot(found, folder / "plots")
+    return found
+
+
+def plot(found: dict[str, float], folder: Path) -> None:
+    """Bars of recall by distortion and precision by kind of words; curves of the training."""
+    import csv
+
+    import matplotlib
+
+    matplotlib.use("agg")
+    from matplotlib import pyplot
+
+    folder.mkdir(exist_ok=True)
+    names = [key.removesuffix(" recall@1") for key in found if key.endswith(" recall@1")]
+    figure, axes = pyplot.subplots(figsize=(9, 0.28 * len(names) + 1))
+    for k, height in ((50, 0.8), (5, 0.55), (1, 0.3)):
+        values = [found.get(f"{name} recall@{k}", 0) for name in names]
+        axes.barh(names, values, height, label=f"recall@{k}")
+    axes.invert_yaxis()
+    axes.set(xlim=(0, 1), title=f"Photos of {found.get('albums', 0):.0f} held-out covers")
+    axes.legend(loc="lower left")
+    figure.tight_layout()
+    figure.savefig(folder / "recall.png", dpi=80)
+
+    kinds = [key.removesuffix(" precision@5") for key in found if key.endswith(" precision@5")]
+    figure, axes = pyplot.subplots(figsize=(7, 3))
+    axes.barh(kinds, [found[f"{kind} precision@5"] for kind in kinds])
+    axes.invert_yaxis()
+    axes.set(xlim=(0, 1), title="Words: right covers among the first five")
+    figure.tight_layout()
+    figure.savefig(folder / "words.png", dpi=80)
+
+    log = WORK / "log.csv"
+    if not log.exists():
+        return
+    with log.open() as file:
+        rows = list(csv.DictReader(file))
+    figure, (left, right) = pyplot.subplots(1, 2, figsize=(11, 4))
+    for key in ("photo", "text", "text_on_photos"):
+        values = np.array([float(row[key]) for row in rows])
+        smooth = np.convolve(values, np.ones(25) / 25, "valid")
+        left.plot(np.arange(len(smooth)) + 25, smooth, label=key.replace("_", " "))
+    left.set(xlabel="step", title="Loss (mean of 25 steps)")
+    left.legend()
+    measured = [row for row in rows if row.get("mixed recall@1")]
+    for key in ("mild recall@1", "mixed recall@1", "mixed recall@50",
+                "colour and object precision@5", "unseen designer top-5 of 200"):  # fmt: skip
+        right.plot(
+            [int(row["step"]) for row in measured], [float(row[key]) for row in measured], label=key
+        )
+    right.set(xlabel="step", ylim=(0, 1), title="Held out")
+    right.legend(fontsize=8)
+    figure.tight_layout()
+    figure.savefig(folder / "training.png", dpi=80)

@@ -1,0 +1,130 @@
+"""Photos of a cover that nobody took: repeatable, where they say, and as hard as they say."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+
+from engine.simulate import (
+    BACKGROUNDS,
+    HANDS,
+    PRESETS,
+    STICKERS,
+    Distortion,
+    simulate_photo,
+    visible_share,
+)
+
+COVER = np.zeros((300, 300, 3), np.uint8)
+COVER[:150, :150] = (230, 30, 30)
+COVER[:150, 150:] = (30, 200, 30)
+COVER[150:, 150:] = (30, 30, 230)
+COVER[150:, :150] = (240, 220, 40)
+
+
+def photo(name: str | Distortion, seed: int = 0, **how):
+    return simulate_photo(COVER, np.random.default_rng(seed), name, **how)
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_a_seed_gives_the_same_photo_twice(name):
+    first, again = photo(name, 5, size=160), photo(name, 5, size=160)
+    assert np.array_equal(first.image, again.image)
+    assert np.array_equal(first.quad, again.quad)
+
+
+def test_another_seed_gives_another_photo():
+    assert (
+        photo("mixed", 1, size=160).image.tobytes() != photo("mixed", 2, size=160).image.tobytes()
+    )
+
+
+@pytest.mark.parametrize("name", PRESETS)
+@pytest.mark.parametrize("held_out", [False, True])
+def test_every_preset_gives_an_rgb_photo_of_the_size_asked_for(name, held_out):
+    made = photo(name, 3, size=144, held_out=held_out)
+    assert made.image.dtype == np.uint8
+    assert made.image.ndim == 3
+    assert made.image.shape[2] == 3
+    assert made.quad.shape == (4, 2)
+    assert made.quad.dtype == np.float32
+    if PRESETS[name].frame:
+        assert min(made.image.shape[:2]) == 144
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_the_quad_says_where_the_cover_lies_and_which_way_up(seed):
+    plain = Distortion(share=(0.2, 0.5), turn_deg=180, tilt_deg=(0, 40))
+    made = photo(plain, seed, size=300)
+    square = np.array([[0, 0], [200, 0], [200, 200], [0, 200]], np.float32)
+    back = cv2.getPerspectiveTransform(made.quad, square)
+    seen = cv2.warpPerspective(made.image, back, (200, 200)).astype(int)
+    scanlines = 45  # a lit screen's bands change the levels, never the hue
+    for (x, y), colour in {
+        (50, 50): (230, 30, 30),
+        (150, 50): (30, 200, 30),
+        (150, 150): (30, 30, 230),
+        (50, 150): (240, 220, 40),
+    }.items():
+        patch = seen[y - 20 : y + 20, x - 20 : x + 20].mean((0, 1))
+        assert np.abs(patch - colour).max() < scanlines
+
+
+@pytest.mark.parametrize("name", [name for name, how in PRESETS.items() if how.frame])
+def test_the_cover_fills_the_share_of_the_frame_that_the_preset_states(name):
+    low, high = PRESETS[name].share
+    for seed in range(8):
+        made = photo(name, seed, size=128)
+        height, width = made.image.shape[:2]
+        share = cv2.contourArea(made.quad) / (width * height)
+        assert low - 0.01 <= share <= high + 0.01
+
+
+def test_a_mild_photo_is_upright_within_ten_degrees_and_hardly_cut():
+    for seed in range(20):
+        made = photo("mild", seed, size=128)
+        across = made.quad[1] - made.quad[0] + made.quad[2] - made.quad[3]
+        assert abs(np.degrees(np.arctan2(across[1], across[0]))) < 16  # 10° and the tilt's share
+        height, width = made.image.shape[:2]
+        assert visible_share(made.quad, width, height) > 0.9
+
+
+def test_a_crop_leaves_between_six_and_nine_tenths_of_the_cover():
+    for seed in range(20):
+        made = photo("crop", seed, size=128)
+        height, width = made.image.shape[:2]
+        assert 0.59 <= visible_share(made.quad, width, height) <= 0.91
+
+
+def test_an_occlusion_hides_about_the_share_that_was_asked():
+    hidden = []
+    for seed in range(30):
+        how = Distortion(occlusion=(0.2, 0.2), backgrounds=("wall",), aspects=(1.0,))
+        bare = Distortion(backgrounds=("wall",), aspects=(1.0,))
+        covered, whole = photo(how, seed, size=200), photo(bare, seed, size=200)
+        changed = np.abs(covered.image.astype(int) - whole.image).max(2) > 12
+        mask = np.zeros(changed.shape, np.uint8)
+        cv2.fillPoly(mask, [whole.quad.astype(np.int32)], 1)
+        hidden.append((changed & (mask > 0)).sum() / mask.sum())
+    assert 0.12 < np.mean(hidden) < 0.28
+    assert max(hidden) < 0.45
+
+
+def test_a_clean_picture_is_the_cover_itself():
+    made = photo("clean")
+    assert np.array_equal(made.image, COVER)
+    assert made.quad.tolist() == [[0, 0], [300, 0], [300, 300], [0, 300]]
+
+
+def test_a_reencoded_picture_is_half_as_wide_and_almost_the_cover():
+    made = photo("reencode")
+    assert made.image.shape == (150, 150, 3)
+    small = cv2.resize(COVER, (150, 150), interpolation=cv2.INTER_AREA)
+    assert np.abs(made.image.astype(int) - small).mean() < 4
+
+
+def test_training_and_evaluation_share_no_background_sticker_or_hand():
+    for sets in (BACKGROUNDS, STICKERS, HANDS):
+        assert not set(sets[False]) & set(sets[True])
+        assert all(sets.values())

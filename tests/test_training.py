@@ -1,0 +1,154 @@
+"""How the starter was made: what a seed stands for, and that nothing held out is trained on.
+
+The pictures come from packages that only a training fetches, so covers are drawn here with
+plain stand-ins and without the fetched letters.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from PIL import ImageFont
+
+from training import captions, covers, data, names, pictures
+from training.captions import Caption
+
+
+@pytest.fixture
+def plain_things(monkeypatch):
+    """Every object is a magenta disc and every letter Pillow's own: no package is needed."""
+    y, x = np.indices((320, 320)) - 160
+    disc = np.zeros((320, 320, 4), np.uint8)
+    disc[np.hypot(x, y) < 140] = (220, 40, 200, 255)
+    things = dict.fromkeys((*covers.OBJECTS, *pictures.HELD_OUT_OBJECTS), disc)
+    monkeypatch.setattr(covers, "_pictures_of", lambda designer: things)
+    monkeypatch.setattr(covers, "_font", lambda name, size: ImageFont.load_default(size))
+
+
+def first_of(genre: str, seed: int = 0) -> covers.Album:
+    while covers.album(seed).genre != genre:
+        seed += 1
+    return covers.album(seed)
+
+
+def test_a_seed_stands_for_one_album():
+    assert covers.album(7) == covers.album(7)
+    assert covers.album(7) != covers.album(8)
+
+
+@pytest.mark.parametrize("genre", covers.GENRES)
+def test_every_genre_draws_the_same_cover_for_the_same_seed(genre, plain_things):
+    made = first_of(genre)
+    first, again = covers.draw_cover(made, 96), covers.draw_cover(made, 96)
+    assert first.shape == (96, 96, 3)
+    assert first.dtype == np.uint8
+    assert np.array_equal(first, again)
+
+
+def test_two_genres_look_different_with_the_same_facts(plain_things):
+    drawn = []
+    for genre in covers.GENRES:
+        made = covers.Album(1, "Same Words", "Same Name", 1980, genre, "blue", ("guitar",), "noto")
+        drawn.append(covers.draw_cover(made, 64).astype(int))
+    for i, one in enumerate(drawn):
+        assert all(np.abs(one - other).mean() > 4 for other in drawn[:i])
+
+
+@pytest.mark.parametrize("colour", covers.COLOURS)
+def test_most_of_a_cover_has_the_colour_it_is_said_to_have(colour, plain_things):
+    made = covers.Album(3, "A Title", "A Name", 1980, "folk", colour, ("guitar",), "noto")
+    shown = covers.draw_cover(made, 64).reshape(-1, 3).astype(int)
+    named = {}
+    for name, (hue, saturation, value) in covers.COLOURS.items():
+        named[name] = covers._Page._rgb(*(sum(pair) / 2 for pair in (hue, saturation, value)))
+    distances = np.stack([np.abs(shown - rgb).sum(1) for rgb in named.values()])
+    nearest = np.array(list(named))[distances.argmin(0)]
+    assert (nearest == colour).mean() > 0.4
+
+
+def test_there_are_twenty_genres_each_with_its_own_words_and_things():
+    assert len(covers.GENRES) == 20
+    assert set(covers.GENRES) == set(names.WORDS) == set(captions.STYLES) == set(covers._LAYOUTS)
+    for liked in covers.FAVOURITES.values():
+        assert set(liked) <= set(covers.OBJECTS)
+
+
+def test_names_read_like_names():
+    rng = np.random.default_rng(0)
+    for genre in covers.GENRES:
+        for _ in range(40):
+            title, artist = names.name_album(genre, rng)
+            for text in (title, artist):
+                assert text.strip() == text
+                assert "{" not in text
+                assert "  " not in text
+                assert 1 < len(text) < 48
+
+
+def test_the_catalogue_is_drawn_from_seeds_that_training_never_uses():
+    albums = data.catalogue(300)
+    assert min(made.seed for made in albums) >= covers.CATALOGUE_SEED
+    assert covers.TRAINING_SEED + data.POOL < covers.CATALOGUE_SEED < covers.HELD_OUT_SEED
+    assert max(made.seed for made in albums) < covers.HELD_OUT_SEED
+
+
+def test_the_catalogue_has_no_album_twice_and_no_file_twice():
+    albums = data.catalogue(300)
+    assert len({(made.title, made.artist) for made in albums}) == 300
+    assert len({data.file_name(made) for made in albums}) == 300
+
+
+def test_the_held_out_objects_are_on_no_training_or_catalogue_cover():
+    assert not set(pictures.HELD_OUT_OBJECTS) & set(covers.OBJECTS)
+    assert covers.album(covers.HELD_OUT_SEED).objects[0] in pictures.HELD_OUT_OBJECTS
+
+
+def test_the_unseen_designer_is_not_among_those_trained_on():
+    assert pictures.UNSEEN not in pictures.TRAINED
+    assert pictures.UNSEEN not in pictures.ON_COVERS
+    assert set(pictures.ON_COVERS) <= set(pictures.TRAINED) <= set(pictures.PACKAGES)
+
+
+def test_a_caption_says_what_it_claims():
+    rng = np.random.default_rng(0)
+    for _ in range(300):
+        said = captions.of_cover("red", "jazz", ("guitar", "owl"), rng)
+        assert said.fits("red", "jazz", ("guitar", "owl"))
+        for name in said.objects:
+            assert name in said.text
+        if said.colour:
+            assert any(word in said.text for word in ("red", *captions.SAME_COLOUR["red"]))
+        if said.genre and not any(style in said.text for style in captions.STYLES["jazz"]):
+            assert "jazz" in said.text
+
+
+def test_a_caption_is_not_true_of_a_picture_that_lacks_a_part_of_it():
+    said = Caption("a red album cover with a guitar", "red", ("guitar",))
+    assert said.fits("red", "punk", ("owl", "guitar"))
+    assert not said.fits("blue", "punk", ("guitar",))
+    assert not said.fits("red", "punk", ("owl",))
+    assert not said.fits(None, None, ("guitar",))
+
+
+def test_things_take_the_article_they_need():
+    assert captions.a_thing("owl") == "an owl"
+    assert captions.a_thing("guitar") == "a guitar"
+    assert captions.a_thing("unicorn") == "a unicorn"
+    assert captions.a_thing("umbrella") == "an umbrella"
+    assert captions.a_thing("headphones") == "headphones"
+    assert captions.a_thing("moon") == "the moon"
+
+
+@pytest.mark.parametrize("shape", [(512, 512), (640, 480), (480, 853), (130, 128), (90, 200)])
+def test_pictures_are_prepared_as_the_engine_prepares_them(shape):
+    from PIL import Image
+
+    from engine.image import Preprocessing, to_pixels
+
+    rng = np.random.default_rng(1)
+    small = rng.integers(0, 256, (9, 9, 3)).astype(np.uint8)
+    image = Image.fromarray(small).resize((shape[1], shape[0]), Image.Resampling.BICUBIC)
+    ours = data.prepared(np.asarray(image))
+    theirs = np.asarray(to_pixels(image, Preprocessing(128, (0, 0, 0), (1, 1, 1))))
+    assert ours.shape == (128, 128, 3)
+    assert np.abs(ours.astype(int) - theirs).mean() < 1
