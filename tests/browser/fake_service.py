@@ -76,7 +76,7 @@ def draw_cover(number: int, side: int = 256) -> Image.Image:
 
 @dataclass
 class Canned:
-    """One prepared answer for the next /api request; status 0 drops the connection."""
+    """One prepared answer for the next search; status 0 drops the connection."""
 
     status: int
     code: str | None = None
@@ -173,9 +173,9 @@ class Fake:
             return self.send_cover(http, int(found[1]))
         if not self.ready:
             return send(http, Reply(503, {"Content-Type": "text/html"}, b"<h1>starting</h1>"))
-        # The genre list is asked for behind every first answer: it must not eat what a test
-        # prepared for the search itself.
-        if self.canned and url.path != "/api/genres":
+        # Searches alone: the first visit's catalogue and genres may still be on their way, and
+        # must not eat what a test prepared for the search that follows.
+        if self.canned and url.path.startswith("/api/search"):
             return self.send_canned(http, self.canned.popleft())
         time.sleep(self.delay)
         status, answer = self.answer(seen)

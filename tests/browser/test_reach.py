@@ -168,35 +168,33 @@ def test_axe_finds_nothing_at_level_a_or_aa(visit, fake: Fake, scheme: str) -> N
 # ---- sizes ------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("name", "width", "height", "scheme"),
-    [
-        ("320", 320, 568, "light"),
-        ("phone-landscape", 740, 360, "dark"),
-        ("tablet", 820, 1180, "light"),
-        ("laptop", 1366, 768, "light"),
-        ("laptop-dark", 1366, 768, "dark"),
-        ("4k", 3840, 2160, "light"),
-    ],
-)
-def test_the_page_fits(visit, screenshot, name: str, width: int, height: int, scheme: str) -> None:
-    page = visit(
-        "/?q=sea", viewport={"width": width, "height": height}, color_scheme=scheme, locale="fr"
-    )
+SIZES = [
+    ("320", 320, 568, "light"),
+    ("phone-landscape", 740, 360, "dark"),
+    ("tablet", 820, 1180, "light"),
+    ("laptop", 1366, 768, "light"),
+    ("laptop-dark", 1366, 768, "dark"),
+    ("4k", 3840, 2160, "light"),
+]
+TOO_SMALL_TO_HIT = """() => [...document.querySelectorAll("a, button, input, select")]
+  .filter((node) => node.checkVisibility() && !node.matches(".skip"))
+  .filter((node) => {
+    const { width, height } = node.getBoundingClientRect();
+    return width < 24 || height < 24;
+  })
+  .map((node) => node.id || node.className || node.textContent)"""
+
+
+def test_the_page_fits_every_screen(visit, screenshot) -> None:
+    page = visit("/?q=sea", locale="fr")
     found(page)
-    page.wait_for_timeout(150)
-    screenshot(page, name)
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
-    small = page.evaluate(
-        """() => [...document.querySelectorAll("a, button, input, select")]
-          .filter((node) => node.checkVisibility() && !node.matches(".skip"))
-          .filter((node) => {
-            const { width, height } = node.getBoundingClientRect();
-            return width < 24 || height < 24;
-          })
-          .map((node) => node.id || node.className || node.textContent)"""
-    )
-    assert small == []
+    for name, width, height, scheme in SIZES:
+        page.set_viewport_size({"width": width, "height": height})
+        page.emulate_media(color_scheme=scheme)
+        page.wait_for_timeout(150)
+        screenshot(page, name)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, name
+        assert page.evaluate(TOO_SMALL_TO_HIT) == [], name
 
 
 def test_on_a_phone_the_albums_come_into_view(visit, screenshot) -> None:
