@@ -4,25 +4,34 @@ VENV     ?= .venv
 BIN      := $(VENV)/bin
 PORT     ?= 3000
 ARTIFACT ?= $(or $(SHAZAM_ARTIFACT),artifacts/starter)
+PIP      := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
 export BENTOML_DO_NOT_TRACK = True
+export HF_HUB_OFFLINE = 1
 
 .PHONY: all install serve test lint types format lock clean
 
 all: lint types test
 
+# Everything: serving, making artifacts, training, tests.
 install: $(VENV)/.installed
 
-$(VENV)/.installed: requirements.lock
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+$(VENV)/.installed: requirements/all.lock
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(PIP) install -r requirements/all.lock
+	@touch $@ $(VENV)/.serves
+
+# Serving alone needs neither torch nor transformers: a quarter of the download.
+$(VENV)/.serves: requirements/serve.lock
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(PIP) install -r requirements/serve.lock
 	@touch $@
 
-serve: install
-	SHAZAM_ARTIFACT='$(ARTIFACT)' HF_HUB_OFFLINE=1 $(BIN)/bentoml serve --port $(PORT)
+serve: $(VENV)/.serves
+	SHAZAM_ARTIFACT='$(ARTIFACT)' $(BIN)/bentoml serve --port $(PORT)
 
 test: install
-	HF_HUB_OFFLINE=1 $(BIN)/python -m pytest $(PYTEST_ARGS)
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
 lint: install
 	$(BIN)/ruff check .
@@ -34,6 +43,16 @@ format: install
 
 types: install
 	$(BIN)/mypy
+
+# Newest versions of everything in requirements/*.in, tried in a fresh environment and written down.
+lock:
+	rm -rf build/lock && $(PYTHON) -m venv build/lock
+	build/lock/bin/python -m pip install --quiet -r requirements/serve.in
+	build/lock/bin/python -m pip freeze > requirements/serve.lock
+	build/lock/bin/python -m pip install --quiet -r requirements/build.in -r requirements/dev.in
+	build/lock/bin/python -m pip check
+	build/lock/bin/python -m pip freeze > requirements/all.lock
+	rm -rf build/lock
 
 clean:
 	rm -rf $(VENV) build .pytest_cache .mypy_cache .ruff_cache

@@ -1,0 +1,702 @@
+"""The HTTP contract, from outside, against real processes."""
+
+from __future__ import annotations
+
+import base64
+import concurrent.futures
+import io
+import json
+import socket
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+from conftest import Serve, Server
+from PIL import Image
+
+HIT = {
+    "album_id",
+    "genre_id",
+    "similarity_score",
+    "title",
+    "artist",
+    "genre",
+    "year",
+    "cover_url",
+}
+ROUTES = {
+    "/",
+    "/health",
+    "/livez",
+    "/readyz",
+    "/docs",
+    "/metrics",
+    "/api/search-by-image",
+    "/api/search-by-text",
+    "/api/search",
+    "/api/albums",
+    "/api/albums/{album_id}",
+    "/api/albums/{album_id}/similar",
+    "/api/albums/{album_id}/cover",
+    "/api/genres",
+    "/v1/embeddings",
+}
+
+
+@pytest.fixture(scope="module")
+def tiny(serve: Serve, tiny_artifact: Path) -> Server:
+    return serve(
+        tiny_artifact,
+        SHAZAM_MAX_UPLOAD_BYTES="200000",
+        SHAZAM_MAX_IMAGE_PIXELS="1000000",
+        SHAZAM_ALLOWED_ORIGINS="http://localhost:3000,https://*.example.app",
+    )
+
+
+@pytest.fixture(scope="module")
+def http(tiny: Server) -> Any:
+    with httpx.Client(base_url=tiny.url, timeout=20) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def cover(covers: Path) -> bytes:
+    return (covers / "cover-03.png").read_bytes()
+
+
+def is_error(answer: httpx.Response, status: int, code: str) -> dict[str, Any]:
+    """The one error shape, with the request's id in body and header."""
+    assert answer.status_code == status, answer.text
+    body = answer.json()
+    assert set(body) == {"error"}
+    assert set(body["error"]) == {"code", "message", "details"}
+    assert body["error"]["code"] == code
+    assert body["error"]["details"]["request_id"] == answer.headers["x-request-id"]
+    assert "x-artifact" in answer.headers
+    assert len(body["error"]["message"]) > 20
+    return body["error"]
+
+
+# Searching
+
+
+def test_a_cover_finds_its_own_album_first(http: httpx.Client, cover: bytes) -> None:
+    answer = http.post("/api/search-by-image?k=3", files={"file": cover})
+    assert answer.status_code == 200
+    body = answer.json()
+    assert set(body) == {"success", "query_type", "artifact", "results"}
+    assert (body["success"], body["query_type"]) == (True, "image")
+    assert body["artifact"] == answer.headers["x-artifact"]
+    assert len(body["results"]) == 3
+    first = body["results"][0]
+    assert set(first) == HIT
+    assert (first["album_id"], first["title"], first["year"]) == (3, "Title 3", 1973)
+    assert first["similarity_score"] == pytest.approx(1, abs=1e-3)
+    scores = [row["similarity_score"] for row in body["results"]]
+    assert scores == sorted(scores, reverse=True)
+
+
+def test_k_may_come_in_the_form_and_defaults_to_five(http: httpx.Client, cover: bytes) -> None:
+    form = http.post("/api/search-by-image", files={"file": cover}, data={"k": "2"})
+    assert len(form.json()["results"]) == 2
+    default = http.post("/api/search-by-image", files={"file": cover})
+    assert len(default.json()["results"]) == 5
+
+
+def test_fewer_albums_than_k_give_fewer_results_and_never_an_id_of_minus_one(
+    http: httpx.Client, cover: bytes
+) -> None:
+    rows = http.post("/api/search-by-image?k=100", files={"file": cover}).json()["results"]
+    assert sorted(row["album_id"] for row in rows) == list(range(30))
+
+
+def test_a_text_is_echoed_and_found(http: httpx.Client) -> None:
+    body = http.get("/api/search-by-text", params={"query": "a red cover", "k": 2}).json()
+    assert (body["query_type"], body["query"], len(body["results"])) == ("text", "a red cover", 2)
+
+
+def test_texts_of_any_length_are_truncated_and_never_an_error(http: httpx.Client) -> None:
+    for text in ("guitar " * 77, "moon " * 700, "ü" * 3000, "👩‍🎤 \x00 \u202e"):
+        answer = http.get("/api/search-by-text", params={"query": text})
+        assert answer.status_code == 200, answer.text
+        assert answer.json()["query"] == text
+
+
+def test_genre_and_score_restrict_an_answer(http: httpx.Client, cover: bytes) -> None:
+    rows = http.post(
+        "/api/search-by-image?k=100", files={"file": cover}, data={"genre_id": "1"}
+    ).json()["results"]
+    assert len(rows) == 10
+    assert {row["genre_id"] for row in rows} == {1}
+    best = http.post("/api/search-by-image?k=100&min_score=0.9999", files={"file": cover})
+    assert [row["album_id"] for row in best.json()["results"]] == [3]
+    none = http.get("/api/search-by-text", params={"query": "x", "genre_id": 99})
+    assert none.json()["results"] == []
+
+
+def test_a_mixed_query_lies_between_its_parts(http: httpx.Client, cover: bytes) -> None:
+    def first(**data: str) -> dict[str, Any]:
+        body = http.post("/api/search", files={"file": cover}, data=data).json()
+        return {"type": body["query_type"], **body["results"][0]}
+
+    assert first()["type"] == "image"
+    all_image = first(query="a red cover", image_weight="1")
+    assert (all_image["type"], all_image["album_id"]) == ("mixed", 3)
+    assert first(query="a red cover")["similarity_score"] < all_image["similarity_score"]
+    text = http.post("/api/search", data={"query": "a red cover"}).json()
+    alone = http.get("/api/search-by-text", params={"query": "a red cover"}).json()
+    assert (text["query_type"], text["results"]) == ("text", alone["results"])
+    pushed = http.post("/api/search", data={"query": "a red cover", "negative": "jazz moon"}).json()
+    assert pushed["results"] != alone["results"]
+
+
+def test_the_catalogue_is_paged_and_told_by_genre(http: httpx.Client) -> None:
+    page = http.get("/api/albums", params={"offset": 28, "limit": 10}).json()
+    assert (page["total"], [row["album_id"] for row in page["albums"]]) == (30, [28, 29])
+    genres = http.get("/api/genres").json()
+    assert sorted(row["genre"] for row in genres) == ["folk", "jazz", "metal"]
+    assert sum(row["albums"] for row in genres) == 30
+    one = http.get("/api/albums", params={"genre_id": genres[0]["genre_id"], "limit": 2}).json()
+    assert (one["total"], len(one["albums"])) == (10, 2)
+    album = http.get("/api/albums/17").json()
+    assert (album["title"], album["cover_url"]) == ("Title 17", "/api/albums/17/cover")
+
+
+def test_similar_albums_leave_the_album_itself_out(http: httpx.Client) -> None:
+    body = http.get("/api/albums/3/similar", params={"k": 4}).json()
+    assert (body["query_type"], len(body["results"])) == ("album", 4)
+    assert 3 not in [row["album_id"] for row in body["results"]]
+
+
+def test_a_cover_is_cacheable(http: httpx.Client) -> None:
+    answer = http.get("/api/albums/3/cover")
+    assert answer.headers["content-type"] == "image/webp"
+    assert Image.open(io.BytesIO(answer.content)).format == "WEBP"
+    assert "max-age" in answer.headers["cache-control"]
+    again = http.get("/api/albums/3/cover", headers={"If-None-Match": answer.headers["etag"]})
+    assert (again.status_code, again.content) == (304, b"")
+
+
+def test_the_same_upload_has_the_same_answer_from_memory(http: httpx.Client, cover: bytes) -> None:
+    answers = [http.post("/api/search-by-image", files={"file": cover}).json() for _ in range(3)]
+    assert answers[0] == answers[1] == answers[2]
+    assert 'shazam_upload_cache_total{result="hit"}' in http.get("/metrics").text
+
+
+# The service itself
+
+
+def test_health_tells_what_is_served(http: httpx.Client) -> None:
+    body = http.get("/health").json()
+    assert body["status"] == "healthy"
+    assert body["total_albums"] == 30
+    assert set(body) == {
+        "status",
+        "total_albums",
+        "artifact",
+        "encoder",
+        "runtime",
+        "precision",
+    }
+    assert body["runtime"] in ("torch-cpu", "torch-cuda", "openvino-cpu")
+    assert http.get("/livez").status_code == http.get("/readyz").status_code == 200
+
+
+def test_the_root_is_a_page_for_browsers_and_json_for_programs(http: httpx.Client) -> None:
+    page = http.get("/", headers={"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"})
+    assert page.headers["content-type"].startswith("text/html")
+    banner = http.get("/").json()
+    assert banner["status"] == "running"
+    assert banner["endpoints"]["search_image"] == "/api/search-by-image"
+    assert banner["endpoints"]["search_text"] == "/api/search-by-text"
+    assert banner["endpoints"]["docs"] == "/docs"
+    for path in banner["endpoints"].values():
+        assert http.get(path).status_code != 404
+
+
+def test_head_is_answered_like_get_without_a_body(http: httpx.Client) -> None:
+    for path in ("/", "/health", "/api/albums/3/cover"):
+        answer = http.head(path)
+        assert (answer.status_code, answer.content) == (200, b"")
+
+
+def test_the_api_document_lists_every_route_of_the_contract(http: httpx.Client) -> None:
+    document = http.get("/openapi.json").json()
+    assert set(document["paths"]) >= ROUTES
+    page = http.get("/docs", headers={"Accept": "text/html"})
+    assert page.status_code == 200
+    assert "/openapi.json" in page.text or "docs" in page.text
+    for asset in ("swagger-ui.css", "swagger-ui-bundle.js"):
+        assert http.get(f"/static_content/{asset}").status_code == 200
+
+
+def test_a_request_id_is_kept_or_made(http: httpx.Client) -> None:
+    assert http.get("/livez", headers={"X-Request-ID": "abc-1"}).headers["x-request-id"] == "abc-1"
+    made = http.get("/livez").headers["x-request-id"]
+    assert len(made) == 32
+    odd = http.get("/livez", headers={"X-Request-ID": "x" * 500}).headers["x-request-id"]
+    assert len(odd) == 32
+
+
+def test_metrics_label_routes_and_not_addresses(http: httpx.Client) -> None:
+    http.get("/api/albums/1")
+    http.get("/api/albums/2")
+    http.get("/some/strange/address")
+    text = http.get("/metrics").text
+    assert 'route="/api/albums/{album_id}"' in text
+    assert "/api/albums/2" not in text
+    assert "strange" not in text
+
+
+# Clients
+
+
+def test_bentomls_own_client_works_typed(tiny: Server, covers: Path) -> None:
+    import bentoml
+
+    with bentoml.SyncHTTPClient(tiny.url) as client:
+        found = client.search_by_image(file=covers / "cover-05.png", k=2)
+        assert next(row["album_id"] for row in found["results"]) == 5
+        assert len(found["results"]) == 2
+        told = client.search_by_text(query="a red cover", k=3)
+        assert (told["query"], len(told["results"])) == ("a red cover", 3)
+
+
+def test_openais_client_embeds_texts_and_pictures(tiny: Server, cover: bytes) -> None:
+    import openai
+
+    client = openai.OpenAI(base_url=f"{tiny.url}/v1", api_key="none", max_retries=0)
+    answer = client.embeddings.create(model="any", input=["a red cover", "jazz"])
+    rows = np.array([row.embedding for row in answer.data])
+    np.testing.assert_allclose(np.linalg.norm(rows, axis=1), 1, atol=1e-5)
+    assert answer.usage.prompt_tokens > 4
+    floats = client.embeddings.create(model="any", input="jazz", encoding_format="float")
+    np.testing.assert_allclose(floats.data[0].embedding, rows[1], atol=1e-3)
+    uri = "data:image/png;base64," + base64.b64encode(cover).decode()
+    picture = client.embeddings.create(model="any", input=[uri])
+    assert len(picture.data[0].embedding) == rows.shape[1]
+    with pytest.raises(openai.BadRequestError):
+        client.embeddings.create(model="any", input=[])
+
+
+# Errors
+
+
+@pytest.mark.parametrize(
+    ("query", "form"),
+    [
+        ("k=0", {}),
+        ("k=101", {}),
+        ("k=many", {}),
+        ("k=2.5", {}),
+        ("", {"k": "-1"}),
+        ("min_score=2", {}),
+        ("min_score=nan", {}),
+        ("genre_id=jazz", {}),
+    ],
+)
+def test_fields_out_of_range_are_refused_by_name(
+    http: httpx.Client, cover: bytes, query: str, form: dict[str, str]
+) -> None:
+    answer = http.post(f"/api/search-by-image?{query}", files={"file": cover}, data=form)
+    error = is_error(answer, 400, "invalid_request")
+    name = (query or next(iter(form))).split("=")[0]
+    assert name in error["message"]
+
+
+def test_missing_and_malformed_uploads_are_refused(http: httpx.Client, cover: bytes) -> None:
+    url = "/api/search-by-image"
+    is_error(http.post(url), 400, "invalid_request")
+    is_error(http.post(url, data={"k": "3"}), 400, "invalid_request")
+    is_error(http.post(url, files={"picture": cover}), 400, "invalid_request")
+    is_error(http.post(url, data={"file": "http://127.0.0.1/x"}), 400, "invalid_request")
+    is_error(http.post(url, json={"file": "/etc/passwd"}), 400, "invalid_request")
+    is_error(http.post(url, content=cover), 400, "invalid_request")
+    is_error(http.post(url, files={"file": b""}), 400, "invalid_request")
+    is_error(http.post(url, files=[("file", cover), ("file", cover)]), 400, "invalid_request")
+    broken = {"Content-Type": "multipart/form-data"}
+    is_error(http.post(url, content=b"--x", headers=broken), 400, "invalid_request")
+    broken = {"Content-Type": "multipart/form-data; boundary=x"}
+    is_error(http.post(url, content=b"garbage", headers=broken), 400, "invalid_request")
+
+
+@pytest.mark.parametrize("path", ["/search_by_image", "/api/search-by-image"])
+def test_a_string_in_place_of_a_file_is_never_fetched_or_opened(
+    http: httpx.Client, covers: Path, path: str
+) -> None:
+    is_error(http.post(path, json={"file": str(covers / "cover-03.png")}), 400, "invalid_request")
+    is_error(http.post(path, data={"file": "http://127.0.0.1:9/"}), 400, "invalid_request")
+
+
+def test_what_is_no_picture_is_refused_whatever_it_is_called(http: httpx.Client) -> None:
+    for body in (
+        b"hello",
+        b"%PDF-1.7 ...",
+        b"\xff\xd8\xff\xe0 cut",
+        b"<svg/>",
+        b"\x89PNG\r\n\x1a\n",
+    ):
+        files = {"file": ("cover.jpg", body, "image/jpeg")}
+        is_error(http.post("/api/search-by-image", files=files), 415, "unreadable_image")
+        is_error(http.post("/search_by_image", files=files), 415, "unreadable_image")
+
+
+def test_a_picture_is_read_whatever_its_declared_type(http: httpx.Client, cover: bytes) -> None:
+    for name, kind in (("x.bin", "application/octet-stream"), ("x.jpg", "image/jpg")):
+        answer = http.post("/api/search-by-image", files={"file": (name, cover, kind)})
+        assert answer.json()["results"][0]["album_id"] == 3
+
+
+def test_large_pictures_are_refused_by_bytes_and_by_pixels(http: httpx.Client) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (700, 700, 3), dtype=np.uint8)
+    buffer = io.BytesIO()
+    Image.fromarray(noise).save(buffer, "PNG")
+    assert len(buffer.getvalue()) > 1_000_000
+    for path in ("/api/search-by-image", "/api/search", "/search_by_image"):
+        answer = http.post(path, files={"file": buffer.getvalue()})
+        is_error(answer, 413, "image_too_large")
+    buffer = io.BytesIO()
+    Image.new("RGB", (1200, 1200)).save(buffer, "PNG")
+    answer = http.post("/api/search-by-image", files={"file": buffer.getvalue()})
+    error = is_error(answer, 413, "image_too_large")
+    assert "1200 × 1200" in error["message"]
+
+
+def test_an_endless_upload_without_a_length_is_cut_off(tiny: Server) -> None:
+    def endless() -> Any:
+        yield b"--b\r\nContent-Disposition: form-data; name=file; filename=x\r\n\r\n"
+        for _ in range(200):
+            yield b"x" * 10_000
+
+    answer = httpx.post(
+        f"{tiny.url}/api/search-by-image",
+        content=endless(),
+        headers={"Content-Type": "multipart/form-data; boundary=b"},
+        timeout=20,
+    )
+    is_error(answer, 413, "image_too_large")
+
+
+def test_a_declared_gigabyte_is_refused_before_it_is_sent(tiny: Server) -> None:
+    with socket.create_connection(("127.0.0.1", tiny.port), timeout=10) as connection:
+        connection.sendall(
+            b"POST /api/search-by-image HTTP/1.1\r\nHost: x\r\nContent-Length: 1073741824\r\n"
+            b"Content-Type: multipart/form-data; boundary=b\r\n\r\n"
+        )
+        assert connection.recv(12) == b"HTTP/1.1 413"
+
+
+def test_blank_queries_are_refused(http: httpx.Client) -> None:
+    for params in ({}, {"query": ""}, {"query": "   "}, {"query": "\t\n"}):
+        is_error(http.get("/api/search-by-text", params=params), 400, "invalid_request")
+    is_error(http.post("/api/search"), 400, "invalid_request")
+    is_error(http.post("/search_by_text", json={"query": " "}), 400, "invalid_request")
+    is_error(http.post("/search_by_text", json={"query": 7}), 400, "invalid_request")
+    is_error(http.post("/search_by_text", json={"query": "x", "k": 0}), 400, "invalid_request")
+    answer = http.post("/api/search", data={"query": "x", "image_weight": "2"})
+    is_error(answer, 400, "invalid_request")
+
+
+def test_unknown_things_are_404_by_their_own_name(http: httpx.Client) -> None:
+    is_error(http.get("/nowhere"), 404, "not_found")
+    is_error(http.post("/nowhere"), 404, "not_found")
+    is_error(http.get("/docs.json"), 404, "not_found")
+    is_error(http.get("/static_content/nothing.js"), 404, "not_found")
+    is_error(http.get("/web/x/nothing.js"), 404, "not_found")
+    is_error(http.get("/api/albums/999"), 404, "album_not_found")
+    is_error(http.get("/api/albums/-1"), 404, "album_not_found")
+    is_error(http.get("/api/albums/9999999999999999999999"), 404, "album_not_found")
+    is_error(http.get("/api/albums/999/cover"), 404, "album_not_found")
+    is_error(http.get("/api/albums/999/similar"), 404, "album_not_found")
+    is_error(http.get("/api/albums/seven"), 400, "invalid_request")
+    is_error(http.get("/api/albums?limit=0"), 400, "invalid_request")
+    is_error(http.get("/api/albums?offset=-1"), 400, "invalid_request")
+    assert http.get("/api/albums?offset=99999999999999999999").json()["albums"] == []
+
+
+def test_other_methods_are_405_and_name_the_right_one(http: httpx.Client) -> None:
+    for method, path, allow in (
+        ("GET", "/api/search-by-image", "POST"),
+        ("POST", "/api/search-by-text", "GET"),
+        ("DELETE", "/health", "GET"),
+        ("POST", "/", "GET"),
+        ("PUT", "/api/albums/3", "GET"),
+        ("GET", "/search_by_image", "POST"),
+        ("POST", "/schema.json", "GET"),
+        ("POST", "/livez", "GET"),
+    ):
+        answer = http.request(method, path)
+        is_error(answer, 405, "method_not_allowed")
+        assert allow in answer.headers["allow"]
+
+
+def test_bad_embedding_requests_are_refused(http: httpx.Client) -> None:
+    url = "/v1/embeddings"
+    for body in (
+        {},
+        [],
+        {"input": []},
+        {"input": [""]},
+        {"input": [[1, 2]]},
+        {"input": "x", "encoding_format": "hex"},
+        {"input": "x", "dimensions": 3},
+        {"input": "http://127.0.0.1/x.png", "modality": "image"},
+        {"input": "data:image/png;base64,???", "modality": "image"},
+        {"input": ["x"] * 1000},
+    ):
+        is_error(http.post(url, json=body), 400, "invalid_request")
+    is_error(http.post(url, content=b"{"), 400, "invalid_request")
+    damaged = "data:image/png;base64," + base64.b64encode(b"\x89PNG\r\n\x1a\n").decode()
+    is_error(http.post(url, json={"input": [damaged]}), 415, "unreadable_image")
+    lone = http.post(url, content=b'{"input": "\\ud800"}')
+    assert lone.status_code == 200
+
+
+# Browsers
+
+
+def test_cors_allows_the_origins_set_and_no_others(http: httpx.Client) -> None:
+    def origin_of(origin: str) -> str | None:
+        answer = http.get("/health", headers={"Origin": origin})
+        return answer.headers.get("access-control-allow-origin")
+
+    for origin in ("http://localhost:3000", "https://demo.example.app", "https://a.b.example.app"):
+        assert origin_of(origin) == origin
+    for origin in (
+        "http://localhost:3001",
+        "https://example.app",
+        "https://demo.example.app.evil.org",
+        "http://demo.example.app",
+        "https://evil.org/.example.app",
+        "null",
+    ):
+        assert origin_of(origin) is None
+
+
+def test_a_preflight_is_answered_and_errors_carry_cors_headers(http: httpx.Client) -> None:
+    origin = {"Origin": "http://localhost:3000"}
+    asked = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "x-api-key"}
+    answer = http.options("/api/search-by-image", headers={**origin, **asked})
+    assert answer.status_code == 200
+    assert "POST" in answer.headers["access-control-allow-methods"]
+    refused = http.post("/api/search-by-image", headers=origin)
+    assert refused.headers["access-control-allow-origin"] == origin["Origin"]
+    assert "X-Request-ID" in refused.headers["access-control-expose-headers"]
+
+
+# Access, deadlines, overload, faults
+
+
+def test_keys_are_asked_for_everywhere_but_at_the_probes(
+    serve: Serve, tiny_artifact: Path, cover: bytes
+) -> None:
+    made = serve(tiny_artifact, SHAZAM_API_KEYS="first-key, second-key")
+    try:
+        with httpx.Client(base_url=made.url) as http:
+            assert http.get("/livez").status_code == http.get("/readyz").status_code == 200
+            for path in ("/", "/health", "/api/albums", "/docs", "/metrics", "/schema.json"):
+                is_error(http.get(path), 401, "unauthorized")
+                wrong = {"Authorization": "Bearer wrong"}
+                is_error(http.get(path, headers=wrong), 403, "unauthorized")
+            is_error(http.post("/api/search-by-image", files={"file": cover}), 401, "unauthorized")
+            for headers in ({"X-API-Key": "second-key"}, {"Authorization": "Bearer first-key"}):
+                assert http.get("/health", headers=headers).status_code == 200
+        assert "first-key" not in made.log.read_text()
+    finally:
+        serve.end(made)  # type: ignore[attr-defined]
+
+
+def test_a_full_queue_answers_at_once_and_says_when_to_come_back(
+    serve: Serve, tiny_artifact: Path, covers: Path
+) -> None:
+    made = serve(tiny_artifact, SHAZAM_MAX_CONCURRENCY="1")
+    rng = np.random.default_rng(0)
+
+    def big() -> bytes:
+        buffer = io.BytesIO()
+        Image.fromarray(rng.integers(0, 256, (900, 900, 3), dtype=np.uint8)).save(buffer, "PNG")
+        return buffer.getvalue()
+
+    def send(body: bytes) -> httpx.Response:
+        return httpx.post(f"{made.url}/api/search-by-image", files={"file": body}, timeout=30)
+
+    try:
+        bodies = [big() for _ in range(12)]
+        with concurrent.futures.ThreadPoolExecutor(12) as pool:
+            answers = list(pool.map(send, bodies))
+        codes = {answer.status_code for answer in answers}
+        assert codes == {200, 503}
+        for answer in answers:
+            if answer.status_code == 503:
+                is_error(answer, 503, "overloaded")
+                assert int(answer.headers["retry-after"]) >= 1
+        assert send(bodies[0]).status_code == 200
+    finally:
+        serve.end(made)  # type: ignore[attr-defined]
+
+
+def test_a_damaged_artifact_is_degraded_unready_and_heals_when_it_is_repaired(
+    serve: Serve, tiny_artifact: Path, tmp_path: Path, cover: bytes
+) -> None:
+    import shutil
+    import time
+
+    folder = tmp_path / "artifact"
+    shutil.copytree(tiny_artifact, folder)
+    index = (folder / "index.faiss").read_bytes()
+    (folder / "index.faiss").write_bytes(index[:-1] + bytes([index[-1] ^ 1]))
+    made = serve(folder, wait=False)
+    try:
+        with httpx.Client(base_url=made.url, timeout=10) as http:
+            deadline = time.monotonic() + 30
+            while time.monotonic() < deadline:
+                try:
+                    answer = http.post("/api/search-by-image", files={"file": cover})
+                    if answer.status_code == 503 and "index.faiss" in answer.text:
+                        break
+                except httpx.TransportError:
+                    pass
+                time.sleep(0.2)
+            is_error(answer, 503, "not_ready")
+            health = http.get("/health")
+            assert (health.status_code, health.json()["status"]) == (503, "degraded")
+            is_error(http.get("/readyz"), 503, "not_ready")
+            assert http.get("/livez").status_code == 200
+            (folder / "index.faiss").write_bytes(index)
+            while http.get("/readyz").status_code != 200 and time.monotonic() < deadline:
+                time.sleep(0.2)
+            found = http.post("/api/search-by-image", files={"file": cover}).json()
+            assert found["results"][0]["album_id"] == 3
+    finally:
+        serve.end(made)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("SHAZAM_MAX_BATCH", "lots"),
+        ("SHAZAM_ARTIFACT", "nowhere/at-all"),
+        ("SHAZAM_RUNTIME", "tpu"),
+    ],
+)
+def test_a_bad_setting_stops_the_start_with_one_line(variable: str, value: str) -> None:
+    import os
+    import subprocess
+    import sys
+
+    run = subprocess.run(
+        [sys.executable, "-m", "bentoml", "serve", "service:ShazamVisual", "--port", "0"],
+        cwd=Path(__file__).parents[1],
+        env={**os.environ, variable: value},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert run.returncode != 0
+    ours = [line for line in (run.stdout + run.stderr).splitlines() if variable in line]
+    assert len(ours) == 1
+    assert value in ours[0]
+    assert "Example" in ours[0]
+    assert "Traceback" not in run.stderr
+
+
+# The encoder in a process of its own
+
+
+def test_the_encoder_as_a_service_gives_the_same_answers(
+    serve: Serve, tiny_artifact: Path, covers: Path, http: httpx.Client
+) -> None:
+    made = serve(tiny_artifact, SHAZAM_ENCODER_PROCESS="service")
+    bodies = [(covers / f"cover-{n:02}.png").read_bytes() for n in range(30)]
+    try:
+        with httpx.Client(base_url=made.url, timeout=30) as other:
+
+            def ask(body: bytes) -> list[dict[str, Any]]:
+                answer = other.post("/api/search-by-image", files={"file": body})
+                assert answer.status_code == 200, answer.text
+                return answer.json()["results"]
+
+            with concurrent.futures.ThreadPoolExecutor(8) as pool:
+                together = list(pool.map(ask, bodies))
+        for number, (body, rows) in enumerate(zip(bodies, together, strict=True)):
+            assert rows[0]["album_id"] == number
+            alone = http.post("/api/search-by-image", files={"file": body}).json()["results"]
+            for one, row in zip(alone, rows, strict=True):
+                assert one["similarity_score"] == pytest.approx(row["similarity_score"], abs=1e-3)
+    finally:
+        serve.end(made)  # type: ignore[attr-defined]
+
+
+def test_sixty_four_clients_get_the_answers_they_would_get_alone(
+    tiny: Server, http: httpx.Client, covers: Path
+) -> None:
+    """Pictures, texts and one damaged picture in ten, mixed across batches."""
+    bodies = [(covers / f"cover-{n:02}.png").read_bytes() for n in range(30)]
+    words = ["a red cover", "a blue guitar", "jazz", "moon on the stage"]
+    alone: dict[Any, list[dict[str, Any]]] = {
+        **{
+            n: http.post("/api/search-by-image", files={"file": body}).json()["results"]
+            for n, body in enumerate(bodies)
+        },
+        **{
+            text: http.get("/api/search-by-text", params={"query": text}).json()["results"]
+            for text in words
+        },
+    }
+
+    def client(seed: int) -> list[str]:
+        rng = np.random.default_rng(seed)
+        wrong = []
+        with httpx.Client(base_url=tiny.url, timeout=60) as mine:
+            for _ in range(12):
+                choice = rng.integers(10)
+                key: Any
+                if choice == 0:
+                    files = {"file": bodies[0][:200]}
+                    answer = mine.post("/api/search-by-image", files=files)
+                    if answer.status_code != 415:
+                        wrong.append(f"damaged: {answer.status_code}")
+                    continue
+                if choice < 5:
+                    key = words[int(rng.integers(len(words)))]
+                    answer = mine.get("/api/search-by-text", params={"query": key})
+                else:
+                    key = int(rng.integers(30))
+                    # Bytes behind the picture's end make it another upload with the same pixels.
+                    body = bodies[key] + rng.bytes(8)
+                    answer = mine.post("/api/search-by-image", files={"file": body})
+                if answer.status_code != 200:
+                    wrong.append(f"{key}: {answer.status_code} {answer.text[:200]}")
+                    continue
+                for one, row in zip(alone[key], answer.json()["results"], strict=True):
+                    if abs(one["similarity_score"] - row["similarity_score"]) > 1e-3:
+                        wrong.append(f"{key}: {one} is not {row}")
+        return wrong
+
+    with concurrent.futures.ThreadPoolExecutor(64) as pool:
+        wrong = [line for lines in pool.map(client, range(64)) for line in lines]
+    assert wrong == []
+
+
+def test_log_lines_are_json_and_hold_nothing_of_a_picture(
+    serve: Serve, tiny_artifact: Path, cover: bytes
+) -> None:
+    made = serve(tiny_artifact, SHAZAM_LOG_FORMAT="json")
+    try:
+        httpx.post(f"{made.url}/api/search-by-image", files={"file": cover})
+    finally:
+        serve.end(made)  # type: ignore[attr-defined]
+    lines = [json.loads(line) for line in made.log.read_text().splitlines() if line[:1] == "{"]
+    asked = [line for line in lines if line.get("route") == "/api/search-by-image"]
+    assert len(asked) == 1
+    assert set(asked[0]) >= {
+        "timestamp",
+        "level",
+        "message",
+        "request_id",
+        "route",
+        "status",
+        "duration_ms",
+    }
