@@ -8,6 +8,7 @@ what the encoder was trained on. Build and serve call the same two functions wit
 from __future__ import annotations
 
 import io
+import math
 import re
 import warnings
 from dataclasses import dataclass
@@ -22,10 +23,12 @@ from engine.errors import ImageTooLarge, InvalidRequest, UnreadableImage
 Pixels = NDArray[np.uint8]
 
 MAX_IMAGE_PIXELS = 50_000_000
+# Pillow's own cap would answer a bomb before ours does, and refuse what a setting allows.
+Image.MAX_IMAGE_PIXELS = None
 
 # Pillow knows some 40 formats; opening only the ones we promise keeps the rarely fuzzed decoders
-# (PSD, FLI, EPS…) out of reach of strangers' bytes.
-FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "DIB", "TIFF", "HEIF", "AVIF")
+# (PSD, FLI, EPS…) out of reach of strangers' bytes. (JPEG's plugin opens MPO too.)
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "DIB", "TIFF", "HEIF", "AVIF")
 PROMISED = "JPEG, PNG, WebP, GIF, BMP, TIFF, HEIC or AVIF"
 
 # What the beginning of a refused file looks like, to say so: (offset, magic, sentence's end).
@@ -73,11 +76,22 @@ class Preprocessing:
                 value = value.get("shortest_edge", value.get("height"))
             return int(value)
 
-        crop, resize = side(config["crop_size"]), side(config["size"])
-        if crop != resize or config.get("resample", 3) != 3:
+        size = config["size"]
+        if isinstance(size, dict) and "shortest_edge" not in size:
+            raise ValueError("'size' stretches the picture instead of keeping its proportions")
+        crop, resize = side(config["crop_size"]), side(size)
+        if crop != resize or crop < 1 or config.get("resample", 3) != 3:
             raise ValueError("only a bicubic resize to the side of a centre crop is supported")
-        mean, std = config["image_mean"], config["image_std"]
-        return cls(crop, (mean[0], mean[1], mean[2]), (std[0], std[1], std[2]))
+        for step in ("do_resize", "do_center_crop", "do_rescale", "do_normalize"):
+            if config.get(step, True) is not True:
+                raise ValueError(f"{step!r} is off")
+        mean, std = (
+            (float(red), float(green), float(blue))
+            for red, green, blue in (config["image_mean"], config["image_std"])
+        )
+        if not all(map(math.isfinite, mean)) or not all(0 < value < math.inf for value in std):
+            raise ValueError("'image_mean' and 'image_std' must be finite, and 'image_std' above 0")
+        return cls(crop, mean, std)
 
 
 def decode(
@@ -121,6 +135,8 @@ _ADVICE = f"Send a {PROMISED} picture."
 
 def _decode(data: bytes, name: str, max_pixels: int, shortest_side: int | None) -> Image.Image:
     image: Image.Image = Image.open(io.BytesIO(data), formats=FORMATS)
+    if not image.width or not image.height:
+        raise UnreadableImage(f"{name} has no pixels. {_ADVICE}")
     if image.width * image.height > max_pixels:
         raise ImageTooLarge(
             f"{name} has {image.width} × {image.height} pixels; at most {max_pixels:,} are "
@@ -133,8 +149,12 @@ def _decode(data: bytes, name: str, max_pixels: int, shortest_side: int | None) 
     image.load()
     if image.width * image.height > max_pixels:
         raise ImageTooLarge(f"{name} grew past {max_pixels:,} pixels while being decoded.")
-    upright = ImageOps.exif_transpose(image)
-    return to_rgb(upright)
+    try:
+        image = ImageOps.exif_transpose(image)
+    except Exception:
+        # The pixels are whole; a broken EXIF block is no reason to refuse them.
+        image.info.pop("exif", None)
+    return to_rgb(image)
 
 
 def to_rgb(image: Image.Image) -> Image.Image:
@@ -156,7 +176,9 @@ def _grey_to_rgb(image: Image.Image) -> Image.Image:
     if image.mode == "F":
         top = 1.0 if values.max(initial=0.0) <= 1.0 else 255.0
     else:
-        top = 65535.0 if image.mode.startswith("I;16") or values.max(initial=0) > 255 else 255.0
+        highest = float(values.max(initial=0))
+        top = 65535.0 if image.mode.startswith("I;16") or 255 < highest <= 65535 else 255.0
+        top = max(top, highest)  # 32 bits have no white of their own: the brightest pixel is it
     grey = np.clip(values * (255.0 / top), 0, 255).round().astype(np.uint8)
     return Image.fromarray(grey).convert("RGB")
 
