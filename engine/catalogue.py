@@ -74,7 +74,12 @@ class Catalogue:
         try:
             facts = dict(self._albums.rows("SELECT name, value FROM facts"))
             self._count = int(facts["albums"])
-        except (sqlite3.DatabaseError, KeyError) as error:
+            # One row through every statement: a file of another shape is refused now, not later.
+            next(iter(self), None)
+            self.genres()
+            if self._thumbnails:
+                next(self._thumbnails.rows("SELECT album_id, image FROM thumbnails LIMIT 1"), None)
+        except (sqlite3.Error, KeyError, TypeError, ValueError) as error:
             raise ArtifactError(f"{albums.name} is not a catalogue ({error}).") from error
 
     def __len__(self) -> int:
@@ -91,7 +96,7 @@ class Catalogue:
         """The albums with these ids; unknown ids are left out. At most some thousand at a time."""
         found = {}
         for start in range(0, len(album_ids), 500):  # SQLite's variable limit was 999 for long
-            part = [int(album_id) for album_id in album_ids[start : start + 500]]
+            part = [_bounded(int(album_id)) for album_id in album_ids[start : start + 500]]
             marks = ",".join("?" * len(part))
             for row in self._albums.rows(f"{_SELECT} WHERE album_id IN ({marks})", part):
                 found[row[0]] = _album(row)
@@ -99,10 +104,17 @@ class Catalogue:
 
     def page(self, offset: int, limit: int, genre_id: int | None = None) -> list[Album]:
         """Albums in order of id, `limit` of them from `offset` on."""
-        where, values = ("WHERE a.genre_id = ?", [genre_id]) if genre_id is not None else ("", [])
-        sql = f"{_SELECT} {where} ORDER BY album_id LIMIT ? OFFSET ?"
+        where, values = "", [] if genre_id is None else [_bounded(genre_id)]
+        if genre_id is not None:
+            where = "WHERE genre_id = ?"
+        # The inner statement skips rows by index alone, without joining or reading them.
+        sql = (
+            f"{_SELECT} WHERE album_id IN (SELECT album_id FROM albums {where} ORDER BY album_id "
+            "LIMIT ? OFFSET ?) ORDER BY album_id"
+        )
         # Beyond SQLite's 64 bits an offset is past the end of any catalogue.
-        return [_album(row) for row in self._albums.rows(sql, [*values, limit, min(offset, 2**62)])]
+        values += [min(limit, 2**62), min(offset, 2**62)]
+        return [_album(row) for row in self._albums.rows(sql, values)]
 
     def genres(self) -> list[Genre]:
         sql = "SELECT genre_id, genre, albums FROM genres ORDER BY genre_id"
@@ -211,7 +223,7 @@ class _Reader:
 
 _SELECT = (
     "SELECT album_id, a.genre_id, title, artist, g.genre, year, source, digest, extra "
-    "FROM albums a JOIN genres g ON g.genre_id = a.genre_id"
+    "FROM albums a LEFT JOIN genres g ON g.genre_id = a.genre_id"
 )
 
 

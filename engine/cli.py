@@ -11,7 +11,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from engine.errors import BuildError, ShazamError
 
@@ -64,7 +64,7 @@ def _import(options: argparse.Namespace) -> int:
     from engine.build import import_pair
 
     if options.index_file is None:
-        raise BuildError("import needs --index FILE, the FAISS index you hold.")
+        _usage("import needs --index FILE, the FAISS index you hold")
 
     with _Bar() as bar:
         built = import_pair(
@@ -104,8 +104,9 @@ def _remove(options: argparse.Namespace) -> int:
 
 
 def _inspect(options: argparse.Namespace) -> int:
-    path = _folder(options.artifact) / "manifest.json"
-    print(json.dumps(json.loads(path.read_text()), indent=2, ensure_ascii=False))
+    from engine.artifact import read_manifest
+
+    print(read_manifest(_folder(options.artifact)).model_dump_json(indent=2))
     return 0
 
 
@@ -125,8 +126,6 @@ def _query(options: argparse.Namespace) -> int:
     from engine.schemas import Wanted
     from engine.search import CoverSearch
 
-    if not 1 <= options.k <= 100:
-        raise BuildError(f"-k {options.k} is out of range: 1 to 100.")
     search = CoverSearch.open(_folder(options.artifact))
     wanted = Wanted(k=options.k)
     if options.image:
@@ -207,7 +206,25 @@ def _album_id(text: str) -> int:
     try:
         return int(text)
     except ValueError:
-        raise BuildError(f"--ids {text!r} is not a number; give album ids such as 3,17.") from None
+        _usage(f"--ids {text!r} is not a number; give album ids such as 3,17")
+
+
+def _usage(message: str) -> NoReturn:
+    print(f"python -m engine: {message}", file=sys.stderr)
+    raise SystemExit(2)
+
+
+def _whole(low: int, high: int) -> Callable[[str], int]:
+    def whole(text: str) -> int:
+        try:
+            number = int(text)
+        except ValueError:
+            number = low - 1
+        if not low <= number <= high:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number, {low} to {high}")
+        return number
+
+    return whole
 
 
 def _report(built: Built) -> int:
@@ -369,7 +386,9 @@ def _parser() -> argparse.ArgumentParser:
     what = made.add_mutually_exclusive_group(required=True)
     what.add_argument("--image", type=Path, metavar="FILE")
     what.add_argument("--text")
-    made.add_argument("-k", type=int, default=5, metavar="N", help="1 to 100 (default: 5)")
+    made.add_argument(
+        "-k", type=_whole(1, 100), default=5, metavar="N", help="1 to 100 (default: 5)"
+    )
     made.add_argument("--json", action="store_true")
 
     made = command("evaluate", _evaluate, "Recall by distortion, agreement, false accepts, latency")
@@ -377,8 +396,10 @@ def _parser() -> argparse.ArgumentParser:
     made.add_argument(
         "--queries", type=Path, metavar="DIR", help="your own photos, named after cover or id"
     )
-    made.add_argument("--sample", type=int, default=200, help="albums a distortion (default: 200)")
-    made.add_argument("--seed", type=int, default=0)
+    made.add_argument(
+        "--sample", type=_whole(1, 10**9), default=200, help="albums a distortion (default: 200)"
+    )
+    made.add_argument("--seed", type=_whole(0, 2**32 - 1), default=0)
     made.add_argument("--json", action="store_true")
 
     made = command("publish", _publish, "Into the BentoML model store, as shazam-visual:<id>.")

@@ -6,6 +6,7 @@ are joined by id and never by position. The metric is the inner product of unit 
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,9 @@ Ids = NDArray[np.int64]
 # dimensions exact search costs about 1 ms a query and core per 15,000 rows.
 EXACT_UP_TO = 100_000
 _TIES = 8
+# A filter that leaves no more albums than this is answered exactly, whatever the index: a graph
+# or an inverted file finds only some of a few.
+_EXACT_AMONG = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +47,7 @@ class Index:
         self._index = index
         self.kind = kind
         self.dimension = int(index.d)
+        self._direct_map = threading.Lock()
 
     @classmethod
     def read(cls, path: Path, kind: str) -> Index:
@@ -81,29 +86,38 @@ class Index:
                 f"The query has {queries.shape[-1]} dimensions, the index {self.dimension}: "
                 "they were made by different encoders."
             )
-        # A few more than asked for, so that equals at the k-th place are cut by album id too.
-        reach = min(k + _TIES, len(self) if among is None else len(among))
-        if reach == 0 or not len(queries):
+        if k < 1 or not len(queries) or not len(self) or (among is not None and not len(among)):
             return [[] for _ in queries]
-        similarities, ids = self._index.search(
-            np.ascontiguousarray(queries, np.float32), reach, params=self._parameters(among)
-        )
-        return [
-            [
-                Neighbour(int(album_id), float(similarity))
-                for similarity, album_id in sorted(
-                    zip(row, row_ids, strict=True), key=lambda pair: (-pair[0], pair[1])
-                )
-                if album_id >= 0
-            ][:k]
-            for row, row_ids in zip(similarities, ids, strict=True)
-        ]
+        queries = np.ascontiguousarray(queries, np.float32)
+        if among is not None and self.kind != "flat" and len(among) <= _EXACT_AMONG:
+            return self._search_exactly(queries, k, among)
+        # A few more than asked for, so that equals at the k-th place are cut by album id too.
+        most = len(self) if among is None else len(among)
+        reach = min(k + _TIES, most)
+        parameters = self._parameters(among)
+        similarities, ids = self._index.search(queries, reach, params=parameters)
+        answers = []
+        for i, (row, row_ids) in enumerate(zip(similarities, ids, strict=True)):
+            # The same cover fifty times over: reach further until the last one is not a tie.
+            wider = reach
+            while wider < most and row_ids[-1] >= 0 and row[-1] == row[k - 1]:
+                wider = min(4 * wider, most)
+                found = self._index.search(queries[i : i + 1], wider, params=parameters)
+                row, row_ids = found[0][0], found[1][0]
+            answers.append(_best(row, row_ids, k))
+        return answers
+
+    def _search_exactly(self, queries: Embeddings, k: int, among: Ids) -> list[list[Neighbour]]:
+        similarities = queries @ self.vectors(among.tolist()).T
+        return [_best(row, among, k) for row in similarities]
 
     def vectors(self, album_ids: Sequence[int]) -> Embeddings:
         """(N, D) float32 unit rows of these albums; KeyError names the first unknown id."""
         inner = faiss.downcast_index(self._index)
-        if isinstance(inner, faiss.IndexIVF) and inner.direct_map.type == 0:
-            inner.set_direct_map_type(faiss.DirectMap.Hashtable)
+        if isinstance(inner, faiss.IndexIVF):
+            with self._direct_map:  # made once, by one thread, however many ask
+                if inner.direct_map.type == faiss.DirectMap.NoMap:
+                    inner.set_direct_map_type(faiss.DirectMap.Hashtable)
         rows = np.empty((len(album_ids), self.dimension), np.float32)
         for i, album_id in enumerate(album_ids):
             try:
@@ -126,6 +140,13 @@ class Index:
                 sel=selector, efSearch=max(256, wrapped.hnsw.efSearch)
             )
         return faiss.SearchParameters(sel=selector)
+
+
+def _best(similarities: NDArray[Any], ids: Ids, k: int) -> list[Neighbour]:
+    """One row of FAISS's answer → its `k` best, ties by album id, padding (−1) left out."""
+    order = np.lexsort((ids, -similarities))
+    pairs = ((int(ids[i]), float(similarities[i])) for i in order if ids[i] >= 0)
+    return [Neighbour(*pair) for pair, _ in zip(pairs, range(k), strict=False)]
 
 
 def build_index(vectors: Embeddings, album_ids: Ids, kind: str = "auto") -> Index:
@@ -171,20 +192,24 @@ def read_foreign(path: Path) -> tuple[Embeddings, Ids, str]:
         ) from error
     if isinstance(index, faiss.IndexBinary):
         raise BuildError(f"{path.name} is a binary index; embeddings of CLIP are needed.")
-    ids = np.arange(index.ntotal, dtype=np.int64)
-    if isinstance(index, faiss.IndexIDMap):
-        ids = np.asarray(faiss.vector_to_array(index.id_map), np.int64)
-        index = faiss.downcast_index(index.index)  # rows are reached by position in there
+    if not index.ntotal:
+        raise BuildError(f"{path.name} is empty: it holds no rows.")
+    whole = index  # what is inside an index lives no longer than the index
+    ids = keys = np.arange(index.ntotal, dtype=np.int64)
+    mapped = isinstance(whole, faiss.IndexIDMap)
+    if mapped:
+        ids = np.asarray(faiss.vector_to_array(whole.id_map), np.int64)
+        index = faiss.downcast_index(whole.index)  # rows are reached by position in there
     kind = "hnsw" if "HNSW" in type(index).__name__ else "flat"
     inverted = faiss.try_extract_index_ivf(index)
     if inverted is not None:
         kind = "ivf"
-        if len(own := _ids_of_lists(inverted)) and not np.array_equal(np.sort(own), ids):
-            ids = own
+        if not mapped:
+            ids = keys = np.sort(_ids_of_lists(inverted))
         inverted.set_direct_map_type(faiss.DirectMap.Hashtable)
     try:
         if inverted is not None:
-            rows = np.stack([index.reconstruct(int(i)) for i in ids]) if len(ids) else None
+            rows = np.stack([index.reconstruct(int(key)) for key in keys])
         else:
             rows = index.reconstruct_n(0, int(index.ntotal))
     except RuntimeError as error:
@@ -193,8 +218,6 @@ def read_foreign(path: Path) -> tuple[Embeddings, Ids, str]:
             f"{_first_line(error)}. Build the artifact from the covers instead "
             "(`python -m engine build`)."
         ) from error
-    if rows is None or not len(rows):
-        raise BuildError(f"{path.name} is empty: it holds no rows.")
     return np.ascontiguousarray(rows, np.float32), ids, kind
 
 

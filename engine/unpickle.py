@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import io
 import pickle
+import re
+import sys
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
@@ -18,22 +21,71 @@ import numpy as np
 from engine.errors import BuildError, UnsafePickle
 
 
+class _NdarrayName:
+    """What the pickle's word "numpy.ndarray" becomes: a name to compare with, never called.
+
+    The class itself would make arrays of any size, of whatever the memory held before.
+    """
+
+    def __new__(cls, *_: object) -> _NdarrayName:
+        raise UnsafePickle("The pickle makes an array in an unusual way; save it again.")
+
+
+class _Dtype:
+    """A dtype on its way out of a pickle; the real one is made of its letter and size alone.
+
+    numpy's own `dtype.__setstate__` believes what it is told: with field offsets and flags made up,
+    an array of bytes becomes one of pointers, and reading it runs wild through memory.
+    """
+
+    def __init__(self, spec: Any, *_: object) -> None:
+        if not isinstance(spec, str) or not re.fullmatch(r"[<>|=]?[?biufcmMSUOV]\d{0,9}", spec):
+            raise UnsafePickle(f"The pickle holds an array of {str(spec)[:40]!r}; plain ones only.")
+        self.real: np.dtype[Any] = np.dtype(spec)
+
+    def __setstate__(self, state: Any) -> None:
+        order, subdtype, names, fields = state[1:5]
+        if subdtype is not None or names or fields:
+            raise UnsafePickle("The pickle holds an array of records; save one list a column.")
+        if self.real.kind in "mM" and len(state) > 8:
+            unit, number, *_ = state[8][1]
+            unit = unit.decode() if isinstance(unit, bytes) else str(unit)
+            self.real = np.dtype(f"{self.real.kind}8[{int(number)}{unit}]")
+        self.real = self.real.newbyteorder(order)
+
+
+class _Array(np.ndarray[Any, Any]):
+    """An array that takes its state from a pickle, with a dtype that was checked."""
+
+    def __setstate__(self, state: Any) -> None:
+        version, shape, dtype, fortran, data = state
+        super().__setstate__((version, shape, _real(dtype), fortran, data))
+
+
+def _real(dtype: Any) -> np.dtype[Any]:
+    if not isinstance(dtype, _Dtype):
+        raise UnsafePickle("The pickle holds an array without a plain dtype; save it again.")
+    return dtype.real
+
+
 def _reconstruct(subtype: type, _shape: object, _typecode: object) -> np.ndarray[Any, Any]:
     # The array's real shape and bytes arrive later, together, through __setstate__; honouring the
     # shape given here would let four bytes of pickle ask for a terabyte.
-    if subtype is not np.ndarray:
+    if subtype is not _NdarrayName:
         raise UnsafePickle("The pickle asks for a subclass of numpy.ndarray; plain arrays only.")
-    return np.ndarray((0,), np.int8)
+    return _Array((0,), np.int8)
 
 
-def _frombuffer(buffer: Any, dtype: np.dtype[Any], shape: Any, order: str) -> Any:
-    return np.frombuffer(buffer, dtype=dtype).reshape(shape, order=order)  # type: ignore[call-overload]
+def _frombuffer(buffer: Any, dtype: Any, shape: Any, order: str) -> Any:
+    if not isinstance(buffer, bytes | bytearray):
+        raise UnsafePickle("The pickle makes an array of something else than bytes.")
+    return np.frombuffer(buffer, dtype=_real(dtype)).reshape(shape, order=order)  # type: ignore[call-overload]
 
 
-def _scalar(dtype: np.dtype[Any], data: bytes = b"") -> Any:
-    if dtype.hasobject:
+def _scalar(dtype: Any, data: Any = b"") -> Any:
+    if _real(dtype).hasobject or not isinstance(data, bytes):
         raise UnsafePickle("The pickle holds a numpy scalar of objects; plain values only.")
-    return np.frombuffer(data, dtype=dtype, count=1)[0]
+    return np.frombuffer(data, dtype=_real(dtype), count=1)[0]
 
 
 def _encode(text: str, encoding: str = "latin1") -> bytes:
@@ -56,8 +108,8 @@ _ALLOWED: dict[tuple[str, str], Callable[..., Any]] = {
     ("builtins", "complex"): complex,
     ("builtins", "bytearray"): _bytearray,
     ("_codecs", "encode"): _encode,
-    ("numpy", "ndarray"): np.ndarray,
-    ("numpy", "dtype"): np.dtype,
+    ("numpy", "ndarray"): _NdarrayName,
+    ("numpy", "dtype"): _Dtype,
 }
 for _module in ("numpy.core", "numpy._core"):
     _ALLOWED[f"{_module}.multiarray", "_reconstruct"] = _reconstruct
@@ -80,14 +132,39 @@ class _PlainUnpickler(pickle.Unpickler):
         raise UnsafePickle("The pickle refers to objects outside itself; save it again as a dict.")
 
 
+# Five bytes of pickle can ask the unpickler's memo for 34 GB. A list of small numbers, the densest
+# honest content, takes some 30 bytes of memory a byte of file.
+MEMORY_BASE, MEMORY_PER_BYTE = 1 << 30, 100
+
+
+@contextmanager
+def _bounded_memory(allowance: int) -> Iterator[None]:
+    """Within the block this process may grow by `allowance` bytes; more is a MemoryError."""
+    if sys.platform != "linux":
+        yield
+        return
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    size = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    limit = min([size + allowance, *(bound for bound in (soft, hard) if bound >= 0)])
+    resource.setrlimit(resource.RLIMIT_AS, (limit, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
+
+
 def read_metadata_pickle(path: Path) -> dict[str, Sequence[Any]]:
     """A pickle of a dict with `labels` → its columns, each a sequence of one value a row.
 
     Raises `UnsafePickle` for a pickle that names anything but containers and numpy arrays,
     `BuildError` for one that is damaged or is not such a dict.
     """
+    data = path.read_bytes()
     try:
-        value = _PlainUnpickler(io.BytesIO(path.read_bytes())).load()
+        with _bounded_memory(MEMORY_BASE + MEMORY_PER_BYTE * len(data)):
+            value = _PlainUnpickler(io.BytesIO(data)).load()
     except UnsafePickle:
         raise
     except Exception as error:
@@ -99,7 +176,7 @@ def read_metadata_pickle(path: Path) -> dict[str, Sequence[Any]]:
         found = ", ".join(map(str, value)) if isinstance(value, dict) else type(value).__name__
         raise BuildError(
             f"{path.name} must hold a dict with the key 'labels' (a genre id a row); it holds: "
-            f"{found[:200]}."
+            f"{found[:200] or 'nothing'}."
         )
     columns: dict[str, Sequence[Any]] = {}
     for name, column in value.items():

@@ -1,0 +1,268 @@
+"""`engine/index.py`: embedding → neighbours."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import faiss
+import numpy as np
+import pytest
+from engine.encoder import unit_rows
+from engine.errors import ArtifactError, BuildError, InvalidRequest
+from engine.index import Index, Neighbour, build_index, read_foreign
+
+KINDS = ("flat", "hnsw", "ivf")
+
+
+def rows(count: int, dimension: int = 16, seed: int = 0) -> np.ndarray:
+    return unit_rows(np.random.default_rng(seed).normal(size=(count, dimension)))
+
+
+def least(found: np.ndarray, vectors: np.ndarray) -> float:
+    """The lowest cosine of a row to the one it should be."""
+    return float(np.sum(unit_rows(found) * vectors, axis=1).min())
+
+
+def exact(vectors: np.ndarray, ids: np.ndarray, query: np.ndarray, k: int) -> list[int]:
+    order = np.lexsort((ids, -(vectors @ query)))
+    return [int(ids[i]) for i in order[:k]]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_row_finds_itself_and_its_neighbours(kind: str) -> None:
+    vectors, ids = rows(2_000), np.arange(2_000, dtype=np.int64) * 3 + 7
+    index = build_index(vectors, ids, kind)
+    assert (len(index), index.dimension, index.kind) == (2_000, 16, kind)
+    shares = []
+    for i in range(0, 2_000, 100):
+        found = index.search(vectors[i : i + 1], 10)[0]
+        assert found[0] == Neighbour(int(ids[i]), pytest.approx(1.0, abs=1e-5))
+        assert [n.similarity for n in found] == sorted((n.similarity for n in found), reverse=True)
+        wanted = set(exact(vectors, ids, vectors[i], 10))
+        shares.append(len(wanted & {n.album_id for n in found}) / 10)
+    assert np.mean(shares) > (0.999 if kind == "flat" else 0.9)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_equals_come_in_order_of_album_id(kind: str) -> None:
+    vectors = np.repeat(rows(3), 5, axis=0)
+    ids = np.random.default_rng(1).permutation(15).astype(np.int64)
+    found = build_index(vectors, ids, kind).search(vectors[:1], 15)[0]
+    assert [n.album_id for n in found[:5]] == sorted(ids[:5].tolist())
+    assert sorted(n.album_id for n in found) == list(range(15))
+
+
+def test_equals_across_the_kth_place_are_cut_by_album_id() -> None:
+    # Sixty copies of one cover, more than the index is first asked for.
+    vectors = np.concatenate([np.repeat(rows(1), 60, axis=0), rows(200, seed=5)])
+    ids = np.random.default_rng(2).permutation(260).astype(np.int64)
+    index = build_index(vectors, ids, "flat")
+    for k in (1, 5, 8, 59, 60, 61):
+        found = [n.album_id for n in index.search(vectors[:1], k)[0]]
+        assert found[: min(k, 60)] == sorted(ids[:60].tolist())[:k]
+    together = index.search(np.repeat(vectors[:1], 3, axis=0), 5)
+    assert together[0] == together[1] == together[2]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_fewer_rows_than_k_give_fewer_neighbours(kind: str) -> None:
+    vectors = rows(4)
+    index = build_index(vectors, np.array([9, 5, 2, 0]), kind)
+    found = index.search(vectors, 100)
+    assert [len(row) for row in found] == [4] * 4
+    assert all(n.album_id in (0, 2, 5, 9) for row in found for n in row)
+
+
+def test_padding_never_leaks_where_few_lists_are_probed() -> None:
+    vectors, ids = rows(500), np.arange(500, dtype=np.int64)
+    index = build_index(vectors, ids, "ivf")
+    index._index.nprobe = 1
+    found = index.search(vectors[:50], 400)
+    assert all(n.album_id >= 0 for row in found for n in row)
+    assert all(np.isfinite(n.similarity) for row in found for n in row)
+    assert min(len(row) for row in found) < 400  # FAISS did pad
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("size", [1, 7, 300])
+def test_a_filter_gives_the_exact_answer_among_its_albums(kind: str, size: int) -> None:
+    vectors, ids = rows(2_000), np.arange(2_000, dtype=np.int64) + 100
+    index = build_index(vectors, ids, kind)
+    among = np.sort(np.random.default_rng(size).choice(ids, size, replace=False))
+    chosen = np.isin(ids, among)
+    for query in rows(5, seed=9):
+        found = [n.album_id for n in index.search(query[None], 10, among)[0]]
+        assert found == exact(vectors[chosen], ids[chosen], query, 10)
+
+
+@pytest.mark.parametrize("kind", ["hnsw", "ivf"])
+def test_a_wide_filter_keeps_to_its_albums(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine.index._EXACT_AMONG", 10)
+    vectors, ids = rows(2_000), np.arange(2_000, dtype=np.int64)
+    index = build_index(vectors, ids, kind)
+    among = ids[ids % 2 == 1]
+    for query in rows(5, seed=9):
+        found = [n.album_id for n in index.search(query[None], 10, among)[0]]
+        assert len(found) == 10
+        assert all(album_id % 2 == 1 for album_id in found)
+        assert len(set(found) & set(exact(vectors[1::2], among, query, 10))) >= 8
+
+
+def test_nothing_asked_for_gives_nothing() -> None:
+    index = build_index(rows(5), np.arange(5))
+    assert index.search(rows(2), 3, np.zeros(0, np.int64)) == [[], []]
+    assert index.search(np.zeros((0, 16), np.float32), 3) == []
+
+
+def test_another_width_is_named() -> None:
+    index = build_index(rows(5), np.arange(5))
+    with pytest.raises(InvalidRequest, match="8 dimensions, the index 16"):
+        index.search(rows(1, 8), 3)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_index_is_the_same_after_writing(kind: str, tmp_path: Path) -> None:
+    vectors, ids = rows(1_000), np.random.default_rng(0).permutation(1_000).astype(np.int64)
+    index = build_index(vectors, ids, kind)
+    index.write(tmp_path / "index.faiss")
+    again = Index.read(tmp_path / "index.faiss", kind)
+    assert np.array_equal(np.sort(again.ids()), np.arange(1_000))
+    assert again.search(vectors[:20], 5) == index.search(vectors[:20], 5)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_rows_come_back_by_album_id_from_many_threads(kind: str, tmp_path: Path) -> None:
+    vectors, ids = rows(1_000), np.random.default_rng(0).permutation(1_000).astype(np.int64) + 5
+    build_index(vectors, ids, kind).write(tmp_path / "index.faiss")
+    index = Index.read(tmp_path / "index.faiss", kind)
+    with ThreadPoolExecutor(8) as pool:
+        parts = list(pool.map(lambda i: index.vectors(ids[i : i + 50].tolist()), range(0, 1000, 50)))
+    assert np.allclose(np.concatenate(parts), vectors, atol=1e-6)
+    with pytest.raises(KeyError, match="99999"):
+        index.vectors([int(ids[0]), 99_999])
+    assert index.vectors([]).shape == (0, 16)
+
+
+def test_auto_is_exact_for_few_rows() -> None:
+    assert build_index(rows(100), np.arange(100)).kind == "flat"
+
+
+def test_auto_is_an_inverted_file_for_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine.index.EXACT_UP_TO", 50)
+    assert build_index(rows(100), np.arange(100)).kind == "ivf"
+
+
+def test_an_unknown_kind_is_refused() -> None:
+    with pytest.raises(BuildError, match="'lsh' is unknown"):
+        build_index(rows(5), np.arange(5), "lsh")
+
+
+def test_an_l2_index_is_never_served(tmp_path: Path) -> None:
+    foreign = faiss.IndexIDMap2(faiss.IndexFlatL2(16))
+    foreign.add_with_ids(rows(5), np.arange(5))
+    faiss.write_index(foreign, str(tmp_path / "index.faiss"))
+    with pytest.raises(ArtifactError, match="inner product"):
+        Index.read(tmp_path / "index.faiss", "flat")
+
+
+@pytest.mark.parametrize("data", [b"", b"not an index", b"IxMp" + bytes(100), b"IxFI" + b"\xff" * 60])
+def test_bytes_that_are_no_index_are_refused(data: bytes, tmp_path: Path) -> None:
+    (tmp_path / "index.faiss").write_bytes(data)
+    with pytest.raises(ArtifactError, match="index.faiss"):
+        Index.read(tmp_path / "index.faiss", "flat")
+    with pytest.raises(BuildError, match="index.faiss"):
+        read_foreign(tmp_path / "index.faiss")
+
+
+# --- indexes of others --------------------------------------------------------------------------
+
+
+def written(index: faiss.Index, folder: Path) -> Path:
+    path = folder / "album_covers.index"
+    faiss.write_index(index, str(path))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("factory", "metric", "kind", "least_cosine"),
+    [
+        ("Flat", faiss.METRIC_INNER_PRODUCT, "flat", 0.99999),
+        ("Flat", faiss.METRIC_L2, "flat", 0.99999),
+        ("IVF20,Flat", faiss.METRIC_INNER_PRODUCT, "ivf", 0.99999),
+        ("IVF20,Flat", faiss.METRIC_L2, "ivf", 0.99999),
+        ("IVF20,PQ8x4", faiss.METRIC_L2, "ivf", 0.6),
+        ("IVF20,SQ8", faiss.METRIC_INNER_PRODUCT, "ivf", 0.99),
+        ("SQ8", faiss.METRIC_L2, "flat", 0.99),
+        ("PQ8x4", faiss.METRIC_L2, "flat", 0.6),
+        ("HNSW16", faiss.METRIC_L2, "hnsw", 0.99999),
+        ("HNSW16", faiss.METRIC_INNER_PRODUCT, "hnsw", 0.99999),
+        ("RR16,Flat", faiss.METRIC_L2, "flat", 0.99999),
+        ("PCA15,Flat", faiss.METRIC_L2, "flat", 0.6),
+        ("RR16,IVF20,SQ8", faiss.METRIC_L2, "ivf", 0.99),
+        ("L2norm,Flat", faiss.METRIC_L2, "flat", 0.99999),
+    ],
+)
+def test_foreign_types_give_their_rows_back(
+    factory: str, metric: int, kind: str, least_cosine: float, tmp_path: Path
+) -> None:
+    vectors = rows(1_000)
+    index = faiss.index_factory(16, factory, metric)
+    index.train(vectors)
+    index.add(vectors)
+    found, ids, found_kind = read_foreign(written(index, tmp_path))
+    assert found.dtype == np.float32
+    assert np.array_equal(ids, np.arange(1_000))
+    assert found_kind == kind
+    assert least(found, vectors) > least_cosine
+
+
+@pytest.mark.parametrize("factory", ["Flat", "IVF20,Flat", "HNSW16", "RR16,Flat", "IVF20,SQ8"])
+@pytest.mark.parametrize("wrapper", [faiss.IndexIDMap, faiss.IndexIDMap2])
+def test_permuted_ids_of_a_map_stay_with_their_rows(
+    factory: str, wrapper: type, tmp_path: Path
+) -> None:
+    vectors, given = rows(1_000), np.random.default_rng(3).permutation(1_000).astype(np.int64)
+    inner = faiss.index_factory(16, factory, faiss.METRIC_INNER_PRODUCT)
+    inner.train(vectors)
+    index = wrapper(inner)
+    index.add_with_ids(vectors, given)
+    found, ids, _ = read_foreign(written(index, tmp_path))
+    by_id = np.empty_like(vectors)
+    by_id[given] = vectors
+    assert least(found, by_id[ids]) > 0.99
+    assert sorted(ids.tolist()) == list(range(1_000))
+
+
+@pytest.mark.parametrize("spread", [1, 10])
+def test_an_inverted_files_own_ids_stay_with_their_rows(spread: int, tmp_path: Path) -> None:
+    vectors = rows(1_000)
+    given = np.random.default_rng(3).permutation(1_000).astype(np.int64) * spread
+    index = faiss.index_factory(16, "IVF20,Flat", faiss.METRIC_INNER_PRODUCT)
+    index.train(vectors)
+    index.add_with_ids(vectors, given)
+    found, ids, _ = read_foreign(written(index, tmp_path))
+    back = dict(zip(ids.tolist(), found, strict=True))
+    assert all(np.allclose(back[int(album_id)], vectors[i]) for i, album_id in enumerate(given))
+
+
+@pytest.mark.parametrize("factory", ["Flat", "IDMap,Flat", "HNSW16", "SQ8"])
+def test_an_empty_index_is_refused(factory: str, tmp_path: Path) -> None:
+    index = faiss.index_factory(16, factory)
+    with pytest.raises(BuildError, match="is empty"):
+        read_foreign(written(index, tmp_path))
+
+
+def test_an_index_that_keeps_no_rows_is_refused_by_type(tmp_path: Path) -> None:
+    index = faiss.index_factory(16, "LSH")
+    index.train(rows(100))
+    index.add(rows(100))
+    with pytest.raises(BuildError, match=r"IndexLSH.*cannot give its rows back"):
+        read_foreign(written(index, tmp_path))
+
+
+def test_a_binary_index_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "binary.index"
+    faiss.write_index_binary(faiss.IndexBinaryFlat(64), str(path))
+    with pytest.raises(BuildError, match="binary"):
+        read_foreign(path)
