@@ -244,7 +244,49 @@ def write(encoder: Path = WORK / "encoder") -> dict[str, float]:
     folder = Path(__file__).parent
     (folder / "figures.json").write_text(json.dumps(found, indent=1) + "\n")
     plot(found, folder / "plots")
+    between(folder / "README.md", "figures", tables(found))
+    between(folder / "CARD.md", "figures", tables(found, brief=True))
+    planned = WORK / "run.json"
+    if planned.exists():
+        run = json.loads(planned.read_text())
+        said = (
+            f"`python -m training --steps {run['steps']}`: seed {run['seed']}, {run['step']} steps "
+            f"of {run['covers_a_step']} covers, a photo of each, and {run['pictures_a_step']} "
+            f"pictures, "
+            f"on two shared cores without a GPU."
+        )
+        between(folder / "README.md", "run", said)
     return found
+
+
+def tables(found: dict[str, float], *, brief: bool = False) -> str:
+    """The figures as Markdown; `brief` keeps what a newcomer asks about."""
+    lines = ["| Photos | recall@1 | recall@5 | recall@50 |", "|---|---|---|---|"]
+    for key in found:
+        name = key.removesuffix(" recall@1")
+        if name == key or (brief and name not in ("clean", "reencode", "mild", "mixed")):
+            continue
+        shares = [found.get(f"{name} recall@{k}") for k in (1, 5, 50)]
+        cells = [f"{share:.3f}" if share is not None else "" for share in shares]
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    lines += ["", "| Words | right among the first five |", "|---|---|"]
+    for key, value in found.items():
+        if key.endswith(" precision@5"):
+            lines.append(f"| {key.removesuffix(' precision@5')} | {value:.3f} |")
+    lines += ["", "| Other | |", "|---|---|"]
+    for key, value in found.items():
+        if "designer" in key or (not brief and "cosine" in key):
+            lines.append(f"| {key} | {value:.3f} |" if value < 0.99 else f"| {key} | {value:.4f} |")
+    lines.append(f"| albums searched | {found['albums']:.0f} |")
+    return "\n".join(lines)
+
+
+def between(path: Path, name: str, text: str) -> None:
+    """Put `text` between the file's <!-- name --> and <!-- /name -->."""
+    whole = path.read_text(encoding="utf-8")
+    head, rest = whole.split(f"<!-- {name} -->", 1)
+    _, tail = rest.split(f"<!-- /{name} -->", 1)
+    path.write_text(f"{head}<!-- {name} -->\n{text}\n<!-- /{name} -->{tail}", encoding="utf-8")
 
 
 def plot(found: dict[str, float], folder: Path) -> None:
