@@ -7,6 +7,7 @@ the in-process form of BentoML's adaptive batching, which works only between pro
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
@@ -39,6 +40,7 @@ class Batcher(Generic[Item, Answer]):
         self._on_batch = on_batch
         self._queue: deque[tuple[Item, asyncio.Future[Answer]]] = deque()
         self._running: asyncio.Task[None] | None = None
+        self._full = asyncio.Event()
 
     def __len__(self) -> int:
         """Items that wait for a call."""
@@ -48,6 +50,8 @@ class Batcher(Generic[Item, Answer]):
         """One item's answer. Cancelled while it waits, the item is never computed."""
         answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._queue.append((item, answer))
+        if len(self._queue) >= self._max_items:
+            self._full.set()
         if self._running is None:
             self._running = asyncio.create_task(self._drain())
         return await answer
@@ -56,7 +60,11 @@ class Batcher(Generic[Item, Answer]):
         try:
             while self._queue:
                 # One turn of the loop: callers woken by the same event join the same batch.
-                await asyncio.sleep(self._wait_s if len(self._queue) < self._max_items else 0)
+                await asyncio.sleep(0)
+                if self._wait_s and len(self._queue) < self._max_items:
+                    self._full.clear()
+                    with contextlib.suppress(TimeoutError):
+                        await asyncio.wait_for(self._full.wait(), self._wait_s)
                 await self._run_batch()
         finally:
             self._running = None

@@ -155,16 +155,16 @@ class Settings:
         for name in VARIABLES:
             variable = PREFIX + name.upper()
             text = environ.get(variable, "")
-            if text == "":
+            if not text.strip():
                 continue  # container platforms pass unset variables as empty ones
             try:
                 values[name] = VARIABLES[name].parse(text)
             except ValueError as problem:
                 reason = str(problem)
-                if reason.startswith(("invalid literal", "could not convert")):
+                if reason.startswith(("invalid literal", "could not convert", "Exceeds")):
                     reason = "is not a number"
                 # A key is a secret: its value never reaches a log.
-                shown = "…" if name == "api_keys" else repr(text)
+                shown = "…" if name == "api_keys" else repr(text[:200])
                 raise SettingsError(
                     f"{variable}={shown} {reason}. Example: {variable}={VARIABLES[name].example}"
                 ) from None

@@ -1,0 +1,151 @@
+"""`engine/settings.py`: environment → one frozen `Settings`."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+from typing import Any
+
+import pytest
+from engine.errors import SettingsError
+from engine.settings import VARIABLES, Settings, usable_cores
+
+# name: (default, a good text, what it becomes, bad texts)
+TABLE: dict[str, tuple[Any, str, Any, tuple[str, ...]]] = {
+    "artifact": ("artifacts/starter", " shazam-visual:latest ", "shazam-visual:latest", ()),
+    "runtime": ("auto", "Torch-CPU", "torch-cpu", ("gpu", "torch")),
+    "encoder_process": ("auto", "service", "service", ("thread",)),
+    "workers": (1, "4", 4, ("0", "65", "two", "1.5", "-1")),
+    "allowed_origins": (
+        ("http://localhost:3000",),
+        "https://a.example, https://*.example.app:8443",
+        ("https://a.example", "https://*.example.app:8443"),
+        ("a.example", "https://a.example/path", "ftp://a.example", "https://a.example, nonsense"),
+    ),
+    "api_keys": ((), "one, two,", ("one", "two"), ()),
+    "max_upload_bytes": (10_485_760, "2048", 2048, ("0", "10MB", "-5", str(1 << 31))),
+    "max_image_pixels": (50_000_000, "1000000", 1_000_000, ("9", "5e7", "x")),
+    "max_concurrency": (64, "128", 128, ("0", "-1", "many")),
+    "max_batch": (16, "32", 32, ("0", "4096", "")),
+    "batch_wait_ms": (0.0, "2.5", 2.5, ("-1", "nan", "inf", "soon")),
+    "timeout_s": (30.0, "5", 5.0, ("0", "nan", "-3", "1e9")),
+    "log_format": ("text", "JSON", "json", ("xml",)),
+    "log_level": ("info", "WARNING", "warning", ("loud",)),
+    "threads": (0, "3", 3, ("-1", "all", "9" * 5000)),
+}
+
+
+def test_the_table_of_this_test_is_whole() -> None:
+    assert set(TABLE) == set(VARIABLES) == {field.name for field in dataclasses.fields(Settings)}
+
+
+@pytest.mark.parametrize("name", TABLE)
+def test_defaults(name: str) -> None:
+    assert getattr(Settings.from_environment({}), name) == TABLE[name][0]
+
+
+@pytest.mark.parametrize("name", TABLE)
+def test_a_good_value_is_taken(name: str) -> None:
+    _, text, value, _ = TABLE[name]
+    assert getattr(Settings.from_environment({f"SHAZAM_{name.upper()}": text}), name) == value
+
+
+@pytest.mark.parametrize(
+    ("name", "bad"), [(name, bad) for name, row in TABLE.items() for bad in row[3] if bad]
+)
+def test_a_bad_value_is_one_line_with_name_value_and_example(name: str, bad: str) -> None:
+    variable = f"SHAZAM_{name.upper()}"
+    with pytest.raises(SettingsError) as refusal:
+        Settings.from_environment({variable: bad})
+    message = refusal.value.message
+    assert "\n" not in message
+    assert message.startswith(f"{variable}={bad!r}"[:100])
+    assert f"Example: {variable}={VARIABLES[name].example}" in message
+    assert len(message) < 600
+
+
+@pytest.mark.parametrize("name", TABLE)
+def test_an_example_is_itself_a_good_value(name: str) -> None:
+    Settings.from_environment({f"SHAZAM_{name.upper()}": VARIABLES[name].example})
+
+
+@pytest.mark.parametrize("name", TABLE)
+@pytest.mark.parametrize("empty", ["", "  "])
+def test_an_empty_variable_is_an_unset_one(name: str, empty: str) -> None:
+    # Compose and Helm pass unset variables as empty ones.
+    settings = Settings.from_environment({f"SHAZAM_{name.upper()}": empty})
+    assert getattr(settings, name) == TABLE[name][0]
+
+
+def test_a_line_break_in_a_value_stays_one_line() -> None:
+    with pytest.raises(SettingsError) as refusal:
+        Settings.from_environment({"SHAZAM_RUNTIME": "gpu\nfoo"})
+    assert "\n" not in refusal.value.message
+
+
+def test_a_key_is_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_text: str) -> None:
+        raise ValueError("is bad")
+
+    row = dataclasses.replace(VARIABLES["api_keys"], parse=refuse)
+    monkeypatch.setitem(VARIABLES, "api_keys", row)
+    with pytest.raises(SettingsError) as refusal:
+        Settings.from_environment({"SHAZAM_API_KEYS": "s3cret"})
+    assert "s3cret" not in str(refusal.value)
+
+
+def test_settings_are_frozen() -> None:
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        Settings().max_batch = 3  # type: ignore[misc]
+
+
+def test_the_process_environment_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SHAZAM_MAX_BATCH", "7")
+    assert Settings.from_environment().max_batch == 7
+
+
+def test_a_mistyped_variable_is_reported_and_kubernetes_ones_are_not() -> None:
+    environ = {
+        "SHAZAM_MAX_BATHC": "7",
+        "SHAZAM_MAX_BATCH": "7",
+        "SHAZAM_VISUAL_PORT": "tcp://10.0.0.1:80",
+        "SHAZAM_VISUAL_SERVICE_HOST": "10.0.0.1",
+        "SHAZAM_VISUAL_PORT_80_TCP_ADDR": "10.0.0.1",
+        "HOME": "/root",
+    }
+    assert Settings.unknown(environ) == ["SHAZAM_MAX_BATHC"]
+
+
+def _cores(
+    monkeypatch: pytest.MonkeyPatch, affinity: int, cpu_max: str | None
+) -> int:
+    monkeypatch.setattr("os.sched_getaffinity", lambda _pid: set(range(affinity)))
+
+    def opened(path: str, *_: Any) -> io.StringIO:
+        assert path == "/sys/fs/cgroup/cpu.max"
+        if cpu_max is None:
+            raise FileNotFoundError(path)
+        return io.StringIO(cpu_max)
+
+    monkeypatch.setattr("engine.settings.open", opened, raising=False)
+    return usable_cores()
+
+
+@pytest.mark.parametrize(
+    ("affinity", "cpu_max", "expected"),
+    [
+        (8, None, 8),
+        (8, "max 100000\n", 8),
+        (64, "200000 100000\n", 2),
+        (64, "150000 100000\n", 2),  # one and a half cores: two threads
+        (64, "50000 100000\n", 1),
+        (2, "400000 100000\n", 2),
+        (4, "nonsense\n", 4),
+    ],
+)
+def test_cores_are_those_of_affinity_and_cgroup(
+    monkeypatch: pytest.MonkeyPatch, affinity: int, cpu_max: str | None, expected: int
+) -> None:
+    assert _cores(monkeypatch, affinity, cpu_max) == expected
+    assert Settings().usable_threads() == expected
+    assert Settings(threads=5).usable_threads() == 5
