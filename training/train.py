@@ -305,6 +305,8 @@ class Training:
             resample=3, image_mean=list(MEAN), image_std=list(STD),
         )  # fmt: skip
         CLIPProcessor(images, self.tokenizer).save_pretrained(beside)
+        images.save_pretrained(beside)  # preprocessor_config.json, where older readers look
+        (beside / "model.safetensors").chmod(0o644)
         old = folder.with_name(folder.name + ".old")
         shutil.rmtree(old, ignore_errors=True)
         if folder.exists():
