@@ -54,7 +54,7 @@ from engine.schemas import (
     first_error,
 )
 from engine.serving import AsyncSearch
-from engine.settings import Settings
+from engine.settings import Settings, gpu_present
 from engine.store import check_exists
 
 try:
@@ -66,8 +66,9 @@ except ShazamError as refusal:
 
 # An encoder on a GPU is worth a process of its own, shared by all workers; on a CPU the crossing
 # costs more than it gives (benchmarks/README.md).
+on_gpu = settings.runtime == "torch-cuda" or (settings.runtime == "auto" and gpu_present())
 separate_encoder = settings.encoder_process == "service" or (
-    settings.encoder_process == "auto" and settings.runtime == "torch-cuda"
+    settings.encoder_process == "auto" and on_gpu
 )
 metrics = functools.cache(Metrics)
 page = load_page(Path(__file__).parent / "web")
@@ -385,7 +386,7 @@ NO_LIMIT = {"timeout": 24 * 3600}
     runner_connection=KEEP_SESSION,
     metrics={"enabled": False},
     logging={"access": {"enabled": False}},
-    **({"resources": {"gpu": 1}} if settings.runtime == "torch-cuda" else {}),
+    **({"resources": {"gpu": 1}} if on_gpu else {}),
 )
 class EncoderService:
     """The encoder in a process of its own; BentoML batches its callers adaptively."""
@@ -487,5 +488,10 @@ class _RemoteEncoder:
 
 
 ShazamVisual.add_asgi_middleware(  # type: ignore[attr-defined]
-    Front, api=api, settings=settings, metrics=metrics, artifact_id=artifact_id
+    Front,
+    api=api,
+    routes=[route.path for route in api.routes],  # type: ignore[attr-defined]
+    settings=settings,
+    metrics=metrics,
+    artifact_id=artifact_id,
 )

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,6 +21,7 @@ from numpy.typing import NDArray
 
 from engine.errors import BuildError, EncoderUnavailable, Internal, SettingsError
 from engine.image import Pixels, Preprocessing
+from engine.settings import gpu_present
 
 if TYPE_CHECKING:
     import torch
@@ -191,8 +191,8 @@ def open_torch_encoder(
 
 
 def cuda_available() -> bool:
-    """Whether a CUDA GPU can be used; asks the driver's files first, so no GPU costs no import."""
-    if not any(os.path.exists(path) for path in ("/dev/nvidiactl", "/dev/nvidia0", "/dev/dxg")):
+    """Whether a CUDA GPU can be used; where there is no device file, torch is not even imported."""
+    if not gpu_present():
         return False
     try:
         import torch

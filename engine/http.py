@@ -23,7 +23,7 @@ import logging
 import re
 import time
 import uuid
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, MutableMapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -99,6 +99,7 @@ class Front:
         app: App,
         *,
         api: App,
+        routes: Iterable[str],
         settings: Settings,
         metrics: Callable[[], Metrics],
         artifact_id: Callable[[], str],
@@ -108,6 +109,7 @@ class Front:
         self._artifact_id = artifact_id
         self._native = _Native(app)
         self._api = api
+        self._routes = frozenset({"/openapi.json", "/schema.json", *routes})
         self._keys = [hashlib.sha256(key.encode()).digest() for key in settings.api_keys]
         self._body_limit = settings.max_upload_bytes + BODY_OVERHEAD
         self._in_flight = 0
@@ -261,7 +263,7 @@ class Front:
 
     def _record(self, scope: Scope, exchange: Exchange) -> None:
         seconds = time.perf_counter() - exchange.started
-        route = _route_of(scope)
+        route = _route_of(scope, self._routes)
         metrics = self._metrics()
         metrics.requests.labels(route, scope["method"], str(exchange.status)).inc()
         metrics.seconds.labels(route).observe(seconds)
@@ -329,13 +331,15 @@ def _request_id(scope: Scope) -> str:
     return given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
 
 
-def _route_of(scope: Scope) -> str:
+def _route_of(scope: Scope, routes: Collection[str]) -> str:
+    """The route's template: the label of metrics, whose number must not grow with traffic."""
     route = scope.get("route")
     if route is not None and hasattr(route, "path"):
         return str(route.path)
     path: str = scope["path"]
-    known = path in ALWAYS or path in ("/openapi.json", "/schema.json")
-    return path if known else "/static_content" if path.startswith("/static_content/") else "other"
+    if path.startswith("/static_content/"):
+        return "/static_content"
+    return path if path in routes else "other"
 
 
 def _named(error: Exception, exchange: Exchange) -> ShazamError:

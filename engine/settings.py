@@ -193,6 +193,11 @@ class Settings:
         return usable_cores()
 
 
+def gpu_present() -> bool:
+    """Whether the driver of a CUDA GPU has left its device files here; imports nothing."""
+    return any(os.path.exists(path) for path in ("/dev/nvidiactl", "/dev/nvidia0", "/dev/dxg"))
+
+
 def usable_cores() -> int:
     """Cores this process may really use: affinity and the cgroup's CPU quota, at least 1.
 
