@@ -204,6 +204,11 @@ def read_foreign(path: Path) -> tuple[Embeddings, Ids, str]:
     inverted = faiss.try_extract_index_ivf(index)
     if inverted is not None:
         kind = "ivf"
+        if isinstance(faiss.downcast_index(inverted), faiss.IndexIVFFastScan):
+            # Its rows lie interleaved in blocks, which FAISS's reconstruct reads out of bounds.
+            raise BuildError(
+                f"{path.name} ({type(index).__name__}) cannot give its rows back. {_ADVICE}"
+            )
         if not mapped:
             ids = keys = np.sort(_ids_of_lists(inverted))
         inverted.set_direct_map_type(faiss.DirectMap.Hashtable)
@@ -215,10 +220,12 @@ def read_foreign(path: Path) -> tuple[Embeddings, Ids, str]:
     except RuntimeError as error:
         raise BuildError(
             f"{path.name} ({type(index).__name__}) cannot give its rows back: "
-            f"{_first_line(error)}. Build the artifact from the covers instead "
-            "(`python -m engine build`)."
+            f"{_first_line(error)}. {_ADVICE}"
         ) from error
     return np.ascontiguousarray(rows, np.float32), ids, kind
+
+
+_ADVICE = "Build the artifact from the covers instead (`python -m engine build`)."
 
 
 def _ids_of_lists(inverted: Any) -> Ids:

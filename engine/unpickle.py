@@ -101,12 +101,20 @@ def _bytearray(data: bytes = b"") -> bytearray:
     return bytearray(data)
 
 
+def _bytes(*nothing: Any) -> bytes:
+    # How protocol 2 and older write b"".
+    if nothing:
+        raise UnsafePickle("The pickle asks for bytes of a given size; only bytes are read.")
+    return b""
+
+
 _ALLOWED: dict[tuple[str, str], Callable[..., Any]] = {
     ("collections", "OrderedDict"): OrderedDict,
     ("builtins", "set"): set,
     ("builtins", "frozenset"): frozenset,
     ("builtins", "complex"): complex,
     ("builtins", "bytearray"): _bytearray,
+    ("builtins", "bytes"): _bytes,
     ("_codecs", "encode"): _encode,
     ("numpy", "ndarray"): _NdarrayName,
     ("numpy", "dtype"): _Dtype,

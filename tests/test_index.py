@@ -137,7 +137,9 @@ def test_rows_come_back_by_album_id_from_many_threads(kind: str, tmp_path: Path)
     build_index(vectors, ids, kind).write(tmp_path / "index.faiss")
     index = Index.read(tmp_path / "index.faiss", kind)
     with ThreadPoolExecutor(8) as pool:
-        parts = list(pool.map(lambda i: index.vectors(ids[i : i + 50].tolist()), range(0, 1000, 50)))
+        parts = list(
+            pool.map(lambda i: index.vectors(ids[i : i + 50].tolist()), range(0, 1000, 50))
+        )
     assert np.allclose(np.concatenate(parts), vectors, atol=1e-6)
     with pytest.raises(KeyError, match="99999"):
         index.vectors([int(ids[0]), 99_999])
@@ -166,7 +168,9 @@ def test_an_l2_index_is_never_served(tmp_path: Path) -> None:
         Index.read(tmp_path / "index.faiss", "flat")
 
 
-@pytest.mark.parametrize("data", [b"", b"not an index", b"IxMp" + bytes(100), b"IxFI" + b"\xff" * 60])
+@pytest.mark.parametrize(
+    "data", [b"", b"not an index", b"IxMp" + bytes(100), b"IxFI" + b"\xff" * 60]
+)
 def test_bytes_that_are_no_index_are_refused(data: bytes, tmp_path: Path) -> None:
     (tmp_path / "index.faiss").write_bytes(data)
     with pytest.raises(ArtifactError, match="index.faiss"):
@@ -254,10 +258,23 @@ def test_an_empty_index_is_refused(factory: str, tmp_path: Path) -> None:
 
 
 def test_an_index_that_keeps_no_rows_is_refused_by_type(tmp_path: Path) -> None:
-    index = faiss.index_factory(16, "LSH")
-    index.train(rows(100))
-    index.add(rows(100))
-    with pytest.raises(BuildError, match=r"IndexLSH.*cannot give its rows back"):
+    index = faiss.index_factory(16, "IVF4,PQ8x4fs")
+    index.train(rows(300))
+    index.add(rows(300))
+    with pytest.raises(BuildError, match=r"IndexIVFPQFastScan.*cannot give its rows back"):
+        read_foreign(written(index, tmp_path))
+
+
+def test_an_index_whose_type_cannot_reconstruct_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unable(*_: object) -> None:
+        raise RuntimeError("Error in virtual void faiss::Index::reconstruct: not implemented")
+
+    monkeypatch.setattr(faiss.IndexFlat, "reconstruct_n", unable)
+    index = faiss.IndexFlatIP(16)
+    index.add(rows(5))
+    with pytest.raises(BuildError, match=r"cannot give its rows back: Error .* not implemented"):
         read_foreign(written(index, tmp_path))
 
 
