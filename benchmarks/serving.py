@@ -45,6 +45,10 @@ INFINITY_NEEDS = (
     "optimum<1.25",
     "numpy<2.3",
 )
+INFINITY_OPTIONS = (
+    *("--served-model-name", "clip", "--engine", "torch", "--device", "cpu"),
+    *("--no-bettertransformer", "--log-level", "error", "--port", "PORT"),
+)
 ALBUMS, DIMENSION = 20_000, 512
 CLIENTS = (1, 8, 32, 128)
 
@@ -202,23 +206,7 @@ def list_systems(made: dict[str, Path], *, infinity: bool) -> list[System]:
             1,
             System(
                 "infinity (embedding alone)",
-                [
-                    str(emb),
-                    "v2",
-                    "--model-id",
-                    str(encoder_for_it),
-                    "--served-model-name",
-                    "clip",
-                    "--engine",
-                    "torch",
-                    "--device",
-                    "cpu",
-                    "--port",
-                    "PORT",
-                    "--log-level",
-                    "error",
-                    "--no-bettertransformer",
-                ],
+                [str(emb), "v2", *INFINITY_OPTIONS, "--model-id", str(encoder_for_it)],
                 offline,
                 "/health",
                 image_mode="embeddings",
@@ -386,21 +374,10 @@ def load(
     if once:
         send_one(running.port, mode, photo)
         return {}
+    url = f"http://127.0.0.1:{running.port}"
+    how = ["-t1", f"-c{clients}", f"-d{max(1, round(seconds))}s", "--timeout", "60s"]
     run = subprocess.run(
-        [
-            "wrk",
-            "-t1",
-            f"-c{clients}",
-            f"-d{max(1, round(seconds))}s",
-            "--timeout",
-            "60s",
-            "-s",
-            str(HERE / "load.lua"),
-            f"http://127.0.0.1:{running.port}",
-            "--",
-            mode,
-            photo,
-        ],
+        ["wrk", *how, "-s", str(HERE / "load.lua"), url, "--", mode, photo],
         capture_output=True,
         text=True,
         timeout=seconds + 120,
