@@ -1,5 +1,6 @@
 """What many tests share: no network, encoders and artifacts made on the spot, a real server."""
 
+# ruff: noqa: E402 (the environment is set before anything that reads it is imported)
 from __future__ import annotations
 
 import os
@@ -23,7 +24,6 @@ import socket
 import subprocess
 import sys
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -150,7 +150,7 @@ Serve = Callable[..., Server]
 
 @pytest.fixture(scope="session")
 def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
-    """Starts further servers: `serve(artifact=…, SHAZAM_API_KEYS="one", …)`; all end with the session.
+    """Starts further servers: `serve(artifact=…, SHAZAM_API_KEYS="one")`; all end with the session.
 
     `wait=False` returns at once; `end(server)` (an attribute of the function) stops one early.
     """
@@ -221,10 +221,12 @@ def _wait_until_ready(made: Server) -> None:
     while time.monotonic() < deadline:
         if made.process.poll() is not None:
             break
-        with contextlib.suppress(OSError, urllib.error.URLError):
-            with urllib.request.urlopen(f"{made.url}/readyz", timeout=5) as answer:
-                if answer.status == 200:
-                    return
+        with (
+            contextlib.suppress(OSError),  # urllib's errors among them: not ready yet
+            urllib.request.urlopen(f"{made.url}/readyz", timeout=5) as answer,
+        ):
+            if answer.status == 200:
+                return
         time.sleep(0.2)
     tail = made.log.read_text(errors="replace")[-3000:]
     pytest.fail(f"the server was not ready within {READY_WITHIN_S} s; its log ends:\n{tail}")
@@ -232,10 +234,8 @@ def _wait_until_ready(made: Server) -> None:
 
 def _end(made: Server) -> None:
     made.process.send_signal(signal.SIGTERM)
-    try:
+    with contextlib.suppress(subprocess.TimeoutExpired):
         made.process.wait(20)
-    except subprocess.TimeoutExpired:
-        pass
     # Whatever of its group outlived it; the group is the server's own (start_new_session).
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(made.process.pid, signal.SIGKILL)

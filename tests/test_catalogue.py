@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from engine.catalogue import (
     UNKNOWN_GENRE,
     Album,
@@ -238,8 +239,8 @@ def test_a_million_rows_cost_no_memory(tmp_path: Path) -> None:
     db = sqlite3.connect(path)
     db.execute(
         "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 999999) "
-        "INSERT INTO albums SELECT i, i % 20, 'Title ' || i, 'Artist', 1970, i || '.jpg', NULL, NULL "
-        "FROM n"
+        "INSERT INTO albums "
+        "SELECT i, i % 20, 'Title ' || i, 'Artist', 1970, i || '.jpg', NULL, NULL FROM n"
     )
     db.execute("UPDATE facts SET value = 1000000")
     db.commit()

@@ -12,11 +12,12 @@ from typing import Any
 import numpy as np
 import pillow_heif
 import pytest
-from engine.errors import ImageTooLarge, InvalidRequest, UnreadableImage
-from engine.image import Preprocessing, decode, thumbnail, to_pixels
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageCms
+
+from engine.errors import ImageTooLarge, InvalidRequest, UnreadableImage
+from engine.image import Preprocessing, decode, thumbnail, to_pixels
 
 CLIP = Preprocessing(224, (0.48, 0.46, 0.41), (0.27, 0.26, 0.28))
 
@@ -201,16 +202,26 @@ def test_sixteen_bit_grey_is_scaled_and_not_clipped() -> None:
 
 def test_dark_thirty_two_bit_and_float_tiffs_are_readable() -> None:
     wide = np.array([[0, 2**20, 2**21]], np.int32)
-    assert np.asarray(decode(saved(Image.fromarray(wide), "TIFF")))[0, :, 0].tolist() == [0, 128, 255]
+    assert np.asarray(decode(saved(Image.fromarray(wide), "TIFF")))[0, :, 0].tolist() == [
+        0,
+        128,
+        255,
+    ]
     unit = np.array([[0.0, 0.5, 1.0]], np.float32)
-    assert np.asarray(decode(saved(Image.fromarray(unit), "TIFF")))[0, :, 0].tolist() == [0, 128, 255]
+    assert np.asarray(decode(saved(Image.fromarray(unit), "TIFF")))[0, :, 0].tolist() == [
+        0,
+        128,
+        255,
+    ]
     nan = np.array([[np.nan, 255.0]], np.float32)
     assert np.asarray(decode(saved(Image.fromarray(nan), "TIFF")))[0, :, 0].tolist() == [0, 255]
 
 
 def png(width: int, height: int, depth: int, colour: int, rows: bytes) -> bytes:
     def chunk(name: bytes, body: bytes) -> bytes:
-        return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
+        return (
+            struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
+        )
 
     header = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0)
     return b"".join(
@@ -233,7 +244,9 @@ def test_sixteen_bit_colour_with_alpha_is_laid_over_white() -> None:
     assert decode(png(8, 8, 16, 6, row * 8)).getpixel((4, 4)) == WHITE
 
 
-@pytest.mark.parametrize("size", [(1, 1), (1, 3000), (3000, 1), (2, 20_000), (20_000, 2), (5000, 7)])
+@pytest.mark.parametrize(
+    "size", [(1, 1), (1, 3000), (3000, 1), (2, 20_000), (20_000, 2), (5000, 7)]
+)
 def test_extreme_shapes_become_pixels(size: tuple[int, int]) -> None:
     image = decode(saved(Image.new("RGB", size, (10, 200, 30)), "PNG"))
     pixels = to_pixels(image, CLIP)
@@ -388,7 +401,9 @@ def clip_processor() -> Any:
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_pixels_equal_transformers_within_one_step(size: tuple[int, int], clip_processor: Any) -> None:
+def test_pixels_equal_transformers_within_one_step(
+    size: tuple[int, int], clip_processor: Any
+) -> None:
     image = photo(*size)
     theirs = np.asarray(clip_processor(images=image, return_tensors="np")["pixel_values"])[0]
     ours = to_pixels(image, CLIP).transpose(2, 0, 1) / 255
@@ -404,7 +419,7 @@ def test_pixels_equal_openais_own_transform(size: tuple[int, int]) -> None:
     short, long = min(size), max(size)
     wide = (224, int(224 * long / short)) if width <= height else (int(224 * long / short), 224)
     resized = image.resize(wide, Image.Resampling.BICUBIC)
-    left, top = int(round((wide[0] - 224) / 2.0)), int(round((wide[1] - 224) / 2.0))
+    left, top = round((wide[0] - 224) / 2.0), round((wide[1] - 224) / 2.0)
     theirs = np.asarray(resized.crop((left, top, left + 224, top + 224))).astype(int)
     off_by_one = abs(left - (wide[0] - 224) // 2) + abs(top - (wide[1] - 224) // 2)
     difference = np.abs(to_pixels(image, CLIP).astype(int) - theirs)

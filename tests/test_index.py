@@ -8,6 +8,7 @@ from pathlib import Path
 import faiss
 import numpy as np
 import pytest
+
 from engine.encoder import unit_rows
 from engine.errors import ArtifactError, BuildError, InvalidRequest
 from engine.index import Index, Neighbour, build_index, read_foreign
@@ -173,9 +174,9 @@ def test_an_l2_index_is_never_served(tmp_path: Path) -> None:
 )
 def test_bytes_that_are_no_index_are_refused(data: bytes, tmp_path: Path) -> None:
     (tmp_path / "index.faiss").write_bytes(data)
-    with pytest.raises(ArtifactError, match="index.faiss"):
+    with pytest.raises(ArtifactError, match=r"index\.faiss"):
         Index.read(tmp_path / "index.faiss", "flat")
-    with pytest.raises(BuildError, match="index.faiss"):
+    with pytest.raises(BuildError, match=r"index\.faiss"):
         read_foreign(tmp_path / "index.faiss")
 
 

@@ -7,6 +7,7 @@ import io
 from typing import Any
 
 import pytest
+
 from engine.errors import SettingsError
 from engine.settings import VARIABLES, Settings, usable_cores
 
@@ -116,9 +117,7 @@ def test_a_mistyped_variable_is_reported_and_kubernetes_ones_are_not() -> None:
     assert Settings.unknown(environ) == ["SHAZAM_MAX_BATHC"]
 
 
-def _cores(
-    monkeypatch: pytest.MonkeyPatch, affinity: int, cpu_max: str | None
-) -> int:
+def _cores(monkeypatch: pytest.MonkeyPatch, affinity: int, cpu_max: str | None) -> int:
     monkeypatch.setattr("os.sched_getaffinity", lambda _pid: set(range(affinity)))
 
     def opened(path: str, *_: Any) -> io.StringIO:
