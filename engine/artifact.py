@@ -11,7 +11,8 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -45,6 +46,7 @@ from engine.errors import (
 )
 from engine.image import Pixels, Preprocessing
 from engine.index import Index
+from engine.settings import usable_cores
 
 FORMAT_VERSION = 1
 
@@ -265,7 +267,7 @@ class Artifact:
         return Preprocessing(entry.size, entry.mean, entry.std)
 
     @classmethod
-    def open(cls, path: Path, progress: Callable[[str], None] | None = None) -> Artifact:
+    def open(cls, path: Path) -> Artifact:
         """Check everything that can be checked without opening FAISS or the encoder.
 
         Order matters: names, then sizes, then digests, and only then may a parser see a byte.
@@ -281,10 +283,14 @@ class Artifact:
                     f"{name} has {size:,} bytes, the manifest says {entry.size:,}: it was cut or "
                     "changed. Copy the artifact again, or rebuild it."
                 )
+        # Hashing lets go of the interpreter lock, so the files share the cores, largest first.
+        largest = sorted(manifest.files, key=lambda name: -manifest.files[name].size)
+        with ThreadPoolExecutor(usable_cores()) as pool:
+            found = dict(
+                zip(largest, pool.map(lambda n: file_sha256(path / n), largest), strict=True)
+            )
         for name, entry in sorted(manifest.files.items()):
-            if progress:
-                progress(name)
-            if file_sha256(path / name) != entry.sha256:
+            if found[name] != entry.sha256:
                 raise DigestMismatch(
                     f"{name} does not have the sha256 the manifest records: it was damaged or "
                     "changed. Copy the artifact again, or rebuild it."
