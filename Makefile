@@ -9,7 +9,7 @@ PIP      := $(BIN)/python -m pip --quiet --disable-pip-version-check
 export BENTOML_DO_NOT_TRACK = True
 export HF_HUB_OFFLINE = 1
 
-.PHONY: all install serve test lint types format lock clean
+.PHONY: all install serve test chromium lint types format lock clean
 
 all: lint types test
 
@@ -30,8 +30,15 @@ $(VENV)/.serves: requirements/serve.lock
 serve: $(VENV)/.serves
 	SHAZAM_ARTIFACT='$(ARTIFACT)' $(BIN)/bentoml serve --port $(PORT)
 
-test: install
+test: install chromium
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+# The browser tests drive Debian's Chromium; without it they say so and are skipped.
+chromium:
+	@command -v chromium >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null \
+	  && echo "installing Debian's chromium for the browser tests" && apt-get update -qq >/dev/null \
+	  && apt-get install -y -qq --no-install-recommends chromium >/dev/null; } \
+	  || echo "no chromium here: the browser tests will be skipped"
 
 lint: install
 	$(BIN)/ruff check .
