@@ -16,6 +16,7 @@ BentoML's own limits and CORS are off: they answer from outside any middleware, 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import contextvars
 import hashlib
 import hmac
@@ -63,6 +64,9 @@ BODY_OVERHEAD = 64 * 1024
 # After a 413 a client that is still sending is read and thrown away for so long, since closing the
 # connection at once would make many clients see a broken pipe instead of the answer.
 DRAIN_BYTES, DRAIN_S = 64 << 20, 5.0
+
+# What nginx logs, too, for a caller who did not wait. It is never sent.
+CLIENT_GONE = 499
 
 _REQUEST_ID = re.compile(r"[\x21-\x7e]{1,128}")
 
@@ -187,7 +191,7 @@ class Front:
         self._metrics().in_flight.inc()
         try:
             async with asyncio.timeout(self._settings.timeout_s):
-                await self._limited(scope, receive, send, exchange)
+                await self._unless_gone(scope, receive, send, exchange)
         except TimeoutError:
             if exchange.status:
                 raise
@@ -198,6 +202,43 @@ class Front:
         finally:
             self._in_flight -= 1
             self._metrics().in_flight.dec()
+
+    async def _unless_gone(
+        self, scope: Scope, receive: Receive, send: Send, exchange: Exchange
+    ) -> None:
+        """Answer, but stop as soon as the caller has closed the connection: nobody would read it,
+        and somebody else waits for the place."""
+        body_read = asyncio.Event()
+        if scope["method"] == "GET":
+            body_read.set()  # our GET routes never ask for a body
+
+        async def noted() -> Message:
+            message = await receive()
+            if not message.get("more_body"):
+                body_read.set()
+            return message
+
+        async def gone() -> None:
+            await body_read.wait()
+            while (await receive())["type"] != "http.disconnect":
+                pass
+
+        work = asyncio.create_task(self._limited(scope, noted, send, exchange))
+        watch = asyncio.create_task(gone())
+        try:
+            await asyncio.wait({work, watch}, return_when=asyncio.FIRST_COMPLETED)
+            if work.done():
+                await work
+            elif not exchange.status:
+                exchange.status = CLIENT_GONE
+            else:
+                await work  # the answer is on its way
+        finally:
+            watch.cancel()
+            if not work.done():
+                work.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await work
 
     async def _limited(
         self, scope: Scope, receive: Receive, send: Send, exchange: Exchange

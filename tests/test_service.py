@@ -700,3 +700,19 @@ def test_log_lines_are_json_and_hold_nothing_of_a_picture(
         "status",
         "duration_ms",
     }
+
+
+def test_a_caller_who_leaves_frees_its_place(serve: Serve, tiny_artifact: Path) -> None:
+    made = serve(tiny_artifact, SHAZAM_MAX_CONCURRENCY="2")
+    try:
+        for _ in range(6):
+            # The body never comes to an end, and then the caller is gone.
+            with socket.create_connection(("127.0.0.1", made.port), timeout=10) as connection:
+                connection.sendall(
+                    b"POST /api/search-by-image HTTP/1.1\r\nHost: x\r\nContent-Length: 5000\r\n"
+                    b"Content-Type: multipart/form-data; boundary=b\r\n\r\n--b\r\n"
+                )
+        text = httpx.get(f"{made.url}/api/search-by-text", params={"query": "red"}, timeout=10)
+        assert text.status_code == 200
+    finally:
+        serve.end(made)  # type: ignore[attr-defined]
