@@ -179,7 +179,7 @@ class GoldenQueries:
     @classmethod
     def read(cls, path: Path) -> GoldenQueries:
         try:
-            with np.load(path, allow_pickle=False) as file:
+            with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
                 return cls(
                     tuple(str(text) for text in file["texts"]),
                     file["text_vectors"],
@@ -297,6 +297,14 @@ class Artifact:
                 )
         artifact = cls(path, manifest)
         artifact._check_encoder()
+        entry = manifest.encoder
+        if manifest.id != artifact_id(
+            entry.digest, manifest.index.kind, entry.precision, manifest.inputs
+        ):
+            raise ManifestInvalid(
+                f"{MANIFEST}: the id {manifest.id} is not that of its inputs: the manifest was "
+                "edited. Rebuild the artifact."
+            )
         return artifact
 
     def open_index(self) -> Index:
@@ -334,7 +342,9 @@ class Artifact:
         try:
             preprocessing = read_preprocessing(folder)
         except (BuildError, ValueError, RecursionError) as error:
-            raise EncoderMismatch(f"{ENCODER}/{PREPROCESSOR} cannot be used: {error}") from error
+            raise EncoderMismatch(
+                f"{ENCODER}/{PREPROCESSOR} cannot be used ({error}). Rebuild the artifact."
+            ) from error
         digest = digest_of_encoder(
             files[f"{ENCODER}/{WEIGHTS}"].sha256,
             files[f"{ENCODER}/{TOKENIZER}"].sha256,
@@ -514,7 +524,13 @@ def _check_names(path: Path, manifest: Manifest) -> None:
     listed = set(manifest.files)
     for name in sorted(listed):
         parts = PurePosixPath(name)
-        if parts.is_absolute() or ".." in parts.parts or str(parts) != name or name == MANIFEST:
+        if (
+            not parts.parts
+            or parts.is_absolute()
+            or ".." in parts.parts
+            or str(parts) != name
+            or name == MANIFEST
+        ):
             raise ManifestInvalid(f"{MANIFEST} lists {name!r}, which is not a file of this folder.")
     present = set()
     for root, folders, files in os.walk(path):

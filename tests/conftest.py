@@ -19,6 +19,7 @@ for _variable in [name for name in os.environ if name.startswith("SHAZAM_")]:
 
 import contextlib
 import ipaddress
+import shutil
 import signal
 import socket
 import subprocess
@@ -131,8 +132,27 @@ def tiny_artifact(
     from engine.build import build
 
     out = tmp_path_factory.mktemp("artifact") / "tiny"
-    build(covers, out, metadata=tiny_metadata, encoder=str(tiny_clip))
+    build(covers, out, metadata=tiny_metadata, encoder=str(tiny_clip), precision="fp32")
     return out
+
+
+@pytest.fixture
+def quick_runtime(tiny_artifact: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Builds with `tiny_clip` take the runtime that `tiny_artifact` was given, not one of their own.
+
+    Exporting takes seconds, and what is exported depends on the encoder alone.
+    """
+    from engine.artifact import read_manifest
+
+    entry = read_manifest(tiny_artifact).encoder.runtimes["openvino-cpu"]
+
+    def give(_encoder: Any, folder: Path, *_: Any, **options: Any) -> Any:
+        for path in (tiny_artifact / "encoder").iterdir():
+            if path.is_dir():
+                shutil.copytree(path, folder / path.name)
+        return entry.model_copy(update={"requested": options["requested"]})
+
+    monkeypatch.setattr("engine.build.give_cpu_runtime", give)
 
 
 @dataclass(frozen=True)
