@@ -159,7 +159,7 @@ def _query(options: argparse.Namespace) -> int:
 
 
 def _evaluate(options: argparse.Namespace) -> int:
-    from engine.evaluate import evaluate
+    from engine.evaluate import evaluate, plot
     from engine.search import CoverSearch
 
     search = CoverSearch.open(_folder(options.artifact))
@@ -167,6 +167,8 @@ def _evaluate(options: argparse.Namespace) -> int:
         report = evaluate(
             search, queries=options.queries, sample=options.sample, seed=options.seed, progress=bar
         )
+    if options.plots:
+        print(f"drew {plot(report, options.plots)}", file=sys.stderr)
     if options.json:
         print(json.dumps(report.as_dict(), indent=2))
         return 0
@@ -396,6 +398,7 @@ def _parser() -> argparse.ArgumentParser:
     made.add_argument(
         "--queries", type=Path, metavar="DIR", help="your own photos, named after cover or id"
     )
+    made.add_argument("--plots", type=Path, metavar="DIR", help="draw recall by distortion there")
     made.add_argument(
         "--sample", type=_whole(1, 10**9), default=200, help="albums a distortion (default: 200)"
     )

@@ -233,3 +233,28 @@ def _latency(search: CoverSearch, repeats: int = 30) -> dict[str, float]:
         "index": median(lambda: search.nearest(vector, 5)),
         "albums": median(lambda: search.by_vector(vector[0])),
     }
+
+
+def plot(report: Report, folder: Path) -> Path:
+    """Draw recall by distortion into `folder`/recall.png; returns the file."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    folder.mkdir(parents=True, exist_ok=True)
+    names = list(report.recall)
+    places = np.arange(len(names))
+    figure, axes = plt.subplots(figsize=(1.2 + 0.85 * len(names), 4))
+    for shift, depth in enumerate((1, 5, 50)):
+        heights = [float(getattr(report.recall[name], f"at_{depth}")) for name in names]
+        axes.bar(places + 0.27 * (shift - 1), heights, 0.25, label=f"recall@{depth}")
+    axes.set_xticks(places, names, rotation=30, ha="right")
+    axes.set(ylim=(0, 1), title=f"{report.encoder}, {report.albums:,} albums ({report.precision})")
+    axes.grid(axis="y", alpha=0.3)
+    axes.legend(loc="lower left")
+    figure.tight_layout()
+    target = folder / "recall.png"
+    figure.savefig(target, dpi=110)
+    plt.close(figure)
+    return target
