@@ -297,9 +297,9 @@ class Artifact:
                 )
         artifact = cls(path, manifest)
         artifact._check_encoder()
-        entry = manifest.encoder
+        encoder = manifest.encoder
         if manifest.id != artifact_id(
-            entry.digest, manifest.index.kind, entry.precision, manifest.inputs
+            encoder.digest, manifest.index.kind, encoder.precision, manifest.inputs
         ):
             raise ManifestInvalid(
                 f"{MANIFEST}: the id {manifest.id} is not that of its inputs: the manifest was "
