@@ -282,16 +282,25 @@ def copy_encoder(source: Path, destination: Path) -> None:
     for name in (CONFIG, WEIGHTS, TOKENIZER, PREPROCESSOR):
         if (source / name).is_file():
             shutil.copyfile(source / name, destination / name)
-    if not (destination / WEIGHTS).is_file():
-        from transformers import CLIPModel
+    try:
+        if not (destination / WEIGHTS).is_file():
+            from transformers import CLIPModel
+            from transformers.utils import logging as transformers_logging
 
-        CLIPModel.from_pretrained(source, local_files_only=True).save_pretrained(
-            destination, max_shard_size="100GB"
-        )
-    if not (destination / TOKENIZER).is_file():
-        from transformers import AutoTokenizer
+            transformers_logging.disable_progress_bar()
+            CLIPModel.from_pretrained(source, local_files_only=True).save_pretrained(
+                destination, max_shard_size="100GB"
+            )
+        if not (destination / TOKENIZER).is_file():
+            from transformers import AutoTokenizer
 
-        tokenizer = AutoTokenizer.from_pretrained(source, use_fast=True, local_files_only=True)
-        tokenizer.backend_tokenizer.save(str(destination / TOKENIZER))
+            tokenizer = AutoTokenizer.from_pretrained(source, use_fast=True, local_files_only=True)
+            tokenizer.backend_tokenizer.save(str(destination / TOKENIZER))
+    except Exception as error:
+        # transformers has its own word for every file that may be missing or damaged.
+        raise BuildError(
+            f"{source} cannot be converted ({type(error).__name__}: {str(error)[:300]}). Give a "
+            f"folder with {WEIGHTS} and {TOKENIZER}."
+        ) from error
     if not (destination / PREPROCESSOR).is_file():
         raise BuildError(f"{source} holds no {PREPROCESSOR}; copy it from the original encoder.")

@@ -138,7 +138,7 @@ def tiny_artifact(
 
 @pytest.fixture
 def quick_runtime(tiny_artifact: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Builds with `tiny_clip` take the runtime that `tiny_artifact` was given, not one of their own.
+    """Builds with `tiny_clip` take the runtime that `tiny_artifact` was given, none of their own.
 
     Exporting takes seconds, and what is exported depends on the encoder alone.
     """
