@@ -177,8 +177,13 @@ def open_torch_encoder(
 ) -> TorchEncoder:
     """CLIP on torch. `precision` other than `fp32` and `bf16` means the processor's fastest.
 
-    Raises `SettingsError` where a GPU is asked for and there is none.
+    Raises `SettingsError` where a GPU is asked for and there is none, and for a serving copy.
     """
+    if not (folder / WEIGHTS).is_file():
+        raise SettingsError(
+            f"torch needs the encoder's weights ({WEIGHTS}), and this artifact is a serving copy "
+            "without them. Use the full artifact, or serve with SHAZAM_RUNTIME=openvino-cpu"
+        )
     if runtime == "torch-cuda" and not cuda_available():
         raise SettingsError(
             "SHAZAM_RUNTIME='torch-cuda' but torch sees no GPU here. Example: SHAZAM_RUNTIME=auto"
@@ -294,6 +299,10 @@ def copy_encoder(source: Path, destination: Path) -> None:
         if not (destination / TOKENIZER).is_file():
             from transformers import AutoTokenizer
 
+            for name in ("vocab.json", "merges.txt"):
+                # Without them transformers makes a tokenizer that knows no word, and says nothing.
+                if not (source / name).is_file():
+                    raise FileNotFoundError(name)
             tokenizer = AutoTokenizer.from_pretrained(source, use_fast=True, local_files_only=True)
             tokenizer.backend_tokenizer.save(str(destination / TOKENIZER))
     except Exception as error:
