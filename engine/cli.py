@@ -106,7 +106,10 @@ def _remove(options: argparse.Namespace) -> int:
 def _inspect(options: argparse.Namespace) -> int:
     from engine.artifact import read_manifest
 
-    print(read_manifest(_folder(options.artifact)).model_dump_json(indent=2))
+    folder = _folder(options.artifact)
+    read_manifest(folder)  # refuses what is no manifest, by name
+    raw = json.loads((folder / "manifest.json").read_bytes())
+    print(json.dumps(raw, indent=2, ensure_ascii=False))
     return 0
 
 

@@ -174,7 +174,7 @@ def _own_pictures(search: CoverSearch, folder: Path) -> Iterator[tuple[int, Pixe
     count = 0
     for path in sorted(folder.iterdir()) if folder.is_dir() else ():
         album_id = by_name.get(path.stem)
-        if album_id is None and path.stem.isdigit() and search.catalogue.album(int(path.stem)):
+        if album_id is None and path.stem.isdecimal() and search.catalogue.album(int(path.stem)):
             album_id = int(path.stem)
         if album_id is None:
             continue

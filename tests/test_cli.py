@@ -1,0 +1,373 @@
+"""`engine/cli.py`: what the command line takes, prints and exits with."""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import faiss
+import numpy as np
+import pytest
+from conftest import COVERS, draw_cover
+
+from engine import __version__
+from engine.artifact import read_manifest
+from engine.cli import main
+from engine.encoder import unit_rows
+
+pytestmark = pytest.mark.usefixtures("quick_runtime")
+PROJECT = Path(__file__).parents[1]
+COMMANDS = (
+    "build",
+    "import",
+    "add",
+    "remove",
+    "inspect",
+    "verify",
+    "query",
+    "evaluate",
+    "publish",
+)
+
+
+class Ran:
+    """What one command did."""
+
+    def __init__(self, status: int, out: str, err: str) -> None:
+        self.status, self.out, self.err = status, out, err
+
+    def __repr__(self) -> str:
+        return f"exit {self.status}\n{self.out}\n{self.err}"
+
+
+@pytest.fixture
+def run(capfd: pytest.CaptureFixture[str]) -> Any:
+    def call(*arguments: Any) -> Ran:
+        capfd.readouterr()
+        try:
+            status = main([str(argument) for argument in arguments])
+        except SystemExit as stop:  # argparse
+            status = stop.code if isinstance(stop.code, int) else 1
+        out, err = capfd.readouterr()
+        return Ran(status, out, err)
+
+    return call
+
+
+@pytest.fixture
+def pair(tmp_path: Path) -> tuple[Path, Path]:
+    rows = unit_rows(np.random.default_rng(0).normal(size=(300, 32)))
+    index = faiss.IndexFlatIP(32)
+    index.add(rows)
+    faiss.write_index(index, str(tmp_path / "album_covers.index"))
+    (tmp_path / "metadata.pkl").write_bytes(pickle.dumps({"labels": [i % 4 for i in range(300)]}))
+    return tmp_path / "album_covers.index", tmp_path / "metadata.pkl"
+
+
+# --- usage --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("command", [None, *COMMANDS])
+def test_every_command_explains_itself(command: str | None, run: Any) -> None:
+    ran = run(*([command] if command else []), "--help")
+    assert (ran.status, ran.err) == (0, "")
+    assert ran.out.startswith("usage: python -m engine")
+    if command is None:
+        assert all(name in ran.out for name in COMMANDS)
+
+
+def test_the_version_is_told(run: Any) -> None:
+    assert run("--version").out.strip() == __version__
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["fly"],
+        ["build"],
+        ["build", "--covers", "x"],
+        ["build", "--covers", "x", "--out", "y", "--index", "lsh"],
+        ["build", "--covers", "x", "--out", "y", "--precision", "fp8"],
+        ["import", "--metadata", "m.pkl", "--out", "y"],
+        ["import", "--index", "flat", "--metadata", "m.pkl", "--out", "y"],  # no file
+        ["import", "--index", "a", "--out", "y"],
+        ["add", "--covers", "x", "--out", "y"],
+        ["remove", "x", "--out", "y"],
+        ["remove", "x", "--ids", "three", "--out", "y"],
+        ["inspect"],
+        ["query", "x"],
+        ["query", "x", "--text", "a", "--image", "b"],
+        ["query", "x", "--text", "a", "-k", "0"],
+        ["query", "x", "--text", "a", "-k", "101"],
+        ["query", "x", "--text", "a", "-k", "many"],
+        ["evaluate", "x", "--sample", "0"],
+        ["evaluate", "x", "--seed", "-1"],
+        ["publish"],
+        ["verify", "x", "--unknown"],
+    ],
+    ids=" ".join,
+)
+def test_bad_usage_exits_with_two_and_says_what(arguments: list[str], run: Any) -> None:
+    ran = run(*arguments)
+    assert (ran.status, ran.out) == (2, "")
+    assert ran.err
+    assert "Traceback" not in ran.err
+
+
+# --- named failures -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("command", ["inspect", "verify", "publish", "evaluate"])
+def test_what_is_no_artifact_exits_with_one(command: str, run: Any, tmp_path: Path) -> None:
+    ran = run(command, tmp_path)
+    assert (ran.status, ran.out) == (1, "")
+    assert re.fullmatch(r"artifact_not_found: .*holds no manifest\.json.*\n", ran.err)
+
+
+def test_a_damaged_artifact_exits_with_one(run: Any, tiny_artifact: Path, tmp_path: Path) -> None:
+    here = Path(shutil.copytree(tiny_artifact, tmp_path / "here"))
+    (here / "golden.npz").write_bytes(b"junk")
+    ran = run("verify", here)
+    assert (ran.status, ran.out) == (1, "")
+    assert ran.err.startswith("digest_mismatch: golden.npz has 4 bytes")
+    (here / "manifest.json").write_text("{")
+    for command in ("inspect", "verify"):
+        ran = run(command, here)
+        assert (ran.status, ran.out) == (1, "")
+        assert ran.err.startswith("manifest_invalid: ")
+
+
+def test_a_named_failure_is_one_line(run: Any, tmp_path: Path, tiny_clip: Path) -> None:
+    ran = run(
+        "build", "--covers", tmp_path / "none", "--encoder", tiny_clip, "--out", tmp_path / "o"
+    )
+    assert (ran.status, ran.out, ran.err.count("\n")) == (1, "", 1)
+    assert ran.err.startswith("build_failed: ")
+
+
+def test_offline_the_default_encoder_is_an_error_with_the_way_out(
+    run: Any, covers: Path, tmp_path: Path
+) -> None:
+    ran = run("build", "--covers", covers, "--out", tmp_path / "out")
+    assert (ran.status, ran.out) == (1, "")
+    assert ran.err.startswith("encoder_unavailable: The encoder openai/clip-vit-base-patch32")
+    assert "--encoder FOLDER" in ran.err
+
+
+def test_the_systems_own_failures_are_told_without_a_trace(
+    run: Any, tiny_artifact: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("x")
+    ran = run("remove", tiny_artifact, "--ids", "1", "--out", tmp_path / "file" / "out")
+    assert ran.status == 1
+    assert ran.err.startswith("system: ")
+
+
+def test_an_interruption_says_that_it_goes_on(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("engine.build.build", interrupt)
+    ran = run("build", "--covers", "x", "--out", "y")
+    assert (ran.status, ran.out) == (1, "")
+    assert "goes on where it stopped" in ran.err
+
+
+# --- commands -----------------------------------------------------------------------------------
+
+
+def test_build_prints_its_result_and_names_what_it_skipped(
+    run: Any, covers: Path, tiny_metadata: Path, tiny_clip: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    arguments = ["build", "--covers", covers, "--metadata", tiny_metadata, "--encoder", tiny_clip]
+    ran = run(*arguments, "--out", out)
+    assert ran.status == 0
+    assert ran.out == (
+        f"{out}: artifact {read_manifest(out).id}, {COVERS} albums in 3 genres, flat index of 32 "
+        f"dimensions, {COVERS} covers embedded, 1 files skipped\n"
+    )
+    assert "skipped broken.jpg: broken.jpg is damaged" in ran.err
+    assert "covers:" not in ran.err  # no progress bar where there is no terminal
+    assert "\r" not in ran.err
+    again = run(*arguments, "--out", out)
+    assert (again.status, again.out) == (1, "")
+    assert "add --force" in again.err
+    assert run(*arguments, "--out", out, "--force", "--index", "hnsw").status == 0
+    assert read_manifest(out).index.kind == "hnsw"
+
+
+def test_import_takes_a_file_and_a_kind(
+    run: Any, pair: tuple[Path, Path], tiny_clip: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "genres.json").write_text('["a", "b", "c", "d"]')
+    common = ["--metadata", pair[1], "--genres", tmp_path / "genres.json", "--encoder", tiny_clip]
+    ran = run("import", "--index", pair[0], *common, "--out", tmp_path / "one")
+    assert (ran.status, ran.err) == (0, "")
+    assert "300 albums in 4 genres, flat index" in ran.out
+    ran = run("import", "--index", pair[0], "--index", "ivf", *common, "--out", tmp_path / "two")
+    assert "ivf index" in ran.out
+    ran = run("import", "--index", "hnsw", *common, "--index", pair[0], "--out", tmp_path / "three")
+    assert "hnsw index" in ran.out
+
+
+def test_import_refuses_a_pickle_that_runs_code(
+    run: Any, pair: tuple[Path, Path], tiny_clip: Path, tmp_path: Path
+) -> None:
+    pair[1].write_bytes(b"cos\nsystem\n(S'touch " + str(tmp_path / "ran").encode() + b"'\ntR.")
+    arguments = ["import", "--index", pair[0], "--metadata", pair[1], "--encoder", tiny_clip]
+    ran = run(*arguments, "--out", tmp_path / "out")
+    assert (ran.status, ran.out) == (1, "")
+    assert ran.err.startswith("unsafe_pickle: The pickle asks for os.system")
+    assert not (tmp_path / "ran").exists()
+
+
+def test_add_and_remove_make_new_versions(run: Any, tiny_artifact: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "more"
+    folder.mkdir()
+    draw_cover(77).save(folder / "new.png")
+    ran = run("add", tiny_artifact, "--covers", folder, "--out", tmp_path / "added")
+    assert ran.status == 0
+    assert f"{COVERS + 1} albums" in ran.out
+    assert "1 covers embedded" in ran.out
+    ran = run("remove", tmp_path / "added", "--ids", "0,1", "30", "--out", tmp_path / "removed")
+    assert ran.status == 0
+    assert f"{COVERS - 2} albums" in ran.out
+    assert "0 covers embedded" in ran.out
+    ran = run("remove", tiny_artifact, "--ids", "500", "--out", tmp_path / "x")
+    assert (ran.status, ran.err) == (
+        1,
+        f"build_failed: There is no album 500 in {tiny_artifact}; nothing was removed.\n",
+    )
+
+
+def test_inspect_prints_the_manifest(run: Any, tiny_artifact: Path) -> None:
+    ran = run("inspect", tiny_artifact)
+    assert (ran.status, ran.err) == (0, "")
+    assert json.loads(ran.out) == json.loads((tiny_artifact / "manifest.json").read_text())
+
+
+def test_verify_says_what_was_checked(run: Any, tiny_artifact: Path) -> None:
+    manifest = read_manifest(tiny_artifact)
+    ran = run("verify", tiny_artifact)
+    assert (ran.status, ran.err) == (0, "")
+    assert ran.out == (
+        f"{manifest.id}: {len(manifest.files)} files, 30 albums and every golden query are as the "
+        "manifest says\n"
+    )
+
+
+def test_query_by_picture_and_by_words(run: Any, tiny_artifact: Path, covers: Path) -> None:
+    ran = run("query", tiny_artifact, "--image", covers / "cover-07.png", "-k", "3")
+    lines = ran.out.splitlines()
+    assert (ran.status, ran.err, len(lines)) == (0, "", 3)
+    assert lines[0].split() == ["1.000", "7", "Artist", "0", "–", "Title", "7", "(metal)"]
+    ran = run("query", tiny_artifact, "--text", "a red album cover", "--json")
+    rows = json.loads(ran.out)
+    assert len(rows) == 5
+    assert set(rows[0]) == {
+        "album_id",
+        "genre_id",
+        "similarity_score",
+        "title",
+        "artist",
+        "genre",
+    }
+
+
+def test_query_with_a_bad_picture_is_named(
+    run: Any, tiny_artifact: Path, covers: Path, tmp_path: Path
+) -> None:
+    ran = run("query", tiny_artifact, "--image", covers / "broken.jpg")
+    assert (ran.status, ran.out) == (1, "")
+    assert ran.err.startswith("unreadable_image: ")
+    ran = run("query", tiny_artifact, "--image", tmp_path / "none.jpg")
+    assert (ran.status, ran.out) == (1, "")
+    assert (
+        ran.err == f"build_failed: {tmp_path}/none.jpg cannot be read: No such file or directory.\n"
+    )
+    assert run("query", tiny_artifact, "--image", tmp_path).status == 1
+
+
+def test_evaluate_prints_a_table_or_json(
+    run: Any, tiny_artifact: Path, covers: Path, tmp_path: Path
+) -> None:
+    queries = tmp_path / "queries"
+    queries.mkdir()
+    for number in (2, 5):
+        shutil.copyfile(covers / f"cover-{number:02}.png", queries / f"{number}.png")
+    ran = run("evaluate", tiny_artifact, "--queries", queries)
+    assert ran.status == 0
+    assert re.search(r"^queries +2 +1\.000 +1\.000 +1\.000$", ran.out, re.MULTILINE)
+    assert "median latency: decode" in ran.out
+    ran = run("evaluate", tiny_artifact, "--queries", queries, "--json")
+    assert json.loads(ran.out)["recall"]["queries"]["at_1"] == 1.0
+
+
+def test_publish_prints_the_tag_to_serve(run: Any, tiny_artifact: Path) -> None:
+    ran = run("publish", tiny_artifact)
+    tag = f"shazam-visual:{read_manifest(tiny_artifact).id}"
+    assert (ran.status, ran.err) == (0, "")
+    assert f"SHAZAM_ARTIFACT={tag}" in ran.out
+    assert run("verify", tag).status == 0
+
+
+# --- as a process -------------------------------------------------------------------------------
+
+
+def process(*arguments: Any, **options: Any) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "engine", *map(str, arguments)],
+        cwd=PROJECT,
+        text=True,
+        timeout=120,
+        check=False,
+        **options,
+    )
+
+
+def test_as_a_process_results_alone_go_to_stdout(tiny_artifact: Path) -> None:
+    ran = process("query", tiny_artifact, "--text", "jazz", "--json", capture_output=True)
+    assert ran.returncode == 0
+    assert ran.stderr == ""
+    assert len(json.loads(ran.stdout)) == 5
+
+
+def test_as_a_process_bad_usage_and_failures_have_their_status(tmp_path: Path) -> None:
+    assert process("fly", capture_output=True).returncode == 2
+    ran = process("verify", tmp_path, capture_output=True)
+    assert (ran.returncode, ran.stdout) == (1, "")
+    assert ran.stderr.startswith("artifact_not_found: ")
+
+
+def test_a_reader_that_leaves_early_causes_no_trace(tiny_artifact: Path) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:
+        ran = process("inspect", tiny_artifact, stdout=writing, stderr=subprocess.PIPE)
+    finally:
+        os.close(writing)
+    assert "Traceback" not in ran.stderr
+    assert "Exception ignored" not in ran.stderr
+
+
+def test_asking_for_help_is_quick() -> None:
+    script = (
+        "import sys, engine.cli\n"
+        "try: engine.cli.main(['--help'])\n"
+        "except SystemExit: pass\n"
+        "heavy = {'torch', 'faiss', 'transformers', 'bentoml', 'openvino'} & set(sys.modules)\n"
+        "sys.exit(f'loaded {heavy}' if heavy else 0)"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", script], cwd=PROJECT, capture_output=True, text=True, check=False
+    )
+    assert ran.returncode == 0, ran.stderr
