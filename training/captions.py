@@ -12,7 +12,7 @@ from functools import cache
 import numpy as np
 
 from training import pictures
-from training.covers import COLOURS, GENRES
+from training.covers import COLOURS, GENRES, OBJECTS
 
 STYLES: dict[str, tuple[str, ...]] = {
     "metal": ("spikes and blackletter", "gothic lettering", "brutal and heavy"),
@@ -148,6 +148,30 @@ def of_cover(
         return Caption(_one(rng, forms), colour, genre=genre)
     forms = (f"{genre} {cover} with {thing}", f"a {genre} {cover} with {thing}", f"{genre} {name}")
     return Caption(_one(rng, forms), None, (name,), genre)
+
+
+def about_everything(rng: np.random.Generator) -> list[Caption]:
+    """One caption for every thing on covers, every colour and every genre.
+
+    With them in each batch a cover is told all that it is and is not, not one fact by chance.
+    """
+    said = []
+    for name in OBJECTS:
+        thing = a_thing(name)
+        forms = (
+            name,
+            f"an album cover with {thing}",
+            f"cover with {thing}",
+            f"a picture of {thing}",
+        )
+        said.append(Caption(_one(rng, forms), objects=(name,)))
+    for colour in COLOURS:
+        forms = (f"{colour} album cover", f"a {colour} cover", colour)
+        said.append(Caption(_one(rng, forms), colour))
+    for genre in GENRES:
+        forms = (f"{genre} album cover", genre, _one(rng, STYLES[genre]))
+        said.append(Caption(_one(rng, forms), genre=genre))
+    return said
 
 
 def of_picture(name: str, rng: np.random.Generator) -> Caption:

@@ -8,9 +8,10 @@ from __future__ import annotations
 import csv
 import multiprocessing
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from queue import Full
 from typing import Any
@@ -37,7 +38,8 @@ Pixels = NDArray[np.uint8]
 class Batch:
     """`clean`, `photos`: (N, 128, 128, 3) uint8 of the same N covers; `pictures`: (M, …).
 
-    `texts`: N + M captions; `fits[t, i]`: is text t true of image i of clean followed by pictures.
+    `texts`: N + M captions, then one for every thing, colour and genre. `fits[t, i]`: is text t
+    true of image i of clean followed by pictures. `image_facts`, `text_facts`: (., 4), `numbered`.
     """
 
     step: int
@@ -47,6 +49,31 @@ class Batch:
     pictures: Pixels
     texts: list[str]
     fits: NDArray[np.bool_]
+    image_facts: NDArray[np.int64]
+    text_facts: NDArray[np.int64]
+
+
+@cache
+def _numbers() -> tuple[dict[str, int], dict[str, int], dict[str, int]]:
+    """Numbers of the colours, the genres and the named things that training knows."""
+    names = [n for n in pictures.catalogue_of_names() if n not in pictures.HELD_OUT_OBJECTS]
+    lists: tuple[Iterable[str], ...] = (covers.COLOURS, covers.GENRES, names)
+    colours, genres, things = ({name: k for k, name in enumerate(names)} for names in lists)
+    return colours, genres, things
+
+
+def kinds_of_facts() -> tuple[int, int, int]:
+    """How many colours, genres and named things there are."""
+    colours, genres, things = _numbers()
+    return len(colours), len(genres), len(things)
+
+
+def numbered(colour: str | None, genre: str | None, objects: tuple[str, ...]) -> list[int]:
+    """[colour, genre, thing, other thing]; -1 where nothing is said."""
+    colours, genres, things = _numbers()
+    seen = [things[name] for name in objects[:2]]
+    first = [colours[colour] if colour else -1, genres[genre] if genre else -1]
+    return first + seen + [-1] * (2 - len(seen))
 
 
 def prepared(image: Pixels) -> Pixels:
@@ -250,15 +277,22 @@ class Sampler:
             shown.append(on_a_ground(hands[int(rng.integers(len(hands)))], rng))
             texts.append(captions.of_picture(name, rng))
             facts.append((None, None, (name,)))
+        texts += captions.about_everything(rng)
         fits = np.array([[text.fits(*fact) for fact in facts] for text in texts])
+        said = [numbered(text.colour, text.genre, text.objects) for text in texts]
         return Batch(step, ids, np.stack(clean), np.stack(photos), np.stack(shown),
-                     [text.text for text in texts], fits)  # fmt: skip
+                     [text.text for text in texts], fits,
+                     np.array([numbered(*fact) for fact in facts]), np.array(said))  # fmt: skip
 
     @staticmethod
     def _nearly_clean(cover: Pixels, rng: np.random.Generator) -> Pixels:
         if rng.random() < 0.3:
             side = int(rng.integers(64, 192))
             cover = cv2.resize(cover, (side, side), interpolation=cv2.INTER_AREA)
+        elif rng.random() < 0.6:
+            return np.asarray(
+                cv2.resize(cover, (SIDE, SIDE), interpolation=cv2.INTER_AREA), np.uint8
+            )
         return prepared(cover)
 
     @staticmethod

@@ -6,6 +6,7 @@ one designer. `HeldOut` keeps the pictures, so that a training measures itself i
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections import Counter
 from collections.abc import Sequence
@@ -99,21 +100,46 @@ def designer_test(count: int = 200) -> tuple[list[str], NDArray[np.uint8]]:
     return chosen, np.stack(shown)
 
 
+Photos = dict[str, tuple[NDArray[np.int64], NDArray[np.uint8]]]
+
+
+def _drawn_once(
+    albums: Sequence[covers.Album], distortions: dict[str, int]
+) -> tuple[NDArray[np.uint8], Photos]:
+    """The clean covers and, by distortion, which of them and their photos; kept on disk under a
+    name that changes with the code that draws them."""
+    from engine import simulate
+
+    code = [Path(str(module.__file__)).read_bytes() for module in (simulate, covers)]
+    asked = json.dumps([len(albums), distortions]).encode()
+    digest = hashlib.sha256(b"".join([*code, asked])).hexdigest()[:16]
+    kept = WORK / f"held-out-{digest}.npz"
+    if not kept.exists():
+        drawn = []
+        for made in tqdm(albums, desc="catalogue", disable=None):
+            with Image.open(WORK / "covers" / data.file_name(made)) as cover:
+                drawn.append(np.asarray(cover.convert("RGB")))
+        arrays = {"clean": np.stack([data.prepared(cover) for cover in drawn])}
+        for name, count in tqdm(distortions.items(), desc="photos", disable=None):
+            rng = np.random.default_rng([13, *name.encode()])
+            which = rng.permutation(len(drawn))[:count]
+            arrays[f"{name} which"] = which
+            arrays[f"{name} photos"] = photos_of([drawn[i] for i in which], name, 0)
+        beside = kept.with_suffix(".part.npz")
+        np.savez(beside, **arrays)
+        beside.replace(kept)
+    with np.load(kept) as stored:
+        photos = {n: (stored[f"{n} which"], stored[f"{n} photos"]) for n in distortions}
+        return stored["clean"], photos
+
+
 class HeldOut:
     """The held-out pictures, drawn, and the questions about them."""
 
     def __init__(self, distortions: dict[str, int], *, queries: int | None) -> None:
         """`distortions`: name → photos of it. `queries`: how many text queries of a kind."""
         self.albums = data.catalogue()
-        kept = WORK / "covers"
-        drawn = [np.asarray(Image.open(kept / data.file_name(made)).convert("RGB"))
-                 for made in tqdm(self.albums, desc="catalogue", disable=None)]  # fmt: skip
-        self.clean = np.stack([data.prepared(cover) for cover in drawn])
-        self.photos: dict[str, tuple[NDArray[np.int64], NDArray[np.uint8]]] = {}
-        for name, count in distortions.items():
-            rng = np.random.default_rng([13, *name.encode()])
-            which = rng.permutation(len(drawn))[:count]
-            self.photos[name] = which, photos_of([drawn[i] for i in which], name, 0)
+        self.clean, self.photos = _drawn_once(self.albums, distortions)
         asked = word_queries(self.albums)
         if queries is not None:
             left: Counter[str] = Counter()

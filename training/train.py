@@ -35,18 +35,18 @@ class Plan:
     """Everything that decides the weights, but for the machine's rounding."""
 
     seed: int = 1
-    steps: int = 3000
+    steps: int = 1800
     covers_a_step: int = 112
     pictures_a_step: int = 56
-    mixed_from: int = 500
+    mixed_from: int = 300
     peak_rate: float = 1.0e-3
-    warmup: int = 150
+    warmup: int = 60
     decay: float = 0.1
     kept_patches: float = 0.5  # of clean covers and pictures, until `full_from`
     kept_of_photos: float = 0.75  # likewise
     full_from: float = 0.75  # of the run
     queue: int = 4096
-    mean_decay: float = 0.998
+    mean_decay: float = 0.996
 
 
 def new_model(tokenizer: CLIPTokenizer) -> CLIPModel:
@@ -157,6 +157,63 @@ def fits_loss(scores: torch.Tensor, fits: torch.Tensor) -> torch.Tensor:
     return (each.sum(1) / fits.sum(1).clamp(min=1)).sum() / fits.any(1).sum().clamp(min=1)
 
 
+class Landmarks(torch.nn.Module):
+    """A point in the embedding for every colour, genre and named thing, used in training alone.
+
+    Both towers learn to stand near the points of what they show or say. From texts alone the same
+    facts took over ten times as many steps to be learned: a text tower that knows nothing yet
+    gives an image tower nothing to learn from, and the other way round.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.counts = data.kinds_of_facts()
+        self.points = torch.nn.Parameter(torch.randn(sum(self.counts), 256) / 16)
+        self.scale = torch.nn.Parameter(torch.tensor(math.log(16.0)))
+
+    def forward(self, rows: torch.Tensor, facts: torch.Tensor) -> torch.Tensor:
+        """(N, 256) unit rows, (N, 4) numbers or -1 → the mean loss over the facts, summed over
+        colour, genre and thing."""
+        scores = self.scale.exp().clamp(max=60) * rows @ functional.normalize(self.points, dim=-1).T
+        colours, genres, things = scores.split(self.counts, 1)
+        colour = functional.cross_entropy(colours, facts[:, 0], ignore_index=-1)
+        genre = functional.cross_entropy(genres, facts[:, 1], ignore_index=-1)
+        truth = torch.zeros(len(rows), self.counts[2] + 1, dtype=torch.bool)
+        truth.scatter_(1, facts[:, 2:] % (self.counts[2] + 1), True)  # -1 falls into the last
+        return colour + genre + fits_loss(things, truth[:, :-1])
+
+
+def with_places(model: CLIPModel) -> None:
+    """Start the vision tower aware of place and looking at itself, instead of as a bag of patches.
+
+    Positions start as waves as strong as the patches' content (in CLIP's own start they are a
+    thirtieth of it), and attention as in "Mimetic Initialization of Self-Attention Layers"
+    (Trockman and Kolter, 2023): queries times keys near the identity, values times output near
+    its negative. After 50 steps the loss for genres was 0.5 instead of 1.5.
+    """
+    vision = model.vision_model
+    side, width = data.SIDE // 16, 192
+    y, x = torch.meshgrid(torch.arange(side), torch.arange(side), indexing="ij")
+    waves = 100.0 ** -(torch.arange(width // 4) / (width // 4))
+    turns = [axis.reshape(-1, 1) * waves for axis in (x, y)]
+    places = torch.cat([wave for turn in turns for wave in (turn.sin(), turn.cos())], 1)
+    with torch.no_grad():
+        vision.embeddings.position_embedding.weight[1:] = 0.7 * places
+        for layer in vision.encoder.layers:
+            attention = layer.self_attn
+            deep = width // attention.num_heads
+            for head in range(attention.num_heads):
+                near = 0.7 * torch.eye(width) + 0.7 * torch.randn(width, width) / width**0.5
+                u, s, v = torch.linalg.svd(near)
+                rows = slice(head * deep, (head + 1) * deep)
+                attention.q_proj.weight[rows] = (u[:, rows] * s[rows].sqrt()).T
+                attention.k_proj.weight[rows] = v[rows] * s[rows].sqrt()[:, None]
+            near = -0.4 * torch.eye(width) + 0.4 * torch.randn(width, width) / width**0.5
+            u, s, v = torch.linalg.svd(near)
+            attention.out_proj.weight.copy_(u * s.sqrt())
+            attention.v_proj.weight.copy_(v * s.sqrt()[:, None])
+
+
 class Training:
     """One run: its weights, their mean, its optimiser and where it stands."""
 
@@ -165,11 +222,14 @@ class Training:
         self.plan, self.folder = plan, folder
         self.tokenizer = new_tokenizer()
         self.model = new_model(self.tokenizer)
+        with_places(self.model)
+        self.landmarks = Landmarks()
         self.mean = new_model(self.tokenizer).requires_grad_(False)
         self.mean.load_state_dict(self.model.state_dict())
         self.fast = new_model(self.tokenizer).bfloat16()
         self.photo_scale = torch.nn.Parameter(torch.tensor(math.log(1 / 0.1)))
         named = [*self.model.named_parameters(), ("photo_scale", self.photo_scale)]
+        named += [(f"embedding {name}", p) for name, p in self.landmarks.named_parameters()]
         decayed = [p for name, p in named if p.ndim >= 2 and "embedding" not in name]
         plain = [p for name, p in named if not (p.ndim >= 2 and "embedding" not in name)]
         self.optimiser = torch.optim.AdamW(
@@ -193,7 +253,7 @@ class Training:
         share = (self.step - plan.warmup) / max(1, plan.steps - plan.warmup)
         return plan.peak_rate * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * min(1.0, share))))
 
-    def losses(self, batch: data.Batch) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    def losses(self, batch: data.Batch) -> tuple[torch.Tensor, ...]:
         n = len(batch.clean)
         early = self.step < self.plan.full_from * self.plan.steps
         keep = self.plan.kept_patches if early else 1.0
@@ -224,15 +284,19 @@ class Training:
         text_loss = (fits_loss(scores, fits) + fits_loss(scores.T, fits.T)) / 2
         scores = text_scale * texts @ photos.T
         on_photos = (fits_loss(scores, fits[:, :n]) + fits_loss(scores.T, fits[:, :n].T)) / 2
-        return photo_loss, text_loss, on_photos
+
+        shown, said = torch.from_numpy(batch.image_facts), torch.from_numpy(batch.text_facts)
+        facts = [self.landmarks(easy, shown), self.landmarks(photos, shown[:n])]
+        facts.append(self.landmarks(texts, said))
+        return photo_loss, text_loss, on_photos, *facts
 
     def one(self, batch: data.Batch) -> dict[str, float]:
         with torch.no_grad():
             for fast, kept in zip(self.fast.parameters(), self.model.parameters(), strict=True):
                 fast.copy_(kept)
                 fast.grad = None
-        photo_loss, text_loss, on_photos = self.losses(batch)
-        loss = photo_loss + text_loss + 0.5 * on_photos
+        photo_loss, text_loss, on_photos, *facts = self.losses(batch)
+        loss = photo_loss + text_loss + 0.5 * on_photos + 0.5 * torch.stack(facts).sum()
         self.optimiser.zero_grad()
         loss.backward()
         for fast, kept in zip(self.fast.parameters(), self.model.parameters(), strict=True):
@@ -252,6 +316,8 @@ class Training:
         return {
             "step": self.step, "photo": photo_loss.item(), "text": text_loss.item(),
             "text_on_photos": on_photos.item(), "rate": self.rate(),
+            "facts_of_pictures": facts[0].item(), "facts_of_photos": facts[1].item(),
+            "facts_of_texts": facts[2].item(),
         }  # fmt: skip
 
     # keeping
@@ -265,7 +331,8 @@ class Training:
         torch.save(
             {
                 "plan": asdict(self.plan), "step": self.step, "model": self.model.state_dict(),
-                "mean": self.mean.state_dict(), "photo_scale": self.photo_scale.data,
+                "mean": self.mean.state_dict(), "landmarks": self.landmarks.state_dict(),
+                "photo_scale": self.photo_scale.data,
                 "optimiser": self.optimiser.state_dict(), "queue": self.queue,
                 "queue_ids": self.queue_ids, "torch_rng": torch.get_rng_state(), "log": self.log,
             },
@@ -285,6 +352,7 @@ class Training:
             )
         self.model.load_state_dict(kept["model"])
         self.mean.load_state_dict(kept["mean"])
+        self.landmarks.load_state_dict(kept["landmarks"])
         self.photo_scale.data.copy_(kept["photo_scale"])
         self.optimiser.load_state_dict(kept["optimiser"])
         self.queue, self.queue_ids = kept["queue"], kept["queue_ids"]
