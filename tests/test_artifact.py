@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import re
 import shutil
+import sqlite3
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from encoders import ColourEncoder
+from pydantic import BaseModel
 
 from engine import artifact as folder_format
 from engine.artifact import (
@@ -349,3 +354,62 @@ def test_opening_a_search_verifies_all_of_it(tiny_artifact: Path) -> None:
 def test_every_refusal_is_an_artifact_error_with_a_code_of_its_own() -> None:
     codes = [error.code for error in ArtifactError.__subclasses__()]
     assert len(set(codes)) == len(codes)
+
+
+SPECIFICATION = (Path(__file__).parents[1] / "artifacts" / "README.md").read_text()
+
+
+def test_the_specification_names_every_refusal_and_no_other() -> None:
+    # Those a packed artifact's unpacking adds are not of the folder.
+    known = {error.code for error in vars(folder_format).values() if _is_refusal(error)}
+    codes = {ArtifactError.code, *known}
+    section = SPECIFICATION.split("## What a reader MUST refuse")[1].split("## Serving copies")[0]
+    named = set(re.findall(r"`([a-z]+(?:_[a-z]+)+)`", section))
+    assert named - {"format_version"} == codes
+
+
+def _is_refusal(value: Any) -> bool:
+    return isinstance(value, type) and issubclass(value, ArtifactError)
+
+
+def test_the_specification_names_every_field() -> None:
+    table = SPECIFICATION.split("## `manifest.json`")[1].split("## Identity")[0]
+
+    def leaves(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
+        for name, field in model.model_fields.items():
+            inner = field.annotation
+            if isinstance(inner, type) and issubclass(inner, BaseModel):
+                yield from leaves(inner, f"{prefix}{name}.")
+            else:
+                yield prefix + name
+
+    for name in leaves(folder_format.Manifest):
+        section, _, field = name.rpartition(".")
+        assert f"`{name}`" in table or (section in table and f"`.{field}`" in table), name
+
+
+def test_the_specification_computes_the_ids(tiny_artifact: Path) -> None:
+    """Written from the page alone, without the engine's functions."""
+    manifest = json.loads((tiny_artifact / "manifest.json").read_text())
+    encoder, files = manifest["encoder"], manifest["files"]
+    how = encoder["preprocessing"]
+    parts = {
+        "preprocessing": [how["size"], *how["mean"], *how["std"]],
+        "tokenizer": files["encoder/tokenizer.json"]["sha256"],
+        "weights": files["encoder/model.safetensors"]["sha256"],
+    }
+    digest = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+    assert digest == encoder["digest"] == manifest["index"]["encoder_digest"]
+    rows = hashlib.sha256()
+    db = sqlite3.connect(tiny_artifact / "catalogue.sqlite")
+    for row in db.execute(
+        "SELECT album_id, albums.genre_id, genre, title, artist, year, source, digest, extra "
+        "FROM albums JOIN genres USING (genre_id) ORDER BY album_id"
+    ):
+        line = [*row[:8], json.loads(row[8]) if row[8] else {}]
+        rows.update(json.dumps(line).encode() + b"\n")
+    db.close()
+    inputs = manifest["inputs"]
+    assert rows.hexdigest() == inputs["albums"]
+    last = [1, digest, manifest["index"]["kind"], encoder["precision"], *inputs.values()]
+    assert hashlib.sha256(json.dumps(last).encode()).hexdigest()[:16] == manifest["id"]
