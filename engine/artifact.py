@@ -68,6 +68,12 @@ REQUIRED = (
     f"{ENCODER}/{PREPROCESSOR}",
 )
 
+# What torch needs and an exported runtime does not: a serving copy may leave it out.
+LEFT_OUT = f"{ENCODER}/{WEIGHTS}"
+EXPORTED = tuple(
+    f"{ENCODER}/openvino/{tower}.{kind}" for tower in ("vision", "text") for kind in ("xml", "bin")
+)
+
 # Another runtime or precision moves an embedding a little (int8: cosine 0.9998 to fp32 on
 # ViT-B/32); another encoder moves it to an unrelated place (0.15 seen in the field).
 GOLDEN_COSINE = 0.98
@@ -143,6 +149,19 @@ class Manifest(_Strict):
     catalogue: CatalogueEntry
     inputs: Inputs
     files: dict[str, FileEntry]
+    # Of a serving copy: the file that the full artifact has and this one has not.
+    left_out: dict[str, FileEntry] = {}
+
+    @property
+    def serving_copy(self) -> bool:
+        """Whether the encoder's weights are left out, and its exported runtime alone serves."""
+        return bool(self.left_out)
+
+    def to_json(self) -> str:
+        """The text of `manifest.json`."""
+        # A full artifact's manifest is the same text whether or not its writer knew of copies.
+        exclude = None if self.left_out else {"left_out"}
+        return self.model_dump_json(indent=2, exclude=exclude) + "\n"
 
 
 def artifact_id(encoder_digest: str, kind: str, precision: str, inputs: Inputs) -> str:
@@ -346,7 +365,7 @@ class Artifact:
                 f"{ENCODER}/{PREPROCESSOR} cannot be used ({error}). Rebuild the artifact."
             ) from error
         digest = digest_of_encoder(
-            files[f"{ENCODER}/{WEIGHTS}"].sha256,
+            (manifest.left_out or files)[LEFT_OUT].sha256,
             files[f"{ENCODER}/{TOKENIZER}"].sha256,
             preprocessing,
         )
@@ -485,7 +504,7 @@ def write_manifest(
         files=files,
     )
     with (folder / MANIFEST).open("w") as file:
-        file.write(manifest.model_dump_json(indent=2) + "\n")
+        file.write(manifest.to_json())
         file.flush()
         os.fsync(file.fileno())
     return manifest
@@ -532,6 +551,19 @@ def _check_names(path: Path, manifest: Manifest) -> None:
             or name == MANIFEST
         ):
             raise ManifestInvalid(f"{MANIFEST} lists {name!r}, which is not a file of this folder.")
+    required = set(REQUIRED)
+    if manifest.serving_copy:
+        if set(manifest.left_out) != {LEFT_OUT} or LEFT_OUT in listed:
+            raise ManifestInvalid(
+                f"{MANIFEST} leaves out {sorted(manifest.left_out)[0]!r}; a serving copy may leave "
+                f"out {LEFT_OUT} alone, and not list it too."
+            )
+        if "openvino-cpu" not in manifest.encoder.runtimes:
+            raise ManifestInvalid(
+                f"{MANIFEST} leaves out {LEFT_OUT} and names no exported runtime: nothing in this "
+                "folder could embed. Copy the full artifact."
+            )
+        required = required - {LEFT_OUT} | set(EXPORTED)
     present = set()
     for root, folders, files in os.walk(path):
         for entry in (*folders, *files):
@@ -543,7 +575,7 @@ def _check_names(path: Path, manifest: Manifest) -> None:
                 raise FileUnexpected(f"{name} is a pipe or a device, not a plain file.")
             if entry in files:
                 present.add(name)
-    for name in (*REQUIRED, *sorted(listed)):
+    for name in (*sorted(required), *sorted(listed)):
         if name not in present:
             raise FileMissing(f"{name} is missing from {path.name}. Copy the artifact again.")
     unlisted = sorted(present - listed - {MANIFEST})
@@ -551,7 +583,7 @@ def _check_names(path: Path, manifest: Manifest) -> None:
         raise FileUnexpected(
             f"{unlisted[0]} is not listed in the manifest. Remove it, or rebuild the artifact."
         )
-    for name in REQUIRED:
+    for name in sorted(required):
         if name not in listed:
             raise FileUnexpected(f"{name} is there but not listed in the manifest.")
     if (manifest.catalogue.thumbnails > 0) != (THUMBNAILS in listed):

@@ -196,15 +196,34 @@ def _evaluate(options: argparse.Namespace) -> int:
 def _publish(options: argparse.Namespace) -> int:
     from engine.store import publish
 
-    tag = publish(_folder(options.artifact))
-    print(f"published {tag}; serve it with SHAZAM_ARTIFACT={tag} (or shazam-visual:latest)")
+    tag = publish(_folder(options.artifact), serving=options.serving)
+    latest = tag.partition(":")[0] + ":latest"
+    print(f"published {tag}; serve it with SHAZAM_ARTIFACT={tag} (or {latest})")
+    return 0
+
+
+def _pack(options: argparse.Namespace) -> int:
+    from engine.pack import pack
+
+    digest = pack(
+        _folder(options.artifact), options.out, serving=options.serving, force=options.force
+    )
+    if digest is None:
+        print(f"{options.out}: serve it with SHAZAM_ARTIFACT={options.out}")
+        return 0
+    print(f"{options.out}: {options.out.stat().st_size / 1e6:,.1f} MB")
+    print(f"upload it, and serve it with SHAZAM_ARTIFACT=URL#sha256={digest}")
     return 0
 
 
 def _folder(where: str) -> Path:
+    from engine.remote import is_url
     from engine.store import find_artifact
 
-    return find_artifact(where)
+    if not is_url(where):
+        return find_artifact(where)
+    with _Bar() as bar:
+        return find_artifact(where, lambda done, total: bar.step(done, total or done, "B"))
 
 
 def _album_id(text: str) -> int:
@@ -318,7 +337,16 @@ def _parser() -> argparse.ArgumentParser:
 
     def artifact(made: argparse.ArgumentParser) -> None:
         made.add_argument(
-            "artifact", metavar="ARTIFACT", help="a folder, or a tag such as shazam-visual:latest"
+            "artifact",
+            metavar="ARTIFACT",
+            help="a folder, a tag such as shazam-visual:latest, or a URL with #sha256=…",
+        )
+
+    def serving(made: argparse.ArgumentParser) -> None:
+        made.add_argument(
+            "--serving",
+            action="store_true",
+            help="a serving copy: without the weights that the exported CPU runtime does not need",
         )
 
     def encoder(made: argparse.ArgumentParser) -> None:
@@ -410,4 +438,17 @@ def _parser() -> argparse.ArgumentParser:
 
     made = command("publish", _publish, "Into the BentoML model store, as shazam-visual:<id>.")
     artifact(made)
+    serving(made)
+
+    made = command("pack", _pack, "To one file for SHAZAM_ARTIFACT=URL#sha256=…, or to a folder.")
+    artifact(made)
+    serving(made)
+    made.add_argument(
+        "--out",
+        type=Path,
+        required=True,
+        metavar="FILE.tar|DIR",
+        help="a tar where the name ends in .tar, else a folder",
+    )
+    made.add_argument("--force", action="store_true", help="replace what is at --out")
     return parser

@@ -160,6 +160,18 @@ class ArtifactNotFound(ArtifactError):
     code = "artifact_not_found"
 
 
+class ArtifactUnavailable(ArtifactError):
+    """A packed artifact cannot be fetched now: the network, a missing object, no permission."""
+
+    code = "artifact_unavailable"
+
+
+class PackInvalid(ArtifactError):
+    """A packed artifact is not a tar of one artifact's plain files."""
+
+    code = "pack_invalid"
+
+
 class ManifestInvalid(ArtifactError):
     code = "manifest_invalid"
 

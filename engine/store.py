@@ -1,7 +1,7 @@
-"""Where an artifact is: a folder, or a tag of the BentoML model store.
+"""Where an artifact is: a folder, a tag of the BentoML model store, or a URL of a packed one.
 
 The plain folder is the truth; the store holds copies, which `bentoml models export` and `import`
-carry from machine to machine.
+carry from machine to machine, and URLs are `engine.remote`'s.
 """
 
 from __future__ import annotations
@@ -9,23 +9,32 @@ from __future__ import annotations
 import contextlib
 import re
 import shutil
+import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 from engine.errors import ArtifactNotFound, SettingsError, ShazamError
+from engine.remote import RemoteArtifact, fetch, is_url
 
 NAME = "shazam-visual"
+# Serving copies have a name of their own: `shazam-visual:latest` must never be one without weights.
+SERVING_NAME = "shazam-visual-serving"
 # `engine.artifact.MANIFEST`; importing that module would cost the launching process FAISS.
 _MANIFEST = "manifest.json"
 _PROJECT = Path(__file__).resolve().parent.parent
 _TAG = re.compile(r"[A-Za-z0-9_-]+:[\w.-]+")
 
 
-def find_artifact(where: str) -> Path:
-    """A folder or a model-store tag → the artifact's folder. Raises `ArtifactNotFound`.
+def find_artifact(where: str, progress: Callable[[int, int | None], None] | None = None) -> Path:
+    """A folder, a model-store tag or a URL → the artifact's folder on this disk.
 
+    A URL is fetched where the cache does not hold it; `progress` then takes the bytes so far and in
+    all, and without one they are logged. Raises `ArtifactNotFound` or what `fetch` raises.
     A relative folder is looked for where the process runs, then beside this code: a bento's
     process starts in a folder of the platform's choosing.
     """
+    if is_url(where):
+        return fetch(RemoteArtifact.parse(where), progress)
     for folder in (Path(where), _PROJECT / where):
         if (folder / _MANIFEST).is_file():
             return folder.resolve()
@@ -38,7 +47,14 @@ def find_artifact(where: str) -> Path:
 
 
 def check_exists(where: str) -> None:
-    """Raise a one-line `SettingsError` where `SHAZAM_ARTIFACT` names nothing that is there."""
+    """Raise a one-line `SettingsError` where `SHAZAM_ARTIFACT` names nothing that is there.
+
+    Of a URL only the form is checked: every process asks this at its start, and one of them
+    fetches later, in the background.
+    """
+    if is_url(where):
+        RemoteArtifact.parse(where)
+        return
     try:
         find_artifact(where)
     except ShazamError as error:
@@ -47,28 +63,37 @@ def check_exists(where: str) -> None:
         ) from error
 
 
-def publish(source: Path) -> str:
-    """Copy an artifact into the BentoML model store; returns its tag, `shazam-visual:<id>`.
+def publish(source: Path, *, serving: bool = False) -> str:
+    """Copy an artifact, or its serving copy, into the BentoML model store; returns its tag,
+    `shazam-visual:<id>` or `shazam-visual-serving:<id>`.
 
-    The store's `latest` is the newest entry, so an artifact published before is written anew.
+    The store's `latest` is the newest entry, so an artifact published before is written anew; that
+    is also how to roll back: publish the older tag.
     """
     import bentoml
     from bentoml.exceptions import NotFound
 
-    from engine.artifact import Artifact
+    from engine.artifact import read_manifest
+    from engine.pack import pack
 
-    artifact = Artifact.open(source)
-    tag = f"{NAME}:{artifact.id}"
-    with contextlib.suppress(NotFound):
-        bentoml.models.delete(tag)
-    manifest = artifact.manifest
-    with bentoml.models.create(
-        tag,
-        labels={"encoder": _label(manifest.encoder.name), "albums": str(manifest.catalogue.albums)},
-        metadata={"artifact_id": artifact.id, "encoder_digest": manifest.encoder.digest},
-    ) as model:
-        # In a folder of its own: the store adds files beside it, and an artifact has no others.
-        shutil.copytree(artifact.path, model.path_of("artifact"))
+    with tempfile.TemporaryDirectory(prefix="shazam-visual-") as temporary:
+        # A copy first: the source may be the very entry that is about to be written anew.
+        copy = Path(temporary) / "artifact"
+        pack(source, copy, serving=serving)
+        manifest = read_manifest(copy)
+        tag = f"{SERVING_NAME if serving else NAME}:{manifest.id}"
+        with contextlib.suppress(NotFound):
+            bentoml.models.delete(tag)
+        with bentoml.models.create(
+            tag,
+            labels={
+                "encoder": _label(manifest.encoder.name),
+                "albums": str(manifest.catalogue.albums),
+            },
+            metadata={"artifact_id": manifest.id, "encoder_digest": manifest.encoder.digest},
+        ) as model:
+            # In a folder of its own: the store adds files beside it, and an artifact has no others.
+            shutil.move(copy, model.path_of("artifact"))
     return tag
 
 
