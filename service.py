@@ -376,13 +376,14 @@ def page_reply(reply: Reply) -> Response:
 # A client session to a dependency is closed by BentoML after 100 requests or 300 s with calls in
 # flight, which fails 1 to 28 % of them; these bounds are never reached.
 KEEP_SESSION = {"max_requests": 10**9, "max_age": 1e9}
-# BentoML's own limits answer from outside any middleware; `Front` has ours.
-NO_LIMIT = {"timeout": 24 * 3600}
+# BentoML's own limits answer from outside any middleware; `Front` has ours, so BentoML's must only
+# never come first. Not longer than needed: it keeps a timer of that length for every request.
+BEHIND_OURS = {"timeout": settings.timeout_s + 30}
 
 
 @bentoml.service(
     name="shazam_visual_encoder",
-    traffic=NO_LIMIT,
+    traffic=BEHIND_OURS,
     runner_connection=KEEP_SESSION,
     metrics={"enabled": False},
     logging={"access": {"enabled": False}},
@@ -427,7 +428,7 @@ class EncoderService:
 @bentoml.service(
     name="shazam_visual",
     workers=settings.workers,
-    traffic=NO_LIMIT,
+    traffic=BEHIND_OURS,
     metrics={"enabled": False},
     logging={"access": {"enabled": False}},
 )

@@ -227,18 +227,16 @@ class Front:
         watch = asyncio.create_task(gone())
         try:
             await asyncio.wait({work, watch}, return_when=asyncio.FIRST_COMPLETED)
-            if work.done():
-                await work
-            elif not exchange.status:
-                exchange.status = CLIENT_GONE
+            if not work.done() and not exchange.status:
+                await _cancelled(work)
+                # Nobody reads it, but BentoML waits for the beginning of an answer.
+                await send({"type": "http.response.start", "status": CLIENT_GONE, "headers": []})
+                await send({"type": "http.response.body", "body": b""})
             else:
-                await work  # the answer is on its way
+                await work
         finally:
             watch.cancel()
-            if not work.done():
-                work.cancel()
-                with contextlib.suppress(asyncio.CancelledError):
-                    await work
+            await _cancelled(work)
 
     async def _limited(
         self, scope: Scope, receive: Receive, send: Send, exchange: Exchange
@@ -431,6 +429,14 @@ async def _send_error(
     if drain is not None:
         await _drain(drain)
         await send({"type": "http.response.body", "body": b""})
+
+
+async def _cancelled(task: asyncio.Task[None]) -> None:
+    """End a task and wait until it has ended; nothing where it has already."""
+    if not task.done():
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
 
 
 async def _drain(receive: Receive) -> None:

@@ -6,6 +6,7 @@ import base64
 import concurrent.futures
 import io
 import json
+import signal
 import socket
 from pathlib import Path
 from typing import Any
@@ -712,7 +713,13 @@ def test_a_caller_who_leaves_frees_its_place(serve: Serve, tiny_artifact: Path) 
                     b"POST /api/search-by-image HTTP/1.1\r\nHost: x\r\nContent-Length: 5000\r\n"
                     b"Content-Type: multipart/form-data; boundary=b\r\n\r\n--b\r\n"
                 )
+        for _ in range(6):
+            with socket.create_connection(("127.0.0.1", made.port), timeout=10) as connection:
+                connection.sendall(b"GET /api/search-by-text?query=red HTTP/1.1\r\nHost: x\r\n\r\n")
         text = httpx.get(f"{made.url}/api/search-by-text", params={"query": "red"}, timeout=10)
         assert text.status_code == 200
+        # Nor does anything wait for them at the end.
+        made.process.send_signal(signal.SIGTERM)
+        assert made.process.wait(15) == 0
     finally:
         serve.end(made)  # type: ignore[attr-defined]
