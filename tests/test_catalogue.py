@@ -161,6 +161,11 @@ def test_nothing_is_written_beside_the_files(paths: tuple[Path, Path]) -> None:
     assert sorted(path.name for path in paths[0].parent.iterdir()) == ["albums", "thumbs"]
 
 
+def test_nothing_can_be_written(catalogue: Catalogue) -> None:
+    with pytest.raises(sqlite3.OperationalError, match="readonly"):
+        catalogue._albums.rows("DELETE FROM albums")
+
+
 def test_a_read_only_folder_is_enough(paths: tuple[Path, Path]) -> None:
     for path in paths:
         path.chmod(0o444)

@@ -229,6 +229,7 @@ def test_objects_outside_the_pickle_are_refused(tmp_path: Path) -> None:
     "bomb",
     [
         b"\x80\x02" + b"]r\xff\xff\xff\x7f.",  # a memo of 2³¹ places
+        b"\x80\x02" + b"]r\xff\xff\xff\x07.",  # a memo that many machines could even give: 2 GB
         b"\x80\x04\x8e" + struct.pack("<Q", 1 << 40) + b"x.",  # a bytes of a terabyte
         b"\x80\x05\x96" + struct.pack("<Q", 1 << 40) + b"x.",
         b"\x80\x04\x8d" + struct.pack("<Q", 1 << 40) + b"x.",
