@@ -430,10 +430,10 @@ def test_pixels_equal_openais_own_transform(size: tuple[int, int]) -> None:
 def test_a_reduced_jpeg_decode_stays_close(size: tuple[int, int]) -> None:
     data = saved(photo(320, 320).resize(size), "JPEG", quality=90)
     whole, reduced = decode(data), decode(data, shortest_side=224)
-    assert min(reduced.size) >= 448
+    assert min(reduced.size) >= 1.25 * 224
     assert min(reduced.size) < min(whole.size)
     difference = np.abs(to_pixels(whole, CLIP).astype(int) - to_pixels(reduced, CLIP))
-    assert difference.mean() < 1.5  # 0.2 to 1.1 of 255 measured
+    assert difference.mean() < 1.5  # of 255
 
 
 def test_a_small_jpeg_is_not_reduced() -> None:
