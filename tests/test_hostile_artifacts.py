@@ -551,3 +551,59 @@ def test_a_forged_index_is_refused(data: bytes, folder: Path) -> None:
     (folder / "index.faiss").write_bytes(data)
     sign(folder, "index.faiss")
     refused(folder, ArtifactError, "is not a FAISS index")
+
+
+# --- serving copies -----------------------------------------------------------------------------
+
+WEIGHTS = "encoder/model.safetensors"
+
+
+@pytest.fixture
+def copy(folder: Path) -> Path:
+    """`folder` without the weights, as a serving copy is."""
+    (folder / WEIGHTS).unlink()
+    edit(folder, lambda m: m.update(left_out={WEIGHTS: m["files"].pop(WEIGHTS)}))
+    return folder
+
+
+def test_a_serving_copy_answers_and_is_the_same_artifact(copy: Path, tiny_artifact: Path) -> None:
+    search = CoverSearch.open(copy, runtime="openvino-cpu")
+    assert search.artifact.id == Artifact.open(tiny_artifact).id
+    assert len(search.by_text("jazz")) == 5
+
+
+@pytest.mark.parametrize("name", ["vision.xml", "vision.bin", "text.xml", "text.bin"])
+@pytest.mark.usefixtures("no_faiss")
+def test_a_serving_copy_needs_its_exported_towers(name: str, copy: Path) -> None:
+    (copy / "encoder" / "openvino" / name).unlink()
+    edit(copy, lambda m: m["files"].pop(f"encoder/openvino/{name}"))
+    refused(copy, FileMissing, name.replace(".", r"\."))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda m: m["encoder"].pop("runtimes"),
+        lambda m: m["left_out"].update({"index.faiss": m["files"]["index.faiss"]}),
+        lambda m: m.update(left_out={"golden.npz": m["files"].pop("golden.npz")}),
+        lambda m: m["files"].update(m["left_out"]),
+        lambda m: m.update(left_out=[WEIGHTS]),
+    ],
+    ids=["no runtime", "more", "another", "listed too", "a list"],
+)
+@pytest.mark.usefixtures("no_faiss")
+def test_a_serving_copy_leaves_out_the_weights_alone(change: _Change, copy: Path) -> None:
+    edit(copy, change)
+    refused(copy, ManifestInvalid, r"manifest\.json")
+
+
+@pytest.mark.usefixtures("no_faiss")
+def test_weights_that_are_left_out_must_not_be_there(copy: Path) -> None:
+    (copy / WEIGHTS).write_bytes(b"other weights")
+    refused(copy, FileUnexpected, r"model\.safetensors")
+
+
+@pytest.mark.usefixtures("no_faiss")
+def test_weights_left_out_of_another_encoder_are_refused(copy: Path) -> None:
+    edit(copy, lambda m: m["left_out"][WEIGHTS].update(sha256="0" * 64))
+    refused(copy, EncoderMismatch, "were exchanged")
