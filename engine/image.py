@@ -23,8 +23,8 @@ from engine.errors import ImageTooLarge, InvalidRequest, UnreadableImage
 Pixels = NDArray[np.uint8]
 
 MAX_IMAGE_PIXELS = 50_000_000
-# A JPEG is decoded at no less than this many times the encoder's side.
-DRAFT_MARGIN = 1.25
+# A JPEG is decoded at half its size where that leaves this many times the encoder's side.
+HALVED_SIDES = 1.25
 # Pillow's own cap would answer a bomb before ours does, and refuse what a setting allows.
 Image.MAX_IMAGE_PIXELS = None
 
@@ -145,9 +145,12 @@ def _decode(data: bytes, name: str, max_pixels: int, shortest_side: int | None) 
             f"accepted. Send a smaller picture: 1,000 pixels a side are plenty."
         )
     if shortest_side and image.format in ("JPEG", "MPO"):
-        # libjpeg scales by 1/2, 1/4 or 1/8 while decoding, which averages pixels well; the bicubic
-        # step after it moves them by less than 1/255 on average (measured at 1.3 times the side).
-        least = math.ceil(DRAFT_MARGIN * shortest_side)
+        # libjpeg scales by 1/2, 1/4 or 1/8 while decoding. Twice the encoder's side is kept, so
+        # that the final bicubic step still decides what the pixels look like; halving may go
+        # further, since it moves pixels by less than 1/255 on average (1/8 moves them by 5).
+        half, least = min(image.size) // 2, 2 * shortest_side
+        if HALVED_SIDES * shortest_side <= half < least:
+            least = half
         image.draft("RGB", (least, least))
     image.load()
     if image.width * image.height > max_pixels:
