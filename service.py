@@ -381,6 +381,17 @@ KEEP_SESSION = {"max_requests": 10**9, "max_age": 1e9}
 BEHIND_OURS = {"timeout": settings.timeout_s + 30}
 
 
+# The rest of the image is in bentofile.yaml. A distribution that BentoML knows would be given
+# build-essential and git: 300 MB, and a compiler. The code goes in before the packages, so that
+# deploy/container/slim.sh can compile it: the root file system of a container is read-only.
+IMAGE = bentoml.images.Image(
+    base_image="docker.io/library/python:3.11-slim",
+    distro="bare",
+    python_version="3.11",
+    build_include_paths=["service.py", "engine"],
+)
+
+
 @bentoml.service(
     name="shazam_visual_encoder",
     traffic=BEHIND_OURS,
@@ -431,6 +442,7 @@ class EncoderService:
     traffic=BEHIND_OURS,
     metrics={"enabled": False},
     logging={"access": {"enabled": False}},
+    image=IMAGE,
 )
 @bentoml.asgi_app(api, path="/")
 class ShazamVisual:
