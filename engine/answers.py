@@ -46,12 +46,12 @@ class Answers:
 
     async def by_image(self, data: bytes, wanted: Wanted) -> SearchResponse:
         vector = await self._search.image_vector(data)
-        return await self._response("image", await self._search.by_vector(vector, wanted))
+        return self._response("image", await self._search.by_vector(vector, wanted))
 
     async def by_text(self, query: str, wanted: Wanted) -> SearchResponse:
         vector = await self._search.text_vector(cut_text(query))
         hits = await self._search.by_vector(vector, wanted)
-        return await self._response("text", hits, query)
+        return self._response("text", hits, query)
 
     async def by_all(self, sent: Sent) -> SearchResponse:
         """One query of any of picture, words and unwanted words."""
@@ -66,10 +66,10 @@ class Answers:
         words = sent.query is not None or sent.negative is not None
         kind: QueryType = "image" if not words else "text" if sent.image is None else "mixed"
         hits = await self._search.by_vector(vector, sent.wanted)
-        return await self._response(kind, hits, sent.query)
+        return self._response(kind, hits, sent.query)
 
     async def similar(self, album_id: int, wanted: Wanted) -> SearchResponse:
-        return await self._response("album", await self._search.similar(album_id, wanted))
+        return self._response("album", await self._search.similar(album_id, wanted))
 
     async def albums(self, offset: int, limit: int, genre_id: int | None) -> AlbumsPage:
         catalogue = (await self._search.search()).catalogue
@@ -78,10 +78,10 @@ class Answers:
             genre = catalogue.genre(genre_id)
             total = genre.albums if genre else 0
         page = catalogue.page(offset, limit, genre_id)
-        return AlbumsPage(total=total, albums=[await self._album(album) for album in page])
+        return AlbumsPage(total=total, albums=[self._album(album) for album in page])
 
     async def album(self, album_id: int) -> AlbumModel:
-        return await self._album((await self._search.search()).album(album_id))
+        return self._album((await self._search.search()).album(album_id))
 
     async def cover(self, album_id: int) -> bytes:
         """WebP or JPEG bytes. Raises `AlbumNotFound`, `CoverNotFound`."""
@@ -150,7 +150,7 @@ class Answers:
             precision=loaded.precision,
         )
 
-    async def _response(
+    def _response(
         self, kind: QueryType, hits: Sequence[Hit], query: str | None = None
     ) -> SearchResponse:
         return SearchResponse(
@@ -158,25 +158,25 @@ class Answers:
             artifact=self._search.artifact_id,
             query=query,
             results=[
-                AlbumResult(
-                    **(await self._album(hit.album)).model_dump(),
-                    similarity_score=round(hit.similarity, 6),
-                )
+                AlbumResult(**self._fields(hit.album), similarity_score=round(hit.similarity, 6))
                 for hit in hits
             ],
         )
 
-    async def _album(self, album: Album) -> AlbumModel:
-        has_covers = (await self._search.search()).catalogue.has_thumbnails
-        return AlbumModel(
-            album_id=album.album_id,
-            genre_id=album.genre_id,
-            title=album.title,
-            artist=album.artist,
-            genre=album.genre,
-            year=album.year,
-            cover_url=f"/api/albums/{album.album_id}/cover" if has_covers else None,
-        )
+    def _album(self, album: Album) -> AlbumModel:
+        return AlbumModel(**self._fields(album))
+
+    def _fields(self, album: Album) -> dict[str, Any]:
+        has_covers = self._search.loaded.search.catalogue.has_thumbnails
+        return {
+            "album_id": album.album_id,
+            "genre_id": album.genre_id,
+            "title": album.title,
+            "artist": album.artist,
+            "genre": album.genre,
+            "year": album.year,
+            "cover_url": f"/api/albums/{album.album_id}/cover" if has_covers else None,
+        }
 
     def _count_tokens(self, texts: Sequence[str]) -> int:
         from engine.encoder import TOKENIZER, Tokenizer, context_length

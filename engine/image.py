@@ -219,7 +219,7 @@ def thumbnail(image: Image.Image, side: int, quality: int) -> bytes:
     small = image.copy()
     small.thumbnail((side, side), Image.Resampling.LANCZOS)
     buffer = io.BytesIO()
-    small.save(buffer, "WEBP", quality=quality, method=6)
+    small.save(buffer, "WEBP", quality=quality, method=4)
     return buffer.getvalue()
 
 
