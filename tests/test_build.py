@@ -109,7 +109,7 @@ def test_bad_files_are_named_and_skipped(covers: Path, tiny_clip: Path, tmp_path
     assert built.embedded == built.manifest.catalogue.albums == COVERS
     for name in ("broken.jpg", "notes.txt", "empty.png"):
         assert sum(line.startswith(f"skipped {name}: ") for line in told.remarks) == 1
-    assert told.steps[-1] == (COVERS + 3, COVERS + 3, "covers")
+    assert (COVERS + 3, COVERS + 3, "covers") in told.steps
 
 
 def test_an_unreadable_file_is_named_and_skipped(
