@@ -107,7 +107,7 @@ VARIABLES: dict[str, Variable] = {
         _integer(10_000, 1_000_000_000), "50000000", "Largest picture, in pixels (width × height)"
     ),
     "max_concurrency": Variable(
-        _integer(1, 100_000), "64", "Requests accepted at once per worker; past it 503 at once"
+        _integer(1, 100_000), "128", "Requests accepted at once per worker; past it 503 at once"
     ),
     "max_batch": Variable(_integer(1, 1_024), "16", "Most items in one call of the encoder"),
     "batch_wait_ms": Variable(
@@ -139,7 +139,7 @@ class Settings:
     api_keys: tuple[str, ...] = ()
     max_upload_bytes: int = 10 * MEBI
     max_image_pixels: int = 50_000_000
-    max_concurrency: int = 64
+    max_concurrency: int = 128
     max_batch: int = 16
     batch_wait_ms: float = 0.0
     timeout_s: float = 30.0

@@ -26,7 +26,7 @@ TABLE: dict[str, tuple[Any, str, Any, tuple[str, ...]]] = {
     "api_keys": ((), "one, two,", ("one", "two"), ()),
     "max_upload_bytes": (10_485_760, "2048", 2048, ("0", "10MB", "-5", str(1 << 31))),
     "max_image_pixels": (50_000_000, "1000000", 1_000_000, ("9", "5e7", "x")),
-    "max_concurrency": (64, "128", 128, ("0", "-1", "many")),
+    "max_concurrency": (128, "32", 32, ("0", "-1", "many")),
     "max_batch": (16, "32", 32, ("0", "4096", "")),
     "batch_wait_ms": (0.0, "2.5", 2.5, ("-1", "nan", "inf", "soon")),
     "timeout_s": (30.0, "5", 5.0, ("0", "nan", "-3", "1e9")),
