@@ -9,7 +9,7 @@ PIP      := $(BIN)/python -m pip --quiet --disable-pip-version-check
 export BENTOML_DO_NOT_TRACK = True
 export HF_HUB_OFFLINE = 1
 
-.PHONY: all install serve test chromium lint types format lock clean
+.PHONY: all install serve bento container container-test pack test chromium lint types format lock clean
 
 all: lint types test
 
@@ -29,6 +29,25 @@ $(VENV)/.serves: requirements/serve.lock
 
 serve: $(VENV)/.serves
 	SHAZAM_ARTIFACT='$(ARTIFACT)' $(BIN)/bentoml serve --port $(PORT)
+
+# A bento of one artifact, pinned: ARTIFACT=folder, tag or URL; RECIPE=bentofile.gpu.yaml for GPUs.
+RECIPE   ?= bentofile.yaml
+IMAGE    ?= shazam-visual:latest
+
+bento: $(VENV)/.serves
+	$(BIN)/python deploy/container/bento.py '$(ARTIFACT)' --recipe $(RECIPE)
+
+# … and its image, by Docker or buildah.
+container: $(VENV)/.serves
+	$(BIN)/python deploy/container/bento.py '$(ARTIFACT)' --recipe $(RECIPE) --image $(IMAGE)
+
+# Size, start, search, stop under load; skipped where buildah cannot run.
+container-test: $(VENV)/.serves
+	$(BIN)/python deploy/container/container_test.py '$(ARTIFACT)'
+
+# One file to upload, for SHAZAM_ARTIFACT=URL#sha256=…
+pack: $(VENV)/.serves
+	$(BIN)/python -m engine pack '$(ARTIFACT)' --serving --force --out build/$(notdir $(ARTIFACT)).tar
 
 test: install chromium
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
