@@ -23,6 +23,10 @@ from typing import Annotated, Any
 os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
+from engine import preload
+
+preload.begin()
+
 import bentoml
 import numpy as np
 from fastapi import FastAPI, Header, Query, Request, Response
@@ -54,7 +58,7 @@ from engine.schemas import (
     first_error,
 )
 from engine.serving import AsyncSearch
-from engine.settings import Settings, gpu_present
+from engine.settings import Settings
 from engine.store import check_exists
 
 try:
@@ -66,10 +70,7 @@ except ShazamError as refusal:
 
 # An encoder on a GPU is worth a process of its own, shared by all workers; on a CPU the crossing
 # costs more than it gives (benchmarks/README.md).
-on_gpu = settings.runtime == "torch-cuda" or (settings.runtime == "auto" and gpu_present())
-separate_encoder = settings.encoder_process == "service" or (
-    settings.encoder_process == "auto" and on_gpu
-)
+separate_encoder = settings.separate_encoder()
 metrics = functools.cache(Metrics)
 page = load_page(Path(__file__).parent / "web")
 _search: AsyncSearch | None = None
@@ -398,7 +399,7 @@ IMAGE = bentoml.images.Image(
     runner_connection=KEEP_SESSION,
     metrics={"enabled": False},
     logging={"access": {"enabled": False}},
-    **({"resources": {"gpu": 1}} if on_gpu else {}),
+    **({"resources": {"gpu": 1}} if settings.on_gpu() else {}),
 )
 class EncoderService:
     """The encoder in a process of its own; BentoML batches its callers adaptively."""

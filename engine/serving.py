@@ -19,6 +19,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+from engine import preload
 from engine.batching import Batcher
 from engine.errors import NotReady, ShazamError
 from engine.metrics import Metrics
@@ -190,22 +191,16 @@ class AsyncSearch:
                 return
 
     async def _load(self) -> _Loaded:
-        from engine.search import CoverSearch  # heavy: FAISS, and the encoder's runtime behind it
-        from engine.store import find_artifact
-
         settings, metrics = self.settings, self.metrics
-        threads = settings.usable_threads()
         start = time.perf_counter()
-
-        def open_artifact() -> CoverSearch:
-            return CoverSearch.open(
-                find_artifact(settings.artifact),
-                runtime=settings.runtime,
-                threads=threads,
-                with_encoder=self._remote is None,
+        opening = preload.take()
+        if opening is not None:
+            search = await asyncio.wrap_future(opening)
+        else:
+            with_encoder = self._remote is None
+            search = await asyncio.to_thread(
+                preload.open_search, settings, with_encoder=with_encoder
             )
-
-        search = await asyncio.to_thread(open_artifact)
         nearest: Batcher[tuple[Vector, int], list[Neighbour]] = Batcher(
             lambda items: _nearest(search, items),
             self._searching,

@@ -186,6 +186,16 @@ class Settings:
             and not re.search(r"_(SERVICE|PORT)(_|$)", variable)
         )
 
+    def on_gpu(self) -> bool:
+        """Whether the encoder runs on a GPU: as set, or because there is one."""
+        return self.runtime == "torch-cuda" or (self.runtime == "auto" and gpu_present())
+
+    def separate_encoder(self) -> bool:
+        """Whether the encoder runs in a process of its own."""
+        return self.encoder_process == "service" or (
+            self.encoder_process == "auto" and self.on_gpu()
+        )
+
     def usable_threads(self) -> int:
         """Threads the encoder and the index may use: the setting, or one per usable core."""
         if self.threads:

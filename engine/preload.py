@@ -1,0 +1,58 @@
+"""Opens the artifact while the rest of a worker is still being imported.
+
+A worker spends about as long importing BentoML and FastAPI, on one core, as it does hashing files
+and preparing the encoder, mostly outside the interpreter lock. `service.py` calls `begin` before
+its other imports; `AsyncSearch` takes the result. The launching process reads `service.py` too and
+must stay light, so nothing happens there.
+"""
+
+from __future__ import annotations
+
+import sys
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+from engine.errors import ShazamError
+from engine.settings import Settings
+
+if TYPE_CHECKING:
+    from engine.search import CoverSearch
+
+_WORKER = "_bentoml_impl.worker.service"
+_opening: Future[CoverSearch] | None = None
+
+
+def begin() -> None:
+    """Start to open the artifact in a thread, in a worker that will search and encode itself."""
+    global _opening
+    spec = getattr(sys.modules["__main__"], "__spec__", None)
+    if spec is None or spec.name != _WORKER:
+        return
+    try:
+        settings = Settings.from_environment()
+    except ShazamError:
+        return  # service.py reads them next and says what is wrong
+    if not settings.separate_encoder():
+        pool = ThreadPoolExecutor(1, thread_name_prefix="preload")
+        _opening = pool.submit(open_search, settings)
+        pool.shutdown(wait=False)
+
+
+def take() -> Future[CoverSearch] | None:
+    """What `begin` started, once; None where it started nothing or was asked before."""
+    global _opening
+    opening, _opening = _opening, None
+    return opening
+
+
+def open_search(settings: Settings, *, with_encoder: bool = True) -> CoverSearch:
+    """Find and open the artifact the settings name; raises what is wrong with it by name."""
+    from engine.search import CoverSearch  # heavy: FAISS, and the encoder's runtime behind it
+    from engine.store import find_artifact
+
+    return CoverSearch.open(
+        find_artifact(settings.artifact),
+        runtime=settings.runtime,
+        threads=settings.usable_threads(),
+        with_encoder=with_encoder,
+    )
