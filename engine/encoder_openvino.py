@@ -44,6 +44,9 @@ if TYPE_CHECKING:
 sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
 os.environ.setdefault("NNCF_CI", "1")
 
+# Two towers of four artifacts or settings.
+KEPT_KERNELS = 8
+
 FOLDER = "openvino"
 VISION, TEXT = "vision.xml", "text.xml"
 
@@ -56,8 +59,16 @@ class OpenVINOEncoder:
     """The two exported towers of an encoder folder."""
 
     def __init__(
-        self, folder: Path, name: str, *, precision: Precision, threads: int | None = None
+        self,
+        folder: Path,
+        name: str,
+        *,
+        precision: Precision,
+        threads: int | None = None,
+        cache: Path | None = None,
     ) -> None:
+        """`cache` is a folder for prepared kernels: the next start on this machine takes 0.3 s
+        instead of 1.3 for ViT-B/32 as int8. OpenVINO checks itself what of it still fits."""
         import openvino
 
         self.name = name
@@ -76,12 +87,23 @@ class OpenVINOEncoder:
         }
         if threads:
             options["INFERENCE_NUM_THREADS"] = threads
-        # Side by side: preparing a tower keeps one core busy for a third of a second.
+        if cache is not None:
+            # Without the weights, which are mapped from the artifact anyway.
+            options |= {"CACHE_DIR": str(cache), "CACHE_MODE": "OPTIMIZE_SIZE"}
+
+        def prepared(tower: str) -> Any:
+            try:
+                return core.compile_model(folder / FOLDER / tower, "CPU", options)
+            except RuntimeError:
+                if cache is None:
+                    raise
+                # A cache that cannot be read or written costs a second, not the start.
+                plain = {key: value for key, value in options.items() if key[:6] != "CACHE_"}
+                return core.compile_model(folder / FOLDER / tower, "CPU", plain)
+
+        # Side by side: preparing a tower keeps one core busy.
         with ThreadPoolExecutor(2) as pool:
-            self._vision, self._text = pool.map(
-                lambda name: core.compile_model(folder / FOLDER / name, "CPU", options),
-                (VISION, TEXT),
-            )
+            self._vision, self._text = pool.map(prepared, (VISION, TEXT))
         self._vision_request = self._vision.create_infer_request()
         self._text_request = self._text.create_infer_request()
         self.dimension = int(self._vision.output(0).partial_shape[1].get_length())
@@ -97,6 +119,24 @@ class OpenVINOEncoder:
             return np.zeros((0, self.dimension), np.float32)
         ids = self.tokenizer(texts, step=LENGTH_STEP)
         return unit_rows(self._text_request.infer({0: ids}, share_inputs=True)[0])
+
+
+def kernel_cache() -> Path | None:
+    """The user's folder for prepared kernels, or None where there can be none.
+
+    An image that was started once while it was built finds its kernels there also when its file
+    system is read-only. Only the newest are kept: each new artifact adds its own.
+    """
+    base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    folder = Path(base) / "shazam-visual" / "openvino"
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        blobs = sorted(folder.glob("*.blob"), key=lambda path: path.stat().st_mtime)
+        for old in blobs[:-KEPT_KERNELS]:
+            old.unlink()
+    except OSError:
+        return folder if folder.is_dir() else None
+    return folder
 
 
 @dataclass(frozen=True)

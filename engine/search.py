@@ -179,10 +179,14 @@ def load_encoder(
     folder = artifact.encoder_folder
     try:
         if runtime == "openvino-cpu" and exported is not None:
-            from engine.encoder_openvino import OpenVINOEncoder
+            from engine.encoder_openvino import OpenVINOEncoder, kernel_cache
 
             return OpenVINOEncoder(
-                folder, entry.name, precision=exported.precision, threads=threads
+                folder,
+                entry.name,
+                precision=exported.precision,
+                threads=threads,
+                cache=kernel_cache(),
             )
         precision = precision or entry.precision
         return open_torch_encoder(
