@@ -28,6 +28,7 @@ from training import WORK, captions, covers, pictures
 SIDE = 128
 POOL_SIDE = 192
 POOL = 30_000
+ALIKE = 8  # covers of one genre and colour that share a batch
 CATALOGUE = 2_200
 SINGLES = ("small", "rotation", "perspective", "crop", "glare", "blur", "occlusion", "colour")
 
@@ -193,7 +194,7 @@ def on_a_ground(rgba: Pixels, rng: np.random.Generator) -> Pixels:
         colour = np.repeat(cv2.cvtColor(colour, cv2.COLOR_RGB2GRAY)[..., None], 3, axis=2)
     elif rng.random() < 0.1:
         colour = colour[..., rng.permutation(3)]
-    if rng.random() < 0.45:
+    if rng.random() < 0.4:
         thick = int(rng.integers(1, 5))
         kernel = np.ones((thick, thick), np.uint8)
         inner = cv2.Canny(np.ascontiguousarray(colour), 60, 140)
@@ -203,11 +204,11 @@ def on_a_ground(rgba: Pixels, rng: np.random.Generator) -> Pixels:
         colour = (colour * (1 - line)).astype(np.uint8)
         alpha = np.maximum(alpha, rim)
     ground = rng.random()
-    if ground < 0.35:
+    if ground < 0.5:
         sheet = np.full(
             (SIDE, SIDE, 3), 255 if rng.random() < 0.7 else rng.integers(0, 256), np.uint8
         )
-    elif ground < 0.75:
+    elif ground < 0.85:
         sheet = np.empty((SIDE, SIDE, 3), np.uint8)
         sheet[:] = rng.integers(0, 256, 3)
     else:
@@ -218,7 +219,7 @@ def on_a_ground(rgba: Pixels, rng: np.random.Generator) -> Pixels:
             texture[y : y + 256, x : x + 256], (SIDE, SIDE), interpolation=cv2.INTER_AREA
         )
     size = SIDE * rng.uniform(0.45, 1.0)
-    turn = rng.normal(0, 12) if rng.random() < 0.7 else rng.uniform(-180, 180)
+    turn = rng.normal(0, 8) if rng.random() < 0.9 else rng.uniform(-180, 180)
     stretch = np.exp(rng.normal(0, 0.08))
     scale = size / alpha.shape[0]
     spin = cv2.getRotationMatrix2D((alpha.shape[1] / 2, alpha.shape[0] / 2), turn, scale)
@@ -258,15 +259,30 @@ class Sampler:
                 if name not in pictures.HELD_OUT_OBJECTS:
                     by_name.setdefault(name, []).append(rgba)
         self.drawn = list(by_name.items())
+        self.albums = [covers.album(covers.TRAINING_SEED + i) for i in range(len(self.pool))]
+        alike: dict[tuple[str, str], list[int]] = {}
+        for number, made in enumerate(self.albums):
+            alike.setdefault((made.genre, made.colour), []).append(number)
+        self.alike = [numbers for numbers in alike.values() if len(numbers) >= ALIKE]
+
+    def _chosen(self, rng: np.random.Generator) -> NDArray[np.int64]:
+        """Numbers of covers: half in eights of one genre and one colour, which only their things
+        and their letters tell apart, half at random."""
+        groups = rng.choice(len(self.alike), self.covers_a_step // (2 * ALIKE), replace=False)
+        close = [rng.choice(self.alike[group], ALIKE, replace=False) for group in groups]
+        taken = np.concatenate([*close, np.zeros(0, np.int64)]).astype(np.int64)
+        others = rng.permutation(len(self.pool))[: self.covers_a_step + len(taken)]
+        others = others[~np.isin(others, taken)]
+        return np.concatenate([taken, others])[: self.covers_a_step]
 
     def batch(self, step: int) -> Batch:
         rng = np.random.default_rng([self.seed, step])
-        ids = rng.choice(len(self.pool), self.covers_a_step, replace=False)
+        ids = self._chosen(rng)
         hardness = min(1.0, step / self.mixed_from)
         clean, photos, texts, facts = [], [], [], []
         for cover_id in ids:
             cover = np.asarray(self.pool[cover_id])
-            made = covers.album(covers.TRAINING_SEED + int(cover_id))
+            made = self.albums[cover_id]
             clean.append(self._nearly_clean(cover, rng))
             photos.append(self._photo(cover, hardness, rng))
             texts.append(captions.of_cover(made.colour, made.genre, made.objects, rng))
@@ -319,6 +335,7 @@ def _work(sampler: tuple[Any, ...], first: int, every: int, queue: Any) -> None:
                 break
             except Full:
                 if os.getppid() != parent:  # the training was killed
+                    queue.cancel_join_thread()
                     return
         step += every
 

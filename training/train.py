@@ -37,7 +37,7 @@ class Plan:
     seed: int = 1
     steps: int = 1800
     covers_a_step: int = 112
-    pictures_a_step: int = 56
+    pictures_a_step: int = 112
     mixed_from: int = 300
     peak_rate: float = 1.0e-3
     warmup: int = 60
@@ -296,7 +296,7 @@ class Training:
                 fast.copy_(kept)
                 fast.grad = None
         photo_loss, text_loss, on_photos, *facts = self.losses(batch)
-        loss = photo_loss + text_loss + 0.5 * on_photos + 0.5 * torch.stack(facts).sum()
+        loss = 1.5 * photo_loss + text_loss + 0.5 * on_photos + 0.5 * torch.stack(facts).sum()
         self.optimiser.zero_grad()
         loss.backward()
         for fast, kept in zip(self.fast.parameters(), self.model.parameters(), strict=True):
@@ -341,15 +341,17 @@ class Training:
         beside.replace(self.checkpoint)
 
     def resume(self) -> bool:
-        """From the folder's checkpoint, if it is of this plan."""
+        """From the folder's checkpoint, if there is one."""
         if not self.checkpoint.exists():
             return False
         kept = torch.load(self.checkpoint, weights_only=True)
-        ours, theirs = asdict(self.plan), kept["plan"]
-        if {**ours, "steps": 0} != {**theirs, "steps": 0}:
-            raise SystemExit(
-                f"{self.checkpoint} is of another plan ({theirs}). Remove it, or pass that plan."
-            )
+        changed = {
+            name: (was, asdict(self.plan)[name])
+            for name, was in kept["plan"].items()
+            if name != "steps" and was != asdict(self.plan)[name]
+        }
+        if changed:
+            tqdm.write(f"going on under another plan from step {kept['step']}: {changed}")
         self.model.load_state_dict(kept["model"])
         self.mean.load_state_dict(kept["mean"])
         self.landmarks.load_state_dict(kept["landmarks"])
