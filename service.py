@@ -53,6 +53,8 @@ from engine.schemas import (
     ErrorResponse,
     GenreModel,
     Health,
+    IdentifyManyResponse,
+    IdentifyResponse,
     SearchResponse,
     Wanted,
     first_error,
@@ -166,6 +168,7 @@ async def home(request: Request) -> Response:
             "search_image": "/api/search-by-image",
             "search_text": "/api/search-by-text",
             "search": "/api/search",
+            "identify": "/api/identify",
             "albums": "/api/albums",
             "genres": "/api/genres",
             "embeddings": "/v1/embeddings",
@@ -262,6 +265,31 @@ async def search_by_text_native(request: Request) -> SearchResponse:
 async def search_by_all(request: Request) -> SearchResponse:
     """One query made of any of a picture, words, and words for what it should not be."""
     return await answers().by_all(await read_search(request, settings.max_upload_bytes))
+
+
+@api.post(
+    "/api/identify",
+    response_model=IdentifyResponse,
+    responses={200: {"model": IdentifyResponse | IdentifyManyResponse}},
+    tags=["search"],
+    openapi_extra=form_body({"file": SEARCH_FORM["file"]}, needs=["file"]),
+)
+async def identify(
+    request: Request,
+    many: Annotated[bool, Query(description="every sleeve in the picture")] = False,
+) -> Response:
+    """Which album is this a photo of? `match`, `ambiguous` or `no_match`, how sure that is, and
+    where in the picture the cover lies. With `many`, `answers` holds one such answer a sleeve."""
+    sent = await read_search(request, settings.max_upload_bytes)
+    if sent.image is None:
+        raise InvalidRequest("The field 'file' is missing. Send one: curl -F file=@photo.jpg.")
+    found = await (answers().identify_many if sent.many else answers().identify)(sent.image)
+    return JSONResponse(found.model_dump())
+
+
+@api.post("/identify", response_model=IdentifyResponse, include_in_schema=False)
+async def identify_native(request: Request) -> Response:
+    return await identify(request)
 
 
 @api.get("/api/albums", response_model=AlbumsPage, tags=["catalogue"])
@@ -473,6 +501,11 @@ class ShazamVisual:
     ) -> SearchResponse:
         """The albums whose covers fit a description."""
         return await answers().by_text(query, Wanted(k, genre_id, min_score))
+
+    @bentoml.api
+    async def identify(self, file: Path) -> IdentifyResponse:
+        """Which album is this a photo of?"""
+        return await answers().identify(file.read_bytes())
 
 
 class _RemoteEncoder:

@@ -20,8 +20,11 @@ from engine.schemas import (
     EmbeddingRow,
     EmbeddingsRequest,
     EmbeddingsResponse,
+    Evidence,
     GenreModel,
     Health,
+    IdentifyManyResponse,
+    IdentifyResponse,
     QueryType,
     SearchResponse,
     Usage,
@@ -33,6 +36,7 @@ from engine.settings import Settings
 if TYPE_CHECKING:
     from engine.catalogue import Album
     from engine.encoder import Tokenizer
+    from engine.identify import Identification
     from engine.search import Hit
 
 MAX_EMBEDDINGS = 256
@@ -67,6 +71,15 @@ class Answers:
         kind: QueryType = "image" if not words else "text" if sent.image is None else "mixed"
         hits = await self._search.by_vector(vector, sent.wanted)
         return self._response(kind, hits, sent.query)
+
+    async def identify(self, data: bytes) -> IdentifyResponse:
+        """Which album a picture shows, if any."""
+        [answer] = await self._search.identify(data)
+        return self._identified(answer)
+
+    async def identify_many(self, data: bytes) -> IdentifyManyResponse:
+        found = await self._search.identify(data, many=True)
+        return IdentifyManyResponse(answers=[self._identified(answer) for answer in found])
 
     async def similar(self, album_id: int, wanted: Wanted) -> SearchResponse:
         return self._response("album", await self._search.similar(album_id, wanted))
@@ -161,6 +174,24 @@ class Answers:
                 AlbumResult(**self._fields(hit.album), similarity_score=round(hit.similarity, 6))
                 for hit in hits
             ],
+        )
+
+    def _identified(self, answer: Identification) -> IdentifyResponse:
+        hits = self._search.loaded.search.hits(answer.candidates, Wanted())
+        results = [
+            AlbumResult(**self._fields(hit.album), similarity_score=round(hit.similarity, 6))
+            for hit in hits
+        ]
+        evidence = None
+        if answer.quad is not None and answer.inliers is not None:
+            corners = [(round(float(x), 1), round(float(y), 1)) for x, y in answer.quad]
+            evidence = Evidence(inliers=answer.inliers, quad=corners)
+        return IdentifyResponse(
+            decision=answer.decision,
+            confidence=round(answer.confidence, 4),
+            album=next((r for r in results if r.album_id == answer.album_id), None),
+            evidence=evidence,
+            candidates=results,
         )
 
     def _album(self, album: Album) -> AlbumModel:

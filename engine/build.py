@@ -293,6 +293,7 @@ def add(
                 covers=[(album_id, cover.path) for album_id, cover in by_id],
                 vectors_digest=old.manifest.inputs.vectors,
                 runtimes=entry.runtimes,
+                calibration=old.path / "identify" / "calibration.json",
                 card=_card_of(old),
             )
             embedded = work.embedded
@@ -333,6 +334,7 @@ def remove(
             precision=entry.precision,
             vectors_digest=old.manifest.inputs.vectors,
             runtimes=entry.runtimes,
+            calibration=old.path / "identify" / "calibration.json",
             card=_card_of(old),
         )
     return Built(out, manifest)
@@ -590,12 +592,14 @@ def _assemble(
     vectors_digest: str | None = None,
     card: Path | None = None,
     runtimes: Mapping[Literal["openvino-cpu"], RuntimeEntry] | None = None,
+    calibration: Path | None = None,
     progress: Progress | None = None,
 ) -> Manifest:
     """Write everything but the encoder into a staged folder, the manifest last.
 
     `vectors` are (N, D) unit rows in order of `albums`, which are in order of id. `runtimes` are
-    those the staged encoder folder holds already; without them they are made.
+    those the staged encoder folder holds already; without them they are made. `calibration` is a
+    file to keep instead of fitting a new one.
     """
     ids = np.array([album.album_id for album in albums], np.int64)
     searchable = build_index(vectors, ids, index)
@@ -615,6 +619,7 @@ def _assemble(
             remark=(progress or Progress()).remark,
         )
         runtimes = {"openvino-cpu": entry}
+    _give_identify(folder, count, calibration, progress or Progress())
     if card:
         shutil.copyfile(card, folder / "README.md")
     return write_manifest(
@@ -631,6 +636,23 @@ def _assemble(
         inputs=Inputs(albums=_digest_of(albums), vectors=vectors_digest),
         runtimes=dict(runtimes),
     )
+
+
+def _give_identify(folder: Path, covers: int, kept: Path | None, progress: Progress) -> None:
+    """What identify reads: references to the covers and a calibration of their evidence."""
+    if covers < 2:
+        return
+    from engine import calibration  # OpenCV: an import that brings no covers never pays for it
+    from engine.references import CALIBRATION, FOLDER, write_references
+
+    catalogue = Catalogue(folder / CATALOGUE, folder / THUMBNAILS)
+    references = write_references(folder, catalogue, progress.step)
+    if references is not None and kept is not None and kept.is_file():
+        shutil.copyfile(kept, folder / FOLDER / CALIBRATION)
+    elif references is not None and covers >= calibration.FEWEST_COVERS:
+        observed = calibration.observe(references, step=progress.step)
+        calibration.fit(observed).write(folder / FOLDER / CALIBRATION)
+    catalogue.close()
 
 
 def _pictures_for_runtime(encoder: Encoder, covers: Sequence[tuple[int, Path]]) -> Pixels:

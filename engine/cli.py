@@ -161,6 +161,51 @@ def _query(options: argparse.Namespace) -> int:
     return 0
 
 
+def _identify(options: argparse.Namespace) -> int:
+    from engine.identify import Identifier
+    from engine.search import CoverSearch
+
+    search = CoverSearch.open(_folder(options.artifact))
+    try:
+        data = options.image.read_bytes()
+    except OSError as error:
+        raise BuildError(f"{options.image} cannot be read: {error.strerror}.") from error
+    answers = Identifier.open(search).by_image(data, many=options.many)
+    if options.json:
+        rows = [
+            {
+                "decision": answer.decision,
+                "confidence": answer.confidence,
+                "album_id": answer.album_id,
+                "inliers": answer.inliers,
+                "quad": None if answer.quad is None else answer.quad.tolist(),
+                "candidates": [near.album_id for near in answer.candidates],
+            }
+            for answer in answers
+        ]
+        print(json.dumps(rows, indent=2))
+        return 0
+    for answer in answers:
+        known = search.catalogue.albums([near.album_id for near in answer.candidates])
+        shown = [answer.album_id] if answer.album_id is not None else list(known)
+        words = {
+            "match": "",
+            "ambiguous": "one of: ",
+            "no_match": "not in the catalogue; most alike: ",
+        }[answer.decision]
+        names = "; ".join(
+            f"{i} " + " – ".join(part for part in (known[i].artist, known[i].title) if part)
+            for i in shown[:3]
+        )
+        print(f"{answer.decision:<9}  {answer.confidence:.3f}  {words}{names}")
+        if answer.quad is not None:
+            corners = ", ".join(f"({x:.0f}, {y:.0f})" for x, y in answer.quad)
+            print(f"           {answer.inliers} inliers; its corners lie at {corners}")
+    if not answers:
+        print("no sleeve found")
+    return 0
+
+
 def _evaluate(options: argparse.Namespace) -> int:
     from engine.evaluate import evaluate, plot
     from engine.search import CoverSearch
@@ -289,6 +334,7 @@ class _Bar:
 
         bar = self
         self._bar: Any = None
+        self._what = ""
 
         class Drawn(Progress):
             def step(self, done: int, total: int, what: str) -> None:
@@ -306,7 +352,11 @@ class _Bar:
     def step(self, done: int, total: int, what: str) -> None:
         from tqdm import tqdm
 
+        if self._bar is not None and self._what != what:
+            self._bar.close()
+            self._bar = None
         if self._bar is None:
+            self._what = what
             self._bar = tqdm(total=total, unit=f" {what}", disable=None, file=sys.stderr)
         self._bar.update(done - self._bar.n)
 
@@ -422,6 +472,12 @@ def _parser() -> argparse.ArgumentParser:
     made.add_argument(
         "-k", type=_whole(1, 100), default=5, metavar="N", help="1 to 100 (default: 5)"
     )
+    made.add_argument("--json", action="store_true")
+
+    made = command("identify", _identify, "Which album a photo shows: match, ambiguous, no_match.")
+    artifact(made)
+    made.add_argument("--image", type=Path, required=True, metavar="FILE")
+    made.add_argument("--many", action="store_true", help="every sleeve in the photo")
     made.add_argument("--json", action="store_true")
 
     made = command("evaluate", _evaluate, "Recall by distortion, agreement, false accepts, latency")

@@ -34,6 +34,7 @@ class Sent:
     negative: str | None
     image_weight: float
     wanted: Wanted
+    many: bool = False
 
 
 async def read_search(request: Request, max_upload_bytes: int) -> Sent:
@@ -46,6 +47,7 @@ async def read_search(request: Request, max_upload_bytes: int) -> Sent:
         _words(fields, "negative"),
         number(fields, "image_weight", 0.0, 1.0, default=0.5),
         read_wanted(fields),
+        flag(fields, "many"),
     )
 
 
@@ -99,6 +101,14 @@ def number(fields: Mapping[str, Any], name: str, low: float, high: float, *, def
     if not low <= found <= high:
         raise InvalidRequest(f"{name}={_shown(value)} is not a number from {low:g} to {high:g}.")
     return found
+
+
+def flag(fields: Mapping[str, Any], name: str) -> bool:
+    """true or false (also 1 or 0), false where the field is absent."""
+    value = str(_given(fields, name) or "false").lower()
+    if value not in ("true", "1", "false", "0"):
+        raise InvalidRequest(f"{name}={_shown(value)} is not true or false.")
+    return value in ("true", "1")
 
 
 def data_uri(text: str, max_upload_bytes: int) -> bytes:

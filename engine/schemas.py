@@ -72,6 +72,33 @@ class SearchResponse(BaseModel):
         return body
 
 
+class Evidence(BaseModel):
+    """What proves it: how many patches of the cover lie where they must, and where it lies."""
+
+    inliers: int = Field(ge=0)
+    quad: list[tuple[float, float]] = Field(
+        min_length=4,
+        max_length=4,
+        description="[x, y] in pixels of the upright picture, clockwise from the cover's top left",
+    )
+
+
+class IdentifyResponse(BaseModel):
+    decision: Literal["match", "ambiguous", "no_match"]
+    confidence: float = Field(
+        ge=0, le=1, description="of all answers given with 0.9, nine in ten are right"
+    )
+    album: AlbumResult | None = Field(description="null unless it is a match")
+    evidence: Evidence | None = Field(description="null where nothing was proven")
+    candidates: list[AlbumResult]
+
+
+class IdentifyManyResponse(BaseModel):
+    """`?many=true`: an answer for every sleeve found, the surest first found; none is no sleeve."""
+
+    answers: list[IdentifyResponse]
+
+
 class AlbumsPage(BaseModel):
     total: int
     albums: list[AlbumModel]

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from engine.encoder import Embeddings, Encoder
+    from engine.identify import Identification, Identifier
     from engine.image import Pixels
     from engine.index import Neighbour
     from engine.schemas import Wanted
@@ -60,6 +61,7 @@ class _Loaded:
     """Everything that is there once the artifact is open."""
 
     search: CoverSearch
+    identifier: Identifier
     embed_image: Callable[[Pixels], Awaitable[Vector]]
     embed_text: Callable[[str], Awaitable[Vector]]
     nearest: Batcher[tuple[Vector, int], list[Neighbour]]
@@ -87,6 +89,8 @@ class AsyncSearch:
         # One call of the encoder at a time, pictures or words: it uses all cores by itself.
         self._encoding = ThreadPoolExecutor(1, thread_name_prefix="encode")
         self._searching = ThreadPoolExecutor(1, thread_name_prefix="search")
+        # Beside the decoders: one slow identification must not keep searches from being decoded.
+        self._proving = ThreadPoolExecutor(threads, thread_name_prefix="identify")
 
     def start(self) -> None:
         """Begin to load; returns at once."""
@@ -94,9 +98,12 @@ class AsyncSearch:
             self._loading = asyncio.create_task(self._load_until_ready())
 
     async def stop(self) -> None:
-        if self._loading is not None:
+        if self._loading is not None and not self._loading.done():
+            from engine.remote import stop_fetching
+
+            stop_fetching()
             self._loading.cancel()
-        for pool in (self._decoders, self._encoding, self._searching):
+        for pool in (self._decoders, self._encoding, self._searching, self._proving):
             pool.shutdown(wait=False, cancel_futures=True)
 
     @property
@@ -168,6 +175,28 @@ class AsyncSearch:
                 self._searching, search.similar, album_id, wanted
             )
 
+    async def identify(self, data: bytes, *, many: bool = False) -> list[Identification]:
+        """Bytes of a picture → what it shows. Raises what decoding raises."""
+        await self.search()
+        loaded, loop = self.loaded, asyncio.get_running_loop()
+
+        async def rows(pixels: Pixels) -> Embeddings:
+            import numpy as np
+
+            return np.stack(await asyncio.gather(*(loaded.embed_image(one) for one in pixels)))
+
+        def embed(pixels: Pixels) -> Embeddings:
+            # Called on a thread of ours; the encoder is shared with everybody else's searches.
+            waiting = asyncio.run_coroutine_threadsafe(rows(pixels), loop)
+            return waiting.result(self.settings.timeout_s)
+
+        def find() -> list[Identification]:
+            limit = self.settings.max_image_pixels
+            return loaded.identifier.by_image(data, embed, many=many, max_pixels=limit)
+
+        with self.metrics.timed("identify"):
+            return await loop.run_in_executor(self._proving, find)
+
     async def _load_until_ready(self) -> None:
         """Load; where that fails, say so and try again: a folder may be repaired or arrive late."""
         while True:
@@ -191,6 +220,8 @@ class AsyncSearch:
                 return
 
     async def _load(self) -> _Loaded:
+        from engine.identify import Identifier  # heavy: OpenCV
+
         settings, metrics = self.settings, self.metrics
         start = time.perf_counter()
         opening = preload.take()
@@ -201,6 +232,7 @@ class AsyncSearch:
             search = await asyncio.to_thread(
                 preload.open_search, settings, with_encoder=with_encoder
             )
+        identifier = await asyncio.to_thread(Identifier.open, search)
         nearest: Batcher[tuple[Vector, int], list[Neighbour]] = Batcher(
             lambda items: _nearest(search, items),
             self._searching,
@@ -234,7 +266,7 @@ class AsyncSearch:
             ", ".join(f"{part} {value:.2f}" for part, value in search.load_seconds.items()),
         )
         metrics.artifact.labels(artifact=search.artifact.id, **about).set(len(search.catalogue))
-        return _Loaded(search, embed_image, embed_text, nearest, **about)
+        return _Loaded(search, identifier, embed_image, embed_text, nearest, **about)
 
     def _through(
         self, remote: RemoteEncoder

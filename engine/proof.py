@@ -1,0 +1,325 @@
+"""An outline and a cover → proof that the one shows the other, or not, and exactly where.
+
+    view ─patches→ each patch of the cover, looked for nearby ─RANSAC→ homography, better outline
+    … once coarsely, once finely, then ─correlation→ what of the cover is seen, window by window
+
+The local features are patches compared by normalised correlation, since blur, noise and glare that
+leave a keypoint detector nothing still leave most of a 14 × 14 patch. Keypoints (ORB) serve where
+no outline was found: sharp photos of sleeves cut by the frame or lying on clutter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.image import Pixels
+from engine.layout import rectify
+from engine.outlines import Quads, is_plausible
+
+REFERENCE_SIDE = 256
+KEYPOINT_SIDE = 360  # shorter edge of a photo when its keypoints are taken, pixels
+_SEEN_SIDE = 128
+_OWN = 16  # cells a side of a map of what is a cover's own
+_FEWEST = 6  # inliers below which a homography is chance
+_PATCH_CORRELATION = 0.5
+_WINDOW_CORRELATION = 0.6
+_PLAIN = 0.02  # share of textured windows below which a cover has nothing to compare
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """In pixels of a view of `side`: patch size, grid step, how far to look, RANSAC's tolerance."""
+
+    side: int
+    patch: int
+    step: int
+    reach: int
+    tolerance: float
+
+
+_COARSE = _Step(side=64, patch=14, step=10, reach=8, tolerance=3.0)
+_FINE = _Step(side=128, patch=20, step=15, reach=5, tolerance=2.5)
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What was found of one cover in one photo.
+
+    `inliers` of `patches` lie where one homography puts them. `seen` is the share of the cover's
+    textured windows that the photo shows, `correlation` their median; `own_seen` and
+    `own_correlation` weigh each window by how much it is this cover's alone; `own` (0–1) is how
+    much of the cover is. `colour` is how much the chroma differs, 0 is not at all.
+    """
+
+    quad: Quads
+    inliers: int
+    patches: int
+    seen: float
+    correlation: float
+    own_seen: float
+    own_correlation: float
+    own: float
+    colour: float
+
+
+class Reference:
+    """A cover, prepared: its patches and windows, its keypoints when they are asked for.
+
+    `own` is (16, 16) float32, 0–1: how much of each cell no similar cover of the catalogue has.
+    """
+
+    def __init__(self, cover: Pixels, own: NDArray[np.float32] | None = None) -> None:
+        self.cover = _resized(cover, REFERENCE_SIDE)
+        self.own = np.ones((_OWN, _OWN), np.float32) if own is None else own
+        self._patches: dict[_Step, _Patches] = {}
+
+    def patches(self, step: _Step) -> _Patches:
+        if step not in self._patches:
+            self._patches[step] = _Patches(self.cover, step)
+        return self._patches[step]
+
+    @cached_property
+    def windows(self) -> Windows:
+        return Windows(_resized(self.cover, _SEEN_SIDE))
+
+    @cached_property
+    def own_weights(self) -> NDArray[np.float32]:
+        """(128, 128) float32."""
+        return np.asarray(cv2.resize(self.own, (_SEEN_SIDE, _SEEN_SIDE)), np.float32)
+
+    @cached_property
+    def keypoints(self) -> Keypoints:
+        return keypoints_of_cover(self.cover, 400)
+
+
+@dataclass(frozen=True, slots=True)
+class Keypoints:
+    """`points` (N, 2) float32 pixels, `descriptors` (N, 32) uint8 (ORB)."""
+
+    points: NDArray[np.float32]
+    descriptors: NDArray[np.uint8]
+
+
+def prove(levels: Sequence[Pixels], quad: Quads, reference: Reference) -> Proof | None:
+    """(4, 2) outline in `levels[0]` (see `layout.halvings`), from the cover's top left → proof."""
+    inliers = patches = 0
+    for step in (_COARSE, _FINE):
+        found = _aligned(levels, quad, reference, step)
+        if found is None:
+            return None
+        quad, inliers, patches = found
+    view = rectify(levels, quad, _SEEN_SIDE)
+    return _proof(view, quad, inliers, patches, reference)
+
+
+def _proof(view: Pixels, quad: Quads, inliers: int, patches: int, reference: Reference) -> Proof:
+    windows, seen = reference.windows, Windows(view)
+    correlation, textured = windows.correlation(seen)
+    weight = reference.own_weights * textured
+    total = float(weight.sum())
+    count = int(textured.sum())
+    agrees = correlation > _WINDOW_CORRELATION
+    positive = np.maximum(correlation, 0)
+    return Proof(
+        quad=quad,
+        inliers=inliers,
+        patches=patches,
+        seen=float(agrees[textured].mean()) if count else 0.0,
+        correlation=float(np.median(correlation[textured])) if count else 0.0,
+        own_seen=float((agrees * weight).sum()) / total if total > 1 else 0.0,
+        own_correlation=float((positive * weight).sum()) / total if total > 1 else 0.0,
+        own=total / _SEEN_SIDE**2,
+        colour=_chroma_difference(windows.mean, seen.mean),
+    )
+
+
+def quad_from_keypoints(photo: Keypoints, reference: Reference) -> Quads | None:
+    """Keypoints of a photo against a cover's → (4, 2) outline in the photo, or None."""
+    cover = reference.keypoints
+    if len(cover.points) < _FEWEST or len(photo.points) < _FEWEST:
+        return None
+    matcher = cv2.BFMatcher(cv2.NORM_HAMMING)
+    pairs = matcher.knnMatch(cover.descriptors, photo.descriptors, k=2)
+    # Lowe's ratio test (IJCV 2004, 7.1), a little wider: RANSAC is cheap here.
+    good = [p[0] for p in pairs if len(p) == 2 and p[0].distance < 0.85 * p[1].distance]
+    if len(good) < _FEWEST:
+        return None
+    source = cover.points[[match.queryIdx for match in good]]
+    target = photo.points[[match.trainIdx for match in good]]
+    warp, mask = _homography(source, target, 4.0, 2000)
+    if warp is None or mask.sum() < _FEWEST:
+        return None
+    quad = _moved(_corners(REFERENCE_SIDE), warp)
+    return quad if is_plausible(quad) else None
+
+
+def keypoints_of_photo(photo: Pixels) -> Keypoints:
+    scale = min(1.0, KEYPOINT_SIDE / min(photo.shape[:2]))
+    small = cv2.resize(photo, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    found = _keypoints(np.asarray(small, np.uint8), 1000)
+    return Keypoints((found.points + 0.5) / np.float32(scale), found.descriptors)
+
+
+def keypoints_of_cover(cover: Pixels, most: int) -> Keypoints:
+    found = _keypoints(_resized(cover, REFERENCE_SIDE), most)
+    return Keypoints(found.points + 0.5, found.descriptors)
+
+
+def own_map(cover: Windows, others: Sequence[Windows]) -> NDArray[np.float32]:
+    """(16, 16) float32, 0–1: 1 less the best correlation of any other cover in each cell; 0 where
+    the cover has no texture to tell. Covers of the same artwork are passed over: having it twice
+    does not make it less its own."""
+    best = np.zeros(cover.variance.shape, np.float32)
+    for other in others:
+        correlation, textured = cover.correlation(other)
+        if not _all_agree(correlation, textured):
+            best = np.maximum(best, correlation)
+    own = np.where(cover.textured, 1 - np.clip(best, 0, 1), 0).astype(np.float32)
+    return np.asarray(cv2.resize(own, (_OWN, _OWN), interpolation=cv2.INTER_AREA), np.float32)
+
+
+def same_artwork(one: Reference, two: Reference) -> bool:
+    """Whether two covers show the same picture: nowhere a window that tells them apart."""
+    correlation, textured = one.windows.correlation(two.windows)
+    if textured.mean() < _PLAIN:
+        difference = one.cover.astype(np.int16) - two.cover.astype(np.int16)
+        return bool(np.abs(difference).mean() < 6)
+    return _all_agree(correlation, textured)
+
+
+def _all_agree(correlation: NDArray[np.float32], textured: NDArray[np.bool_]) -> bool:
+    return bool(textured.mean() >= _PLAIN and np.quantile(correlation[textured], 0.03) > 0.75)
+
+
+class _Patches:
+    """A grid of patches of a cover, those without texture left out."""
+
+    def __init__(self, cover: Pixels, step: _Step) -> None:
+        image = cv2.GaussianBlur(_resized(cover, step.side), (0, 0), 0.8)
+        places = np.arange(0, step.side - step.patch + 1, step.step)
+        self.at: list[tuple[int, int]] = []
+        self.pixels: list[Pixels] = []
+        for y in places.tolist():
+            for x in places.tolist():
+                patch = image[y : y + step.patch, x : x + step.patch]
+                if patch.reshape(-1, 3).std(0).max() > 5:
+                    self.at.append((x, y))
+                    self.pixels.append(patch)
+
+
+class Windows:
+    """Means and variances of a view in sliding windows of about an eighth of its side."""
+
+    def __init__(self, view: Pixels) -> None:
+        self._window = (len(view) // 8 + 1,) * 2
+        self.values = cv2.GaussianBlur(view, (0, 0), 0.8).astype(np.float32)
+        self.mean = self._box(self.values)
+        self.variance = (self._box(self.values * self.values) - self.mean**2).sum(2)
+
+    def _box(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
+        return np.asarray(cv2.blur(values, self._window), np.float32)
+
+    @property
+    def textured(self) -> NDArray[np.bool_]:
+        return np.asarray(self.variance > 60)
+
+    def correlation(self, other: Windows) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+        """Normalised correlation with another view of the same size in each window, −1 to 1, and
+        where this one has texture; both (side, side)."""
+        shared = (self._box(self.values * other.values) - self.mean * other.mean).sum(2)
+        scale = np.sqrt((np.maximum(self.variance, 0) + 1) * (np.maximum(other.variance, 0) + 1))
+        return np.asarray(shared / scale, np.float32), self.textured
+
+
+def _aligned(
+    levels: Sequence[Pixels], quad: Quads, reference: Reference, step: _Step
+) -> tuple[Quads, int, int] | None:
+    """One round: a better quad, inliers and the number of patches looked for."""
+    patches = reference.patches(step)
+    view = cv2.GaussianBlur(rectify(levels, quad, step.side, step.reach), (0, 0), 0.8)
+    span, reach = step.patch + 2 * step.reach, step.reach
+    source, target = [], []
+    for (x, y), patch in zip(patches.at, patches.pixels, strict=True):
+        scores = cv2.matchTemplate(view[y : y + span, x : x + span], patch, cv2.TM_CCOEFF_NORMED)
+        _, best, _, (dx, dy) = cv2.minMaxLoc(scores)
+        if best < _PATCH_CORRELATION:
+            continue
+        finer_x = finer_y = 0.0
+        if 0 < dx < 2 * reach and 0 < dy < 2 * reach:
+            finer_x = _vertex(scores[dy, dx - 1], best, scores[dy, dx + 1])
+            finer_y = _vertex(scores[dy - 1, dx], best, scores[dy + 1, dx])
+        middle_x, middle_y = x + step.patch / 2, y + step.patch / 2
+        source.append((middle_x, middle_y))
+        target.append((middle_x + dx - reach + finer_x, middle_y + dy - reach + finer_y))
+    if len(source) < _FEWEST:
+        return None
+    warp, mask = _homography(
+        np.array(source, np.float32), np.array(target, np.float32), step.tolerance, 300
+    )
+    inliers = int(mask.sum())
+    if warp is None or inliers < _FEWEST:
+        return None
+    corners = _corners(step.side)
+    outline = cv2.getPerspectiveTransform(corners, quad.astype(np.float32))
+    moved = _moved(_moved(corners, warp), outline)
+    return (moved, inliers, len(patches.at)) if is_plausible(moved) else None
+
+
+def _homography(
+    source: NDArray[np.float32], target: NDArray[np.float32], tolerance: float, rounds: int
+) -> tuple[NDArray[np.float64] | None, NDArray[np.uint8]]:
+    try:
+        warp, mask = cv2.findHomography(
+            source, target, cv2.USAC_MAGSAC, tolerance, maxIters=rounds, confidence=0.99
+        )
+    except cv2.error:  # all points on one line
+        warp = mask = None
+    if warp is None or not np.isfinite(warp).all():
+        return None, np.zeros(len(source), np.uint8)
+    return np.asarray(warp, np.float64), np.asarray(mask, np.uint8)
+
+
+def _keypoints(image: Pixels, most: int) -> Keypoints:
+    grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+    points, descriptors = cv2.ORB_create(most, fastThreshold=5).detectAndCompute(grey, None)
+    if descriptors is None:
+        return Keypoints(np.zeros((0, 2), np.float32), np.zeros((0, 32), np.uint8))
+    # Strongest first, for those who keep only some.
+    order = np.argsort([-point.response for point in points], kind="stable")
+    places = np.array([point.pt for point in points], np.float32)[order]
+    return Keypoints(places, np.ascontiguousarray(descriptors[order]))
+
+
+def _chroma_difference(one: NDArray[np.float32], two: NDArray[np.float32]) -> float:
+    """Median absolute difference of log chroma, the light's own tint taken out."""
+    logs = np.log(one[4::8, 4::8] + 8) - np.log(two[4::8, 4::8] + 8)
+    chroma = logs - logs.mean(2, keepdims=True)
+    chroma -= np.median(chroma, axis=(0, 1), keepdims=True)
+    return float(np.median(np.abs(chroma).sum(2)))
+
+
+def _vertex(left: float, top: float, right: float) -> float:
+    """Where a parabola through three neighbours is highest, −0.5 to 0.5."""
+    bend = left - 2 * top + right
+    return float(0.5 * (left - right) / bend) if bend < -1e-6 else 0.0
+
+
+def _resized(image: Pixels, side: int) -> Pixels:
+    if image.shape[:2] == (side, side):
+        return image
+    way = cv2.INTER_AREA if min(image.shape[:2]) > side else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(image, (side, side), interpolation=way), np.uint8)
+
+
+def _corners(side: float) -> NDArray[np.float32]:
+    return np.array([[0, 0], [side, 0], [side, side], [0, side]], np.float32)
+
+
+def _moved(points: NDArray[np.float32], warp: NDArray[np.float64]) -> NDArray[np.float32]:
+    return np.asarray(cv2.perspectiveTransform(points[None], warp)[0], np.float32)

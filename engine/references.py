@@ -1,0 +1,265 @@
+"""The optional part of an artifact that identify needs: what is known of every cover.
+
+`identify/` in the artifact's folder; artifacts/README.md, "What identify reads", is its
+specification. `write_references` makes it from thumbnails, `References.open` reads it.
+
+An album costs 256 bytes of layout code, 256 of what is its own, and 2 KB of keypoints. The
+covers themselves are the artifact's thumbnails.
+"""
+
+from __future__ import annotations
+
+import io
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from threading import Lock
+
+import faiss
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from engine import layout
+from engine.catalogue import Catalogue
+from engine.errors import ArtifactError
+from engine.image import Pixels
+from engine.index import Ids
+from engine.layout import Basis, Codes
+from engine.proof import (
+    Keypoints,
+    Reference,
+    Windows,
+    keypoints_of_cover,
+    own_map,
+    same_artwork,
+)
+
+FOLDER = "identify"
+LAYOUT, KEYPOINTS, CALIBRATION = "layout.npz", "keypoints.faiss", "calibration.json"
+
+# The keypoints kept of a cover, strongest first: enough to vote for it.
+KEPT_KEYPOINTS = 64
+# Covers a map of "own" is compared with: its nearest by layout, the rest of its series.
+_SIBLINGS = 8
+# Codes are unit rows of 256 numbers, few beyond ±0.5; an eighth of a bit is lost on average.
+_CODE_SCALE = 254.0
+_REMEMBERED = 1_024  # references: some 300 KB each at most
+_SAME_ARTWORK = 0.93
+_BATCH = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Likeness:
+    """An album and how alike its layout is, cosine."""
+
+    row: int
+    similarity: float
+
+
+class References:
+    """What is known of the covers, by row. Safe for concurrent use."""
+
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        ids: Ids,
+        basis: Basis,
+        codes: Codes,
+        own: NDArray[np.uint8],
+        keypoints: faiss.IndexBinary | None,
+        keypoint_rows: NDArray[np.int32],
+    ) -> None:
+        self.ids, self.basis, self.codes = ids, basis, codes
+        self._catalogue, self._own = catalogue, own
+        self._keypoints, self._keypoint_rows = keypoints, keypoint_rows
+        self._index = faiss.IndexFlatIP(codes.shape[1])
+        self._index.add(codes)
+        self._prepared: OrderedDict[int, Reference] = OrderedDict()
+        self._lock = Lock()
+        self.row_of = {int(album_id): row for row, album_id in enumerate(ids)}
+
+    @classmethod
+    def open(cls, folder: Path, catalogue: Catalogue) -> References | None:
+        """`folder` is the artifact's, its digests checked; None where it has no such part."""
+        part = folder / FOLDER
+        if not (part / LAYOUT).is_file() or not catalogue.has_thumbnails:
+            return None
+        try:
+            with np.load(part / LAYOUT, allow_pickle=False) as file:
+                ids, codes = file["ids"], file["codes"]
+                basis = Basis(file["mean"], file["axes"])
+                own, rows = file["own"], file["keypoint_rows"]
+            keypoints = faiss.read_index_binary(str(part / KEYPOINTS)) if len(rows) else None
+        except Exception as error:
+            # A damaged .npz raises some ten kinds of error, FAISS its own.
+            raise ArtifactError(
+                f"{FOLDER}/ cannot be read ({type(error).__name__}: {str(error)[:200]}). "
+                "Build the artifact again."
+            ) from error
+        count = len(ids)
+        if (
+            codes.shape != (count, basis.axes.shape[1])
+            or own.shape != (count, 16, 16)
+            or (keypoints is not None and keypoints.ntotal != len(rows))
+            or not np.isin(ids, catalogue.ids()).all()
+        ):
+            raise ArtifactError(
+                f"{FOLDER}/{LAYOUT} does not belong to this catalogue: its rows do not match. "
+                "Build the artifact again."
+            )
+        dequantised = codes.astype(np.float32) / _CODE_SCALE
+        dequantised /= np.linalg.norm(dequantised, axis=1, keepdims=True) + 1e-6
+        return cls(catalogue, ids, basis, dequantised, own, keypoints, rows)
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def nearest(self, codes: Codes, k: int) -> list[list[Likeness]]:
+        """(N, 256) unit rows → N lists of the `k` covers most alike in layout."""
+        similarities, rows = self._index.search(codes, min(k, len(self)))
+        return [
+            [Likeness(int(r), float(s)) for s, r in zip(some, which, strict=True) if r >= 0]
+            for some, which in zip(similarities, rows, strict=True)
+        ]
+
+    def vote(self, photo: Keypoints, k: int) -> list[int]:
+        """Rows of the `k` covers that most keypoints of a photo resemble, best first."""
+        if self._keypoints is None or not len(photo.descriptors):
+            return []
+        distances, found = self._keypoints.search(photo.descriptors[:600], 4)
+        votes = np.zeros(len(self), np.float32)
+        for distance, where in zip(distances, found, strict=True):
+            for row in {int(self._keypoint_rows[w]) for w in where[(where >= 0) & (distance < 64)]}:
+                votes[row] += 1
+        best = np.argsort(-votes, kind="stable")[:k]
+        return [int(row) for row in best if votes[row] >= 3]
+
+    def reference(self, row: int) -> Reference | None:
+        """The prepared cover of a row, kept while it is asked for often."""
+        with self._lock:
+            known = self._prepared.get(row)
+            if known is not None:
+                self._prepared.move_to_end(row)
+                return known
+        cover = self.cover(row)
+        if cover is None:
+            return None
+        made = Reference(cover, self._own[row].astype(np.float32) / 255)
+        with self._lock:
+            self._prepared[row] = made
+            if len(self._prepared) > _REMEMBERED:
+                self._prepared.popitem(last=False)
+        return made
+
+    def cover(self, row: int) -> Pixels | None:
+        data = self._catalogue.thumbnail(int(self.ids[row]))
+        return None if data is None else _pixels(data)
+
+    def twins(self, row: int) -> list[int]:
+        """Other rows with the same artwork."""
+        mine = self.reference(row)
+        if mine is None:
+            return []
+        found = []
+        for near in self.nearest(self.codes[row : row + 1], _SIBLINGS)[0]:
+            if near.row == row or near.similarity < _SAME_ARTWORK:
+                continue
+            other = self.reference(near.row)
+            if other is not None and same_artwork(mine, other):
+                found.append(near.row)
+        return found
+
+
+def write_references(
+    folder: Path,
+    catalogue: Catalogue,
+    step: Callable[[int, int, str], None] = lambda done, total, what: None,
+) -> References | None:
+    """Write `identify/` (without a calibration) into a staged artifact, from its thumbnails.
+
+    None, and nothing written, where there are fewer than two covers.
+    """
+    covers = [
+        (int(album_id), data)
+        for album_id in catalogue.ids()
+        if (data := catalogue.thumbnail(int(album_id))) is not None
+    ]
+    if len(covers) < 2:
+        return None
+    ids = np.array([album_id for album_id, _ in covers], np.int64)
+    views: list[Pixels] = []
+    parts, descriptors, rows = [], [], []
+    for start in range(0, len(covers), _BATCH):
+        pictures = [_pixels(data) for _, data in covers[start : start + _BATCH]]
+        views += [layout.shrunk(picture) for picture in pictures]
+        parts.append(layout.features(np.stack(views[start:])))
+        for row, picture in enumerate(pictures, start):
+            found = keypoints_of_cover(picture, KEPT_KEYPOINTS).descriptors
+            descriptors.append(found)
+            rows.extend([row] * len(found))
+        step(start + len(pictures), 2 * len(covers), "references")
+    every = np.concatenate(parts)
+    # Principal axes of 20,000 covers are those of a million.
+    sample = np.random.default_rng(0).permutation(len(every))[:20_000]
+    basis = Basis.fit(every[sample])
+    codes = basis.codes(every)
+    keypoints = _keypoint_index(np.concatenate(descriptors))
+    keypoint_rows = np.array(rows, np.int32)
+    plain = np.zeros((len(ids), 16, 16), np.uint8)
+    references = References(catalogue, ids, basis, codes, plain, keypoints, keypoint_rows)
+    own = _own_maps(references, views, step)
+    (folder / FOLDER).mkdir(exist_ok=True)
+    np.savez_compressed(
+        folder / FOLDER / LAYOUT,
+        ids=ids,
+        codes=np.clip(np.round(codes * _CODE_SCALE), -127, 127).astype(np.int8),
+        mean=basis.mean,
+        axes=basis.axes,
+        own=own,
+        keypoint_rows=keypoint_rows,
+    )
+    if len(keypoint_rows):
+        faiss.write_index_binary(keypoints, str(folder / FOLDER / KEYPOINTS))
+    return References.open(folder, catalogue)
+
+
+def _own_maps(
+    references: References, views: Sequence[Pixels], step: Callable[[int, int, str], None]
+) -> NDArray[np.uint8]:
+    """`views` are (64, 64, 3) uint8, a cover each → (N, 16, 16) uint8, 255 is all its own."""
+    count = len(references)
+    own = np.zeros((count, 16, 16), np.uint8)
+    windows = lru_cache(2048)(lambda row: Windows(views[row]))
+    for row in range(count):
+        near = references.nearest(references.codes[row : row + 1], _SIBLINGS + 1)[0]
+        siblings = [windows(n.row) for n in near if n.row != row]
+        own[row] = np.round(own_map(windows(row), siblings) * 255)
+        if row % 100 == 99 or row == count - 1:
+            step(count + row + 1, 2 * count, "references")
+    return own
+
+
+def _keypoint_index(descriptors: NDArray[np.uint8]) -> faiss.IndexBinary:
+    """Binary descriptors, (N, 32) uint8 → an index: exact for a small catalogue, else lists."""
+    bits = 256
+    if len(descriptors) <= 200_000:
+        index = faiss.IndexBinaryFlat(bits)
+    else:
+        lists = int(4 * len(descriptors) ** 0.5)
+        quantizer = faiss.IndexBinaryFlat(bits)
+        index = faiss.IndexBinaryIVF(quantizer, bits, lists)
+        quantizer.this.disown()
+        index.own_fields = True
+        index.nprobe = max(8, lists // 100)
+        index.cp.niter = 8
+        index.train(descriptors[:: max(1, len(descriptors) // (lists * 40))])
+    index.add(descriptors)
+    return index
+
+
+def _pixels(data: bytes) -> Pixels:
+    with Image.open(io.BytesIO(data)) as image:
+        return np.asarray(image.convert("RGB"), np.uint8)

@@ -1,0 +1,252 @@
+"""Identify as a whole: photos of covers, of strangers, of nothing, of twins, of several."""
+
+from __future__ import annotations
+
+import io
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from conftest import draw_cover
+from encoders import ColourEncoder
+from PIL import Image
+
+from engine import calibration
+from engine.artifact import Artifact
+from engine.calibration import DEFAULT, Calibration
+from engine.candidates import Prover, working_copy
+from engine.catalogue import Album, Catalogue, write_catalogue, write_thumbnails
+from engine.errors import ArtifactError, UnreadableImage
+from engine.identify import Identification, Identifier
+from engine.image import thumbnail
+from engine.index import build_index
+from engine.references import FOLDER, References, write_references
+from engine.search import CoverSearch
+from engine.simulate import Distortion, simulate_photo
+
+COVERS, TWIN_OF, TWIN = 40, 5, 40
+
+
+def drawn(number: int) -> np.ndarray:
+    """(256, 256, 3) uint8: blocks, discs and lines in colours of their own."""
+    rng = np.random.default_rng([11, number])
+    image = np.full((256, 256, 3), rng.integers(0, 256, 3), np.uint8)
+    for _ in range(14):
+        colour = rng.integers(0, 256, 3).tolist()
+        x, y, w, h = rng.integers(0, 200), rng.integers(0, 200), *rng.integers(20, 90, 2)
+        if rng.random() < 0.5:
+            cv2.rectangle(image, (int(x), int(y)), (int(x + w), int(y + h)), colour, -1)
+        else:
+            cv2.circle(image, (int(x), int(y)), int(w / 2), colour, -1, cv2.LINE_AA)
+    return image
+
+
+@dataclass
+class _Files:
+    """As much of an artifact as identify asks for."""
+
+    path: Path
+    preprocessing = ColourEncoder.preprocessing
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """41 albums, of which number 40 has the artwork of number 5."""
+    path = tmp_path_factory.mktemp("identify")
+    numbers = [*range(COVERS), TWIN_OF]
+    write_catalogue(path / "catalogue.sqlite", [Album(i) for i in range(len(numbers))])
+    pictures = [Image.fromarray(drawn(number)) for number in numbers]
+    write_thumbnails(
+        path / "thumbnails.sqlite",
+        [(i, thumbnail(picture, 256, 70)) for i, picture in enumerate(pictures)],
+    )
+    catalogue = Catalogue(path / "catalogue.sqlite", path / "thumbnails.sqlite")
+    assert write_references(path, catalogue) is not None
+    return path
+
+
+def opened(folder: Path) -> Identifier:
+    encoder = ColourEncoder()
+    covers = np.stack([cv2.resize(drawn(i), (8, 8)) for i in [*range(COVERS), TWIN_OF]])
+    index = build_index(encoder.embed_images(covers), np.arange(COVERS + 1), "flat")
+    catalogue = Catalogue(folder / "catalogue.sqlite", folder / "thumbnails.sqlite")
+    search = CoverSearch(_Files(folder), index, catalogue, encoder)  # type: ignore[arg-type]
+    return Identifier.open(search)
+
+
+@pytest.fixture(scope="module")
+def identifier(folder: Path) -> Identifier:
+    return opened(folder)
+
+
+def identify(identifier: Identifier, picture: np.ndarray) -> Identification:
+    [answer] = identifier.by_pixels(picture)
+    return answer
+
+
+def quad_error(answer: Identification, quad: np.ndarray) -> float:
+    """Mean distance of the corners as a share of the sleeve's side."""
+    side = np.sqrt(cv2.contourArea(quad))
+    return float(np.linalg.norm(answer.quad - quad, axis=1).mean() / side)
+
+
+@pytest.mark.parametrize("preset", ["clean", "mild", "rotation", "small", "occlusion", "mixed"])
+def test_a_photo_of_a_cover_is_matched_and_outlined(identifier: Identifier, preset: str) -> None:
+    right = 0
+    for number in (1, 8, 17, 23):
+        photo = simulate_photo(drawn(number), np.random.default_rng([3, number]), preset)
+        answer = identify(identifier, photo.image)
+        if answer.decision == "match":
+            assert answer.album_id == number == answer.candidates[0].album_id
+            assert quad_error(answer, photo.quad) < 0.05
+            assert answer.inliers >= 6
+            right += 1
+    assert right >= 3, f"{right} of 4 photos were matched"
+
+
+def test_a_cover_the_catalogue_lacks_is_no_match(identifier: Identifier) -> None:
+    for number in range(100, 106):
+        photo = simulate_photo(drawn(number), np.random.default_rng(number), "mild")
+        answer = identify(identifier, photo.image)
+        assert (answer.decision, answer.album_id, answer.quad) == ("no_match", None, None)
+        assert answer.confidence > 0.5
+        assert answer.candidates, "others like it are still shown"
+
+
+@pytest.mark.parametrize("size", [(1, 1), (3, 400), (480, 640), (16, 16)])
+def test_pictures_of_nothing_are_no_match(identifier: Identifier, size: tuple[int, int]) -> None:
+    for value in (0, 130, 255):
+        picture = np.full((*size, 3), value, np.uint8)
+        assert identify(identifier, picture).decision == "no_match"
+    noise = np.random.default_rng(0).integers(0, 256, (*size, 3), dtype=np.uint8)
+    assert identify(identifier, noise).decision == "no_match"
+
+
+def test_the_same_artwork_twice_is_ambiguous(identifier: Identifier) -> None:
+    photo = simulate_photo(drawn(TWIN_OF), np.random.default_rng(1), "mild")
+    answer = identify(identifier, photo.image)
+    assert (answer.decision, answer.album_id) == ("ambiguous", None)
+    assert {near.album_id for near in answer.candidates[:2]} == {TWIN_OF, TWIN}
+    assert quad_error(answer, photo.quad) < 0.05
+
+
+def test_every_sleeve_of_a_photo_is_found_when_many_are_asked_for(identifier: Identifier) -> None:
+    table = np.full((700, 1000, 3), (150, 120, 90), np.uint8)
+    places = {2: (60, 80), 9: (380, 300), 31: (690, 60)}
+    for number, (x, y) in places.items():
+        table[y : y + 256, x : x + 256] = drawn(number)
+    answers = identifier.by_pixels(table, many=True)
+    assert {answer.album_id for answer in answers} == set(places)
+    for answer in answers:
+        x, y = places[answer.album_id]
+        assert np.abs(answer.quad[0] - (x, y)).max() < 8, "its own top left comes first"
+    assert identifier.by_pixels(np.full((300, 400, 3), 90, np.uint8), many=True) == []
+
+
+def test_corners_are_in_pixels_of_the_upright_picture_however_it_was_stored(
+    identifier: Identifier,
+) -> None:
+    photo = simulate_photo(drawn(7), np.random.default_rng(2), Distortion(share=(0.4, 0.4)))
+    large = cv2.resize(photo.image, None, fx=3, fy=3, interpolation=cv2.INTER_CUBIC)
+    exif = Image.Exif()
+    exif[0x0112] = 6  # "turn me a quarter clockwise": stored turned the other way
+    stored = Image.fromarray(np.rot90(large))
+    buffer = io.BytesIO()
+    stored.save(buffer, "JPEG", exif=exif)
+    [answer] = identifier.by_image(buffer.getvalue())
+    assert answer.album_id == 7
+    assert quad_error(answer, photo.quad * 3) < 0.02
+
+
+def test_without_references_similarity_answers_with_less_confidence(
+    folder: Path, tmp_path: Path
+) -> None:
+    bare = tmp_path / "bare"
+    shutil.copytree(folder, bare, ignore=shutil.ignore_patterns(FOLDER))
+    answer = identify(opened(bare), drawn(7))
+    assert answer.decision in ("match", "no_match")
+    assert answer.confidence <= 0.75
+    assert (answer.quad, answer.inliers) == (None, None)
+    assert answer.candidates[0].album_id == 7
+
+
+def test_a_file_that_is_no_picture_is_refused(identifier: Identifier) -> None:
+    with pytest.raises(UnreadableImage):
+        identifier.by_image(b"%PDF-1.7")
+
+
+def test_the_same_photo_gets_the_same_answer(identifier: Identifier) -> None:
+    photo = simulate_photo(drawn(12), np.random.default_rng(5), "mixed").image
+    one, two = identify(identifier, photo), identify(identifier, photo)
+    assert (one.decision, one.confidence) == (two.decision, two.confidence)
+
+
+def test_left_out_rows_are_as_if_the_catalogue_lacked_them(identifier: Identifier) -> None:
+    prover = identifier.prover
+    assert isinstance(prover, Prover)
+    photo, _ = working_copy(simulate_photo(drawn(3), np.random.default_rng(4), "mild").image)
+    assert prover.candidates(photo)[0].row == 3
+    assert all(found.row != 3 for found in prover.candidates(photo, None, frozenset({3})))
+
+
+def test_references_of_another_catalogue_are_refused(folder: Path, tmp_path: Path) -> None:
+    write_catalogue(tmp_path / "catalogue.sqlite", [Album(900)])
+    write_thumbnails(tmp_path / "thumbnails.sqlite", [(900, b"")])
+    shutil.copytree(folder / FOLDER, tmp_path / FOLDER)
+    catalogue = Catalogue(tmp_path / "catalogue.sqlite", tmp_path / "thumbnails.sqlite")
+    with pytest.raises(ArtifactError, match="does not belong to this catalogue"):
+        References.open(tmp_path, catalogue)
+    (tmp_path / FOLDER / "layout.npz").write_bytes(b"PK damaged")
+    with pytest.raises(ArtifactError, match="cannot be read"):
+        References.open(tmp_path, catalogue)
+
+
+def test_an_artifact_holds_what_identify_reads(tiny_artifact: Path) -> None:
+    artifact = Artifact.open(tiny_artifact)
+    assert {"identify/layout.npz", "identify/keypoints.faiss"} <= set(artifact.manifest.files)
+    search = CoverSearch.open(tiny_artifact)
+    answer = identify(Identifier.open(search), np.asarray(draw_cover(3, 400)))
+    assert answer.decision in ("match", "ambiguous", "no_match")
+
+
+def test_a_calibration_is_fitted_on_the_covers_and_on_strangers(identifier: Identifier) -> None:
+    assert identifier.prover is not None
+    references = identifier.prover.references
+    observed = calibration.observe(references, photos=35, seed=1)
+    assert [photo.present for photo in observed].count(True) == 35
+    made = calibration.fit(observed)
+    assert made.photos == 70
+    best = [
+        max((made.probability(row) for row in photo.features), default=0.0) for photo in observed
+    ]
+    present = np.array([photo.present for photo in observed])
+    assert np.mean(np.array(best)[present] > 0.5) > 0.85
+    assert np.mean(np.array(best)[~present] > 0.5) < 0.1
+    assert made.absent(0.01) > 0.8 > 0.2 > made.absent(0.99)
+
+
+def test_a_calibration_survives_its_file_and_a_damaged_one_is_refused(tmp_path: Path) -> None:
+    (tmp_path / FOLDER).mkdir()
+    assert Calibration.of(tmp_path) == DEFAULT
+    path = tmp_path / FOLDER / "calibration.json"
+    DEFAULT.write(path)
+    assert Calibration.of(tmp_path) == DEFAULT
+    read = json.loads(path.read_text())
+    for change in ({"weights": [1.0]}, {"bias": "x"}, {"features": ["other"]}):
+        path.write_text(json.dumps({**read, **change}))
+        with pytest.raises(ArtifactError):
+            Calibration.of(tmp_path)
+
+
+def test_the_calibration_error_of_honest_answers_is_small() -> None:
+    rng = np.random.default_rng(0)
+    claimed = rng.random(20_000)
+    honest = rng.random(20_000) < claimed
+    error = calibration.expected_calibration_error
+    assert error(claimed.tolist(), honest.tolist()) < 0.02
+    assert error([0.99] * 10, [False] * 10) == pytest.approx(0.99)
+    assert error([], []) == 0.0
