@@ -608,13 +608,15 @@ def _assemble(
     count = write_thumbnails(folder / THUMBNAILS, thumbnails)
     if not count:
         (folder / THUMBNAILS).unlink()
-    _golden(encoder, covers).write(folder / GOLDEN)
+    golden = _golden(encoder, covers)
+    golden.write(folder / GOLDEN)
     if runtimes is None:
         entry = give_cpu_runtime(
             encoder,
             folder / ENCODER,
             searchable,
             _pictures_for_runtime(encoder, covers),
+            golden=golden,
             requested=precision,
             remark=(progress or Progress()).remark,
         )

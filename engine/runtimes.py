@@ -12,9 +12,10 @@ from typing import Literal
 
 import numpy as np
 
-from engine.artifact import RuntimeEntry
+from engine.artifact import GoldenQueries, RuntimeEntry
 from engine.encoder import Embeddings, Encoder, TorchEncoder
 from engine.encoder_openvino import Calibration, OpenVINOEncoder, export
+from engine.errors import GoldenQueryFailed
 from engine.image import Pixels
 from engine.index import Index
 
@@ -57,35 +58,44 @@ def give_cpu_runtime(
     index: Index,
     pixels: Pixels,
     *,
+    golden: GoldenQueries,
     requested: Literal["auto", "fp32", "bf16", "int8"],
     remark: Callable[[str], None] = lambda _: None,
 ) -> RuntimeEntry:
     """Export `encoder` (float32) to OpenVINO under `folder`; returns what the manifest records.
 
     `pixels` (N, S, S, 3) uint8 are split into a part to calibrate on and one to compare with. An
-    int8 that was asked for by name is kept whatever its agreement, and the remark says so.
+    int8 that was asked for by name is kept although it agrees less, and the remark says so, but
+    not where the `golden` queries would refuse to be served by it.
     """
     used, held_out = _split(pixels)
     calibration = Calibration(used, TEXTS[::2])
     if requested in ("auto", "int8"):
         export(encoder, folder, int8=calibration, remark=remark)
         entry = _compare(encoder, folder, "int8", requested, index, held_out)
-        if entry.overlap_at_10 >= KEEP_OVERLAP:
+        refusal = _refusal(encoder, folder, golden, index)
+        if refusal is None and entry.overlap_at_10 >= KEEP_OVERLAP:
             return entry
-        remark(
-            f"int8 finds {entry.overlap_at_10:.4f} of the albums that float32 finds, below "
-            f"{KEEP_OVERLAP}: "
-            + (
-                "kept, as --precision int8 asks"
-                if requested == "int8"
-                else "float weights are kept instead"
-            )
-        )
-        if requested == "int8":
+        finds = f"int8 finds {entry.overlap_at_10:.4f} of the albums that float32 finds"
+        if refusal is not None:
+            remark(f"{finds} and cannot be served ({refusal}): float weights are kept instead")
+        elif requested == "int8":
+            remark(f"{finds}, below {KEEP_OVERLAP}: kept, as --precision int8 asks")
             return entry
+        else:
+            remark(f"{finds}, below {KEEP_OVERLAP}: float weights are kept instead")
     export(encoder, folder, half=requested != "fp32")
     precision: Literal["fp32", "bf16"] = "fp32" if requested == "fp32" else "bf16"
     return _compare(encoder, folder, precision, requested, index, held_out)
+
+
+def _refusal(encoder: Encoder, folder: Path, golden: GoldenQueries, index: Index) -> str | None:
+    """Why the golden queries refuse the int8 towers in `folder`; None where they do not."""
+    try:
+        golden.check(OpenVINOEncoder(folder, encoder.name, precision="int8"), index)
+    except GoldenQueryFailed as error:
+        return error.message
+    return None
 
 
 def _split(pixels: Pixels) -> tuple[Pixels, Pixels]:
