@@ -205,8 +205,9 @@ def _lock(path: Path) -> Iterator[None]:
 def _download(where: RemoteArtifact, archive: Path, progress: Progress) -> None:
     """Bring `archive` to its full length, going on behind what is there already."""
     attempts = 0
+    archive.touch()
     while True:
-        before = archive.stat().st_size if archive.exists() else 0
+        before = archive.stat().st_size
         try:
             total = _continue(where, archive, before, progress)
             if total is None or archive.stat().st_size >= total:
@@ -219,7 +220,7 @@ def _download(where: RemoteArtifact, archive: Path, progress: Progress) -> None:
             problem = error
             if isinstance(error, OSError) and error.errno in _DISK:
                 raise
-        attempts = 1 if archive.exists() and archive.stat().st_size > before else attempts + 1
+        attempts = 1 if archive.stat().st_size > before else attempts + 1
         _raise_if_stopping()
         if attempts >= ATTEMPTS or _is_final(problem):
             raise ArtifactUnavailable(
@@ -235,7 +236,7 @@ def _continue(where: RemoteArtifact, archive: Path, offset: int, progress: Progr
     with opened(where.url, offset) as (source, start, total):
         if total is not None and start >= total:
             return total
-        with archive.open("r+b" if archive.exists() else "wb") as file:
+        with archive.open("r+b") as file:
             # A server that knows no ranges begins at the beginning: so do we.
             file.truncate(start)
             file.seek(start)
@@ -264,11 +265,13 @@ def _open_http(url: str, offset: int) -> Iterator[tuple[BinaryIO, int, int | Non
             urllib.request.Request(url, headers=headers), timeout=TIMEOUT_S
         )
     except urllib.error.HTTPError as error:
+        error.close()
         length = re.fullmatch(r"bytes \*/(\d+)", error.headers.get("Content-Range", ""))
         if error.code == 416 and length and int(length[1]) == offset:
             yield io.BytesIO(), offset, offset  # nothing is missing: only the check was interrupted
             return
         if error.code == 416:
+            # It has become shorter, so what is here belongs to another file.
             with _open_http(url, 0) as whole:
                 yield whole
             return
@@ -300,6 +303,9 @@ def _open_fsspec(url: str, offset: int) -> Iterator[tuple[BinaryIO, int, int | N
             "hf:// URL. Set HF_HUB_OFFLINE=0."
         )
     try:
+        # Off: what finds out over gRPC whether a bucket is zonal. It needs a permission of its own
+        # and waits for half a minute where it cannot ask.
+        os.environ.setdefault("GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT", "false")
         # No caches of listings: a file that appears later must be found by the next attempt.
         system: Any = fsspec.filesystem(scheme, use_listings_cache=False, skip_instance_cache=True)
     except ImportError as error:
@@ -394,12 +400,12 @@ def _is_loopback(host: str) -> bool:
 
 
 class _Log:
-    """Progress as log lines: the first after two seconds, then one every two, and the end."""
+    """Progress as log lines: one every two seconds, and the end. Each has the name: a worker begins
+    to fetch before its logging is set up, so a line at the beginning would be lost."""
 
     def __init__(self, name: str) -> None:
         self._name, self._began = name, time.monotonic()
         self._last, self._first_done = self._began, -1
-        logger.info("fetching artifact %s", name)
 
     def __call__(self, done: int, total: int | None) -> None:
         now = time.monotonic()
@@ -410,4 +416,7 @@ class _Log:
         self._last = now
         rate = (done - self._first_done) / max(now - self._began, 1e-3)
         share = f"of {total / 1e6:,.1f} MB ({done / total:.0%})" if total else "so far"
-        logger.info("fetched %.1f MB %s, %.1f MB/s", done / 1e6, share, rate / 1e6)
+        logger.info(
+            "fetching artifact %s: %.1f MB %s, %.1f MB/s",
+            *(self._name, done / 1e6, share, rate / 1e6),
+        )

@@ -1,0 +1,114 @@
+"""The recipes: what goes into a bento and its image. `make container-test` proves the image."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from conftest import PROJECT
+
+from engine.artifact import Artifact, read_manifest
+from engine.settings import PREFIX, VARIABLES
+
+RECIPES = ("bentofile.yaml", "bentofile.gpu.yaml")
+
+
+def recipe(name: str) -> dict[str, Any]:
+    content: dict[str, Any] = yaml.safe_load((PROJECT / name).read_text())
+    return content
+
+
+@pytest.fixture(scope="module")
+def bento(tmp_path_factory: pytest.TempPathFactory, tiny_artifact: Path) -> Path:
+    """The folder of a bento of `tiny_artifact`, as `make bento` builds it."""
+    home = tmp_path_factory.mktemp("bento")
+    done = subprocess.run(
+        [sys.executable, "deploy/container/bento.py", str(tiny_artifact)],
+        cwd=PROJECT,
+        env={**os.environ, "BENTOML_HOME": str(home)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    name, _, version = done.stdout.strip().splitlines()[-1].partition(":")
+    return home / "bentos" / name / version
+
+
+def test_a_bento_names_its_artifact_and_holds_a_serving_copy(
+    bento: Path, tiny_artifact: Path
+) -> None:
+    tag = f"shazam-visual-serving:{read_manifest(tiny_artifact).id}"
+    about = yaml.safe_load((bento / "bento.yaml").read_text())
+    assert [model["tag"] for model in about["models"]] == [tag]
+    assert {"name": "SHAZAM_ARTIFACT", "value": tag, "stage": "all"} in about["envs"]
+    name, _, version = tag.partition(":")
+    published = bento.parents[2] / "models" / name / version / "artifact"
+    assert Artifact.open(published).manifest.serving_copy
+
+
+def test_a_bento_holds_the_service_and_no_more(bento: Path) -> None:
+    files = {path.relative_to(bento / "src").as_posix() for path in (bento / "src").rglob("*")}
+    assert {"service.py", "engine/serving.py", "web/index.html"} <= files
+    assert {name.partition("/")[0] for name in files} == {
+        "bentofile.yaml",
+        "engine",
+        "service.py",
+        "web",
+    }
+
+
+def test_an_image_for_cpus_has_neither_torch_nor_a_compiler(bento: Path) -> None:
+    packages = (bento / "env" / "python" / "requirements.txt").read_text().lower()
+    assert "openvino==" in packages
+    assert not re.search(r"^(torch|transformers|nncf|nvidia-c)", packages, re.MULTILINE)
+    dockerfile = (bento / "env" / "docker" / "Dockerfile").read_text()
+    assert "build-essential" not in dockerfile
+    assert "apt-get" not in dockerfile
+    assert "USER bentoml" in dockerfile
+    for line in ("HF_HUB_OFFLINE=1", "BENTOML_DO_NOT_TRACK=True", "SHAZAM_LOG_FORMAT=json"):
+        assert f"ARG {line}" in dockerfile
+    # The last step but the copying: what installing needed goes.
+    assert re.search(r"RUN chmod \+x (\S+script__\S+) && \1", dockerfile)
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_recipes_name_files_and_settings_that_exist(name: str) -> None:
+    content = recipe(name)
+    for path in (content["python"]["requirements_txt"], content["docker"]["setup_script"]):
+        assert (PROJECT / path).is_file()
+    assert os.access(PROJECT / content["docker"]["setup_script"], os.X_OK)
+    for entry in content["envs"]:
+        if entry["name"].startswith(PREFIX):
+            variable = VARIABLES[entry["name"].removeprefix(PREFIX).lower()]
+            variable.parse(entry["value"])
+
+
+def test_the_gpu_recipe_brings_torch_and_the_rest_is_the_same() -> None:
+    def pins(name: str) -> dict[str, str]:
+        lines = (PROJECT / name).read_text().lower().replace("_", "-").split()
+        return dict(line.split("==") for line in lines if "==" in line)
+
+    cpu, gpu = pins("requirements/serve.lock"), pins("requirements/gpu.lock")
+    assert {"torch", "transformers", "safetensors"} <= gpu.keys() - cpu.keys()
+    assert {name: gpu.get(name) for name in cpu} == cpu
+    assert recipe("bentofile.gpu.yaml")["include"] == recipe("bentofile.yaml")["include"]
+
+
+def test_container_test_says_why_it_cannot_run_and_succeeds(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "deploy/container/container_test.py"],
+        cwd=PROJECT,
+        env={"PATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert re.match(r"container-test skipped: \w.*buildah", done.stdout)
