@@ -17,6 +17,21 @@ FOLDER = Path(__file__).parent.parent / "tests" / "photos"
 MAX_BYTES = 80_000
 
 
+def sheet(path: Path, side: int = 120) -> None:
+    """Fifty covers of the catalogue, two or three of each genre, ten in a row."""
+    by_genre: dict[str, list[str]] = {}
+    for made in data.catalogue():
+        by_genre.setdefault(made.genre, []).append(data.file_name(made))
+    chosen = [name for names in by_genre.values() for name in names[:2]]
+    chosen += [names[2] for names in by_genre.values()][: 50 - len(chosen)]
+    whole = Image.new("RGB", (10 * side, 5 * side))
+    for k, name in enumerate(chosen):
+        with Image.open(WORK / "covers" / name) as cover:
+            whole.paste(cover.resize((side, side)), (k % 10 * side, k // 10 * side))
+    path.parent.mkdir(exist_ok=True)
+    whole.save(path, quality=85)
+
+
 def write(count: int = 12, seed: int = 5) -> None:
     """JPEGs of at most 80 kB, each of another genre, the cover on half of the frame or more."""
     albums = data.catalogue()
@@ -26,6 +41,7 @@ def write(count: int = 12, seed: int = 5) -> None:
         by_genre.setdefault(made.genre, []).append(row)
     genres = list(rng.permutation(list(by_genre)))[:count]
     FOLDER.mkdir(parents=True, exist_ok=True)
+    sheet(Path(__file__).parent / "plots" / "fifty.jpg")
     listed = {}
     for number, genre in enumerate(genres):
         made = albums[by_genre[genre][int(rng.integers(len(by_genre[genre])))]]
