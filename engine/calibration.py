@@ -36,6 +36,7 @@ FEATURES = (
     "colour",
     "own_seen_and_much",
     "share_and_own_correlation",
+    "contradicted",
 )
 # Photos of each kind that a calibration rests on, where the catalogue is large enough.
 PHOTOS = 300
@@ -58,12 +59,12 @@ class Calibration:
     bias: float
     present: tuple[float, float]
     match_at: float = 0.9
-    sure_at: float = 0.99
+    sure_at: float = 0.95
     unsure_at: float = 0.5
     photos: int = 0
 
     def probability(self, features: NDArray[np.float64]) -> float:
-        """(12,) → the probability, 0–1, that the photo shows this very album."""
+        """(13,) → the probability, 0–1, that the photo shows this very album."""
         return float(_sigmoid(np.dot(self.weights, features) + self.bias))
 
     def absent(self, probability: float) -> float:
@@ -101,9 +102,10 @@ class Calibration:
 
 # Fitted on the demo catalogue; what an artifact too small for a fit of its own uses.
 DEFAULT = Calibration(
-    weights=(4.0, 8.0, 2.0, 0.5, 2.0, 2.0, 6.0, 4.0, 0.0, -4.0, 2.0, 4.0),
-    bias=-13.0,
-    present=(1.0, 0.0),
+    weights=(-0.6, 3.0, 0.9, 0.2, 0.4, 2.0, 1.4, 2.2, 2.6, -3.0, 3.4, 1.3, -3.0),
+    bias=-6.6,
+    present=(0.8, 0.2),
+    match_at=0.8,
 )
 
 
@@ -150,7 +152,7 @@ def fit(observed: Sequence[Observed]) -> Calibration:
     y = np.concatenate([[float(row == photo.right) for row in photo.rows] for photo in observed])
     if min(y.sum(), (1 - y).sum()) < 20:
         return DEFAULT
-    weights, bias = fit_logistic(x, y, ridge=3.0)
+    weights, bias = fit_logistic(x, y, ridge=0.5)
     # The best of several is right less often than its score says: fit again on the best alone.
     best, right, seen = [], [], []
     for photo in observed:

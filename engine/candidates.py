@@ -47,7 +47,7 @@ class Candidate:
 
     @property
     def features(self) -> NDArray[np.float64]:
-        """(12,) float64, in the order of `calibration.FEATURES`."""
+        """(13,) float64, in the order of `calibration.FEATURES`."""
         proof = self.proof
         share = proof.inliers / max(1, proof.patches)
         return np.array(
@@ -64,6 +64,7 @@ class Candidate:
                 proof.colour,
                 proof.own_seen * min(1.0, 4 * proof.own),
                 share * proof.own_correlation,
+                proof.contradicted,
             ]
         )
 

@@ -17,6 +17,7 @@ from engine.errors import BuildError, ShazamError
 
 if TYPE_CHECKING:
     from engine.build import Built, Progress
+    from engine.search import CoverSearch
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -211,6 +212,8 @@ def _evaluate(options: argparse.Namespace) -> int:
     from engine.search import CoverSearch
 
     search = CoverSearch.open(_folder(options.artifact))
+    if options.identify:
+        return _try_identify(options, search)
     with _Bar() as bar:
         report = evaluate(
             search, queries=options.queries, sample=options.sample, seed=options.seed, progress=bar
@@ -235,6 +238,28 @@ def _evaluate(options: argparse.Namespace) -> int:
         )
     times = ", ".join(f"{name} {value:.2f} ms" for name, value in report.latency_ms.items())
     print(f"median latency: {times}")
+    return 0
+
+
+def _try_identify(options: argparse.Namespace, search: CoverSearch) -> int:
+    from engine.identify import Identifier
+    from engine.trial import plot, run_trial, table
+
+    with _Bar() as bar:
+        trial = run_trial(
+            Identifier.open(search),
+            strangers=options.strangers,
+            no_covers=options.no_covers,
+            sample=options.sample,
+            seed=options.seed,
+            progress=bar,
+        )
+    if options.plots:
+        print(f"drew {plot(trial, options.plots / 'reliability.png')}", file=sys.stderr)
+    if options.json:
+        print(json.dumps(trial.as_dict(), indent=2))
+    else:
+        table(trial)
     return 0
 
 
@@ -486,6 +511,15 @@ def _parser() -> argparse.ArgumentParser:
         "--queries", type=Path, metavar="DIR", help="your own photos, named after cover or id"
     )
     made.add_argument("--plots", type=Path, metavar="DIR", help="draw recall by distortion there")
+    made.add_argument(
+        "--identify", action="store_true", help="try identify instead, on photos and strangers"
+    )
+    made.add_argument(
+        "--strangers", type=Path, metavar="DIR", help="covers the catalogue lacks, for --identify"
+    )
+    made.add_argument(
+        "--no-covers", type=Path, metavar="DIR", help="pictures of no cover, for --identify"
+    )
     made.add_argument(
         "--sample", type=_whole(1, 10**9), default=200, help="albums a distortion (default: 200)"
     )

@@ -29,6 +29,7 @@ _OWN = 16  # cells a side of a map of what is a cover's own
 _FEWEST = 6  # inliers below which a homography is chance
 _PATCH_CORRELATION = 0.5
 _WINDOW_CORRELATION = 0.6
+_OTHER_CORRELATION = 0.35
 _PLAIN = 0.02  # share of textured windows below which a cover has nothing to compare
 
 
@@ -54,7 +55,9 @@ class Proof:
     `inliers` of `patches` lie where one homography puts them. `seen` is the share of the cover's
     textured windows that the photo shows, `correlation` their median; `own_seen` and
     `own_correlation` weigh each window by how much it is this cover's alone; `own` (0–1) is how
-    much of the cover is. `colour` is how much the chroma differs, 0 is not at all.
+    much of the cover is. `contradicted` is the share of its windows where the photo, too, shows
+    something, but something else: print where the cover has other print, not a thumb or a glare.
+    `colour` is how much the chroma differs, 0 is not at all.
     """
 
     quad: Quads
@@ -65,6 +68,7 @@ class Proof:
     own_seen: float
     own_correlation: float
     own: float
+    contradicted: float
     colour: float
 
 
@@ -126,6 +130,8 @@ def _proof(view: Pixels, quad: Quads, inliers: int, patches: int, reference: Ref
     count = int(textured.sum())
     agrees = correlation > _WINDOW_CORRELATION
     positive = np.maximum(correlation, 0)
+    busy = seen.variance > 0.3 * windows.variance
+    contradicted = textured & busy & (correlation < _OTHER_CORRELATION)
     return Proof(
         quad=quad,
         inliers=inliers,
@@ -135,6 +141,7 @@ def _proof(view: Pixels, quad: Quads, inliers: int, patches: int, reference: Ref
         own_seen=float((agrees * weight).sum()) / total if total > 1 else 0.0,
         own_correlation=float((positive * weight).sum()) / total if total > 1 else 0.0,
         own=total / _SEEN_SIDE**2,
+        contradicted=float(contradicted.sum()) / count if count else 0.0,
         colour=_chroma_difference(windows.mean, seen.mean),
     )
 

@@ -1,0 +1,264 @@
+"""Identify on trial: photos of covers, of strangers and of no cover at all, and what it said.
+
+Photos are simulated with backgrounds, stickers and hands that neither training nor calibration
+has seen. A stranger is a cover the catalogue lacks: one from a folder of such, or else one of its
+own, left out while its photo is looked at.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from engine.build import Progress
+from engine.calibration import expected_calibration_error
+from engine.errors import BuildError, ShazamError
+from engine.identify import Identification, Identifier
+from engine.image import Pixels, decode, to_pixels
+from engine.simulate import PRESETS, Distortion, Photo, simulate_photo
+
+CONDITIONS: dict[str, Distortion] = {
+    "as it is": PRESETS["reencode"],
+    "mild": PRESETS["mild"],
+    "everything mixed": PRESETS["mixed"],
+    "turned by any angle": PRESETS["rotation"],
+    "turned, 30 % of the frame, a quarter hidden": Distortion(
+        share=(0.3, 0.3), turn_deg=180, occlusion=(0.25, 0.25)
+    ),
+    "cut by the frame": PRESETS["crop"],
+}
+BINS = 10
+
+
+@dataclass(frozen=True)
+class Row:
+    """One condition. Shares of `known` photos: `matched` rightly, `wrong` (another album),
+    `ambiguous`; `encoder` is the encoder alone, its first hit for the whole photo. `false` is the
+    share of `strangers` matched. `quad_error` is the median, over matches, of the mean distance of
+    the corners as a share of the sleeve's side; `ms` the median time."""
+
+    known: int
+    matched: float
+    wrong: float
+    ambiguous: float
+    encoder: float
+    strangers: int
+    false: float
+    calibration_error: float
+    quad_error: float
+    ms: float
+
+
+@dataclass
+class Trial:
+    """`answers` are (confidence, whether the decision was right) of every photo."""
+
+    rows: dict[str, Row] = field(default_factory=dict)
+    answers: list[tuple[float, bool]] = field(default_factory=list)
+    no_covers: int = 0
+    no_covers_matched: int = 0
+
+    @property
+    def calibration_error(self) -> float:
+        return expected_calibration_error(*_columns(self.answers))
+
+    def reliability(self) -> list[tuple[float, float, int]]:
+        """(mean confidence, share right, answers) of each filled bin of confidence."""
+        claimed, right = (np.array(column, np.float64) for column in _columns(self.answers))
+        place = np.minimum((claimed * BINS).astype(np.int64), BINS - 1)
+        return [
+            (float(claimed[place == n].mean()), float(right[place == n].mean()), int(count))
+            for n, count in enumerate(np.bincount(place, minlength=BINS))
+            if count
+        ]
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "conditions": {name: asdict(row) for name, row in self.rows.items()},
+            "calibration_error": self.calibration_error,
+            "reliability": self.reliability(),
+            "no_covers": self.no_covers,
+            "no_covers_matched": self.no_covers_matched,
+        }
+
+
+def run_trial(
+    identifier: Identifier,
+    *,
+    strangers: Path | None = None,
+    no_covers: Path | None = None,
+    sample: int = 200,
+    seed: int = 0,
+    conditions: Sequence[str] = tuple(CONDITIONS),
+    progress: Progress | None = None,
+) -> Trial:
+    """Photograph `sample` albums and as many strangers under each condition, and every picture in
+    the folder `no_covers` as it is. Raises `BuildError` where there are no covers to photograph."""
+    progress = progress or Progress()
+    prover = identifier.prover
+    if prover is None:
+        raise BuildError(
+            "This artifact holds no references to identify by; build it from its covers."
+        )
+    references = prover.references
+    order = np.random.default_rng([seed, 1]).permutation(len(references)).tolist()
+    lacking = list(_pictures(strangers)) if strangers else []
+    trial = Trial()
+    steps = len(conditions) * 2 * min(sample, len(order))
+    for name in conditions:
+        looked: list[_Look] = []
+        encoder_right = []
+        for number, row in enumerate(order[:sample]):
+            album_id = int(references.ids[row])
+            cover = references.cover(row)
+            assert cover is not None
+            photo = _photo(cover, name, [seed, number, 0])
+            looked.append(_look(identifier, photo, album_id, set(references.twins(row))))
+            encoder_right.append(_encoder_first(identifier, photo.image) == album_id)
+            out = frozenset({row, *references.twins(row)})
+            if strangers:
+                cover, out = lacking[number % len(lacking)], frozenset()
+            photo = _photo(cover, name, [seed, number, 1])
+            looked.append(_look(identifier, photo, None, out))
+            before = len(trial.rows) * steps // len(conditions)
+            progress.step(before + 2 * number + 2, steps, "photos")
+        trial.rows[name] = _row(looked, encoder_right)
+        trial.answers += [(one.answer.confidence, one.right) for one in looked]
+    for picture in _pictures(no_covers) if no_covers else ():
+        [answer] = identifier.by_pixels(picture)
+        trial.no_covers += 1
+        trial.no_covers_matched += answer.decision == "match"
+    return trial
+
+
+@dataclass(frozen=True)
+class _Look:
+    answer: Identification
+    truth: int | None
+    right: bool
+    error: float | None
+    ms: float
+
+
+def _look(
+    identifier: Identifier, photo: Photo, truth: int | None, rows: frozenset[int] | set[int]
+) -> _Look:
+    """`rows`: for an album, others of the same artwork; for a stranger, what is left out."""
+    start = time.perf_counter()
+    without = frozenset(rows) if truth is None else frozenset[int]()
+    [answer] = identifier.by_pixels(photo.image, without=without)
+    ms = (time.perf_counter() - start) * 1000
+    error = None
+    if answer.quad is not None and answer.album_id == truth and truth is not None:
+        edges = np.roll(photo.quad, -1, 0) - photo.quad
+        side = float(np.linalg.norm(edges, axis=1).mean())
+        error = float(np.linalg.norm(answer.quad - photo.quad, axis=1).mean()) / side
+    if truth is None:
+        right = answer.decision == "no_match"
+    elif answer.decision == "ambiguous":
+        right = truth in [near.album_id for near in answer.candidates]
+    else:
+        right = answer.album_id == truth
+    return _Look(answer, truth, right, error, ms)
+
+
+def _row(looked: Sequence[_Look], encoder_right: Sequence[bool]) -> Row:
+    known = [one for one in looked if one.truth is not None]
+    strangers = [one for one in looked if one.truth is None]
+    matched = [one for one in known if one.answer.decision == "match"]
+
+    def share(part: Sequence[Any], whole: Sequence[Any]) -> float:
+        return len(part) / max(1, len(whole))
+
+    return Row(
+        known=len(known),
+        matched=share([one for one in matched if one.right], known),
+        wrong=share([one for one in matched if not one.right], known),
+        ambiguous=share([one for one in known if one.answer.decision == "ambiguous"], known),
+        encoder=float(np.mean(encoder_right)) if encoder_right else 0.0,
+        strangers=len(strangers),
+        false=share([one for one in strangers if one.answer.decision == "match"], strangers),
+        calibration_error=expected_calibration_error(
+            [one.answer.confidence for one in looked], [one.right for one in looked]
+        ),
+        quad_error=float(np.median([one.error for one in matched if one.error is not None] or [1])),
+        ms=float(np.median([one.ms for one in known])),
+    )
+
+
+def _encoder_first(identifier: Identifier, photo: Pixels) -> int:
+    search = identifier.search
+    assert search.encoder is not None
+    pixels = to_pixels(Image.fromarray(photo), search.artifact.preprocessing)
+    return search.nearest(search.encoder.embed_images(pixels[None]), 1)[0][0].album_id
+
+
+def _photo(cover: Pixels, condition: str, seed: list[int]) -> Photo:
+    rng = np.random.default_rng(seed)
+    return simulate_photo(cover, rng, CONDITIONS[condition], held_out=True)
+
+
+def _pictures(folder: Path) -> Iterator[Pixels]:
+    count = 0
+    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+        try:
+            image = decode(path.read_bytes(), name=path.name)
+        except (ShazamError, OSError):
+            continue
+        count += 1
+        yield np.asarray(image, np.uint8)
+    if not count:
+        raise BuildError(f"{folder} holds no picture we can read.")
+
+
+def _columns(answers: Sequence[tuple[float, bool]]) -> tuple[list[float], list[bool]]:
+    return [claimed for claimed, _ in answers], [right for _, right in answers]
+
+
+def plot(trial: Trial, path: Path) -> Path:
+    """Draw the reliability diagram: claimed against right. Returns the file written."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots(figsize=(4.5, 4.5))
+    axes.plot([0, 1], [0, 1], color="0.7", linewidth=1)
+    claimed, right, counts = zip(*trial.reliability(), strict=True)
+    axes.plot(claimed, right, marker="o", color="#2459a8")
+    for x, y, count in zip(claimed, right, counts, strict=True):
+        axes.annotate(str(count), (x, y), textcoords="offset points", xytext=(6, -10), fontsize=8)
+    axes.set(xlabel="confidence given", ylabel="share right", xlim=(0, 1.03), ylim=(0, 1.03))
+    axes.set_title(f"{len(trial.answers)} answers, calibration error {trial.calibration_error:.3f}")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.tight_layout()
+    figure.savefig(path, dpi=150)
+    plt.close(figure)
+    return path
+
+
+def table(trial: Trial, say: Callable[[str], None] = print) -> None:
+    """The trial as text."""
+    say(
+        f"{'condition':<44}{'photos':>8}{'matched':>9}{'wrong':>7}{'unsure':>8}{'encoder':>9}"
+        f"{'strangers':>11}{'false':>7}{'ECE':>7}{'quad':>7}{'ms':>6}"
+    )
+    for name, row in trial.rows.items():
+        say(
+            f"{name:<44}{row.known:>8}{row.matched:>9.3f}{row.wrong:>7.3f}{row.ambiguous:>8.3f}"
+            f"{row.encoder:>9.3f}{row.strangers:>11}{row.false:>7.3f}{row.calibration_error:>7.3f}"
+            f"{row.quad_error:>7.4f}{row.ms:>6.0f}"
+        )
+    if trial.answers:
+        say(
+            f"expected calibration error over {len(trial.answers):,} answers: "
+            f"{trial.calibration_error:.3f}"
+        )
+    if trial.no_covers:
+        say(f"pictures of no cover: {trial.no_covers_matched} of {trial.no_covers} matched")
