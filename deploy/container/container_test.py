@@ -274,7 +274,11 @@ def _running(image: str, root: Path) -> Iterator[_Service]:
         try:
             yield service
         finally:
-            service.process.kill()  # --kill-child takes the rest along
+            # --kill-child forgets its child when setpriv changes the user; the death of the entry
+            # point, PID 1 of its namespace, takes all the rest along.
+            with contextlib.suppress(OSError, IndexError):
+                service.signal(signal.SIGKILL)
+            service.process.kill()
             service.process.wait(20)
             memory.remove()
 
