@@ -57,7 +57,7 @@ from engine.runtimes import give_cpu_runtime
 from engine.unpickle import read_metadata_pickle
 
 BATCH = 64
-THUMBNAIL_SIDE, THUMBNAIL_QUALITY = 256, 40
+THUMBNAIL_SIDE, THUMBNAIL_QUALITY = 256, 34
 GOLDEN_TEXTS = ("a red album cover", "a dark cover with a red moon", "jazz", "a guitar on a stage")
 GOLDEN_PICTURES = 4
 RUNTIME_PICTURES = 160
