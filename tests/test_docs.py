@@ -1,0 +1,90 @@
+"""What the README says is run, compared and linked."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import Server
+
+from engine.settings import PREFIX, VARIABLES, Settings
+
+PROJECT = Path(__file__).parents[1]
+README = (PROJECT / "README.md").read_text()
+# "$ command" and its output up to the block's end.
+CONSOLE = re.findall(r"```console\n\$ (curl [^\n]*)\n(.*?)```", README, re.DOTALL)
+
+
+def settings_table() -> str:
+    """The README's table of settings, from the one list of them."""
+    lines = ["| Variable | Default | Meaning |", "|---|---|---|"]
+    for name, variable in VARIABLES.items():
+        default = getattr(Settings(), name)
+        shown = ", ".join(default) if isinstance(default, tuple) else f"{default}"
+        meaning = variable.meaning.replace("|", "\\|")
+        cell = f"`{shown}`" if shown else "none"
+        lines.append(f"| `{PREFIX}{name.upper()}` | {cell} | {meaning} |")
+    return "\n".join(lines)
+
+
+def test_the_table_of_settings_is_the_settings() -> None:
+    assert settings_table() in README
+
+
+def test_the_readme_shows_at_least_three_calls() -> None:
+    assert len(CONSOLE) >= 3
+
+
+@pytest.mark.parametrize(("command", "printed"), CONSOLE)
+def test_every_curl_line_prints_what_the_readme_prints(
+    server: Server, command: str, printed: str
+) -> None:
+    words = shlex.split(command.replace("http://localhost:3000", server.url))
+    run = subprocess.run(words, cwd=PROJECT, capture_output=True, text=True, timeout=30)
+    assert run.returncode == 0, run.stderr
+    same(json.loads(run.stdout), json.loads(printed))
+
+
+def same(found: Any, told: Any) -> None:
+    """Equal, but for scores: another processor rounds otherwise."""
+    if isinstance(told, dict):
+        assert list(found) == list(told)
+        for key, value in told.items():
+            same(found[key], value)
+    elif isinstance(told, list):
+        assert len(found) == len(told)
+        for one, other in zip(found, told, strict=True):
+            same(one, other)
+    elif isinstance(told, float):
+        assert found == pytest.approx(told, abs=0.03)
+    else:
+        assert found == told
+
+
+@pytest.mark.parametrize(
+    "document", sorted(p.relative_to(PROJECT).as_posix() for p in PROJECT.glob("*.md"))
+)
+def test_every_link_to_a_file_leads_somewhere(document: str) -> None:
+    text = (PROJECT / document).read_text()
+    for target in re.findall(r"\]\(([^)#]+)\)", text):
+        if "://" not in target:
+            assert (PROJECT / document).parent.joinpath(target).exists(), target
+
+
+def test_every_command_of_the_readme_exists() -> None:
+    from engine.cli import main
+
+    for name in sorted(
+        set(re.findall(r"^\| `(\w+)[ `,]", README.split("## The command line")[1], re.M))
+    ):
+        with pytest.raises(SystemExit) as ended:
+            main([name, "--help"])
+        assert ended.value.code == 0, name
+    makefile = (PROJECT / "Makefile").read_text()
+    for target in set(re.findall(r"`?make (\w+)", README)):
+        assert re.search(rf"^{target}:", makefile, re.M), target
