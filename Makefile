@@ -8,6 +8,8 @@ PIP      := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
 export BENTOML_DO_NOT_TRACK = True
 export HF_HUB_OFFLINE = 1
+# A library that converts encoders sets the locale to C, in which Python would read ASCII alone.
+export PYTHONUTF8 = 1
 
 .PHONY: all install serve bento container container-test pack test chromium lint types format lock clean
 

@@ -503,7 +503,7 @@ def write_manifest(
         inputs=inputs,
         files=files,
     )
-    with (folder / MANIFEST).open("w") as file:
+    with (folder / MANIFEST).open("w", encoding="utf-8") as file:
         file.write(manifest.to_json())
         file.flush()
         os.fsync(file.fileno())

@@ -74,7 +74,9 @@ class Calibration:
         return float(1 - _sigmoid(slope * np.log(clipped / (1 - clipped)) + bias))
 
     def write(self, path: Path) -> None:
-        path.write_text(json.dumps({"features": FEATURES, **asdict(self)}, indent=2) + "\n")
+        path.write_text(
+            json.dumps({"features": FEATURES, **asdict(self)}, indent=2) + "\n", encoding="utf-8"
+        )
 
     @classmethod
     def of(cls, folder: Path) -> Calibration:
@@ -86,7 +88,7 @@ class Calibration:
         if not path.is_file():
             return DEFAULT
         try:
-            read = json.loads(path.read_text())
+            read = json.loads(path.read_text(encoding="utf-8"))
             if read.pop("features") != list(FEATURES) or len(read["weights"]) != len(FEATURES):
                 raise ValueError("it is over other features")
             pairs = {name: tuple(read[name]) for name in ("weights", "present")}

@@ -221,7 +221,7 @@ def _torch_precision(device: str) -> Precision:
 
 def read_preprocessing(folder: Path) -> Preprocessing:
     """The `Preprocessing` of an encoder folder; `BuildError` if it is not resize-then-crop."""
-    config = json.loads((folder / PREPROCESSOR).read_text())
+    config = json.loads((folder / PREPROCESSOR).read_text(encoding="utf-8"))
     try:
         return Preprocessing.from_transformers(config)
     except (KeyError, ValueError, TypeError, OverflowError, AttributeError) as error:
@@ -233,7 +233,7 @@ def read_preprocessing(folder: Path) -> Preprocessing:
 
 def context_length(folder: Path) -> int:
     """Tokens a text may have, the two special ones counted in: 77 unless the encoder has fewer."""
-    config = json.loads((folder / CONFIG).read_text())
+    config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
     longest = config.get("text_config", {}).get("max_position_embeddings", CONTEXT_LENGTH)
     return min(CONTEXT_LENGTH, int(longest))
 
@@ -279,7 +279,7 @@ def copy_encoder(source: Path, destination: Path) -> None:
     """
     destination.mkdir(parents=True, exist_ok=True)
     try:
-        model_type = json.loads((source / CONFIG).read_text()).get("model_type")
+        model_type = json.loads((source / CONFIG).read_text(encoding="utf-8")).get("model_type")
     except (OSError, ValueError, AttributeError) as error:
         raise BuildError(f"{source / CONFIG} cannot be read ({error}).") from error
     if model_type != "clip":

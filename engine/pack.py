@@ -141,7 +141,7 @@ def _view(artifact: Artifact, serving: bool) -> Iterator[Path]:
         for name in files:
             (view / name).parent.mkdir(parents=True, exist_ok=True)
             (view / name).symlink_to(artifact.path / name)
-        (view / MANIFEST).write_text(manifest.to_json())
+        (view / MANIFEST).write_text(manifest.to_json(), encoding="utf-8")
         yield view
 
 

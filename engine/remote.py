@@ -191,7 +191,7 @@ def _complete(folder: Path) -> bool:
 def _lock(path: Path) -> Iterator[None]:
     """One process at a time; the system lets go when a holder dies. The file stays: removing it
     would let a third process lock another file of the same name."""
-    with path.open("w") as file:
+    with path.open("w", encoding="utf-8") as file:
         while True:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
