@@ -61,7 +61,7 @@ def test_words_find_red_covers_with_guitars(server: Server, starter: CoverSearch
     ]
     assert len(found) == 5
     assert {album.extra["colour"] for album in found} == {"red"}
-    assert both, [(a.title, a.extra["colour"], a.extra["objects"]) for a in found]
+    assert len(both) >= 2, [(a.title, a.extra["colour"], a.extra["objects"]) for a in found]
 
 
 def test_a_cover_sent_again_as_a_small_jpeg_finds_itself(starter: CoverSearch) -> None:
