@@ -3,7 +3,7 @@
 # and what a read-only root file system could not keep is made.
 #
 # buildah makes one layer of all this, so what goes here takes no room. Docker keeps a layer for each
-# step: `make container BUILDER=docker` there flattens them.
+# step, where it would still take room.
 set -eu
 packages=$(python -c 'import sysconfig; print(sysconfig.get_paths()["purelib"])')
 
