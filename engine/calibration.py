@@ -43,7 +43,8 @@ PHOTOS = 150
 # Fewer covers than this are too few to fit on.
 FEWEST_COVERS = 100
 # What is photographed: everything at once mostly, and single things that can go wrong.
-_PRESETS = ("mixed", "mixed", "mixed", "mild", "rotation", "small", "occlusion", "crop")
+# Hidden ones weigh much: what a thumb covers must not be taken for what another cover shows.
+_PRESETS = ("mixed", "mixed", "mixed", "hidden", "hidden", "mild", "rotation", "small", "crop")
 _FALSE_MATCHES = 0.005
 
 Rows = NDArray[np.float64]
@@ -194,8 +195,9 @@ def observe(
     from concurrent.futures import ThreadPoolExecutor
 
     from engine.candidates import Prover, working_copy
-    from engine.simulate import simulate_photo
+    from engine.simulate import PRESETS, Distortion, simulate_photo
 
+    hidden = Distortion(share=(0.25, 0.6), turn_deg=180, occlusion=(0.15, 0.25))
     prover = Prover(references, DEFAULT)
     rng = np.random.default_rng(seed)
     chosen = rng.permutation(len(references))[:photos].tolist()
@@ -208,7 +210,8 @@ def observe(
             return None
         mine = np.random.default_rng([seed, row, present])
         preset = _PRESETS[int(mine.integers(len(_PRESETS)))]
-        photo, _ = working_copy(simulate_photo(cover, mine, preset).image)
+        how = hidden if preset == "hidden" else PRESETS[preset]
+        photo, _ = working_copy(simulate_photo(cover, mine, how).image)
         same = frozenset(references.twins(row))
         without = frozenset() if present else same | {row}
         return _observed(prover.candidates(photo, None, without), row, same, present)
