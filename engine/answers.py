@@ -170,18 +170,17 @@ class Answers:
             query_type=kind,
             artifact=self._search.artifact_id,
             query=query,
-            results=[
-                AlbumResult(**self._fields(hit.album), similarity_score=round(hit.similarity, 6))
-                for hit in hits
-            ],
+            results=self._results(hits),
         )
 
-    def _identified(self, answer: Identification) -> IdentifyResponse:
-        hits = self._search.loaded.search.hits(answer.candidates, Wanted())
-        results = [
+    def _results(self, hits: Sequence[Hit]) -> list[AlbumResult]:
+        return [
             AlbumResult(**self._fields(hit.album), similarity_score=round(hit.similarity, 6))
             for hit in hits
         ]
+
+    def _identified(self, answer: Identification) -> IdentifyResponse:
+        results = self._results(self._search.loaded.search.hits(answer.candidates, Wanted()))
         evidence = None
         if answer.quad is not None and answer.inliers is not None:
             corners = [(round(float(x), 1), round(float(y), 1)) for x, y in answer.quad]
