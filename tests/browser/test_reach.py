@@ -81,6 +81,8 @@ def test_a_message_and_its_buttons_change_language_too(visit, fake: Fake) -> Non
 def test_everything_works_by_keyboard_alone(visit, fake: Fake) -> None:
     page = visit()
     expect(page.locator("#shelf a.card")).to_have_count(36)
+    # The list of genres arrives after the albums; until then there is nothing to choose from.
+    expect(page.locator("#genre")).to_be_enabled()
 
     def tab_to(selector: str) -> None:
         for _ in range(30):
@@ -100,6 +102,7 @@ def test_everything_works_by_keyboard_alone(visit, fake: Fake) -> None:
     tab_to("#genre")
     page.reload()
     expect(page.locator("#shelf a.card")).to_have_count(36)
+    expect(page.locator("#genre")).to_be_enabled()
     tab_to("#language")
     tab_to("#choose")
     tab_to("#shoot")
