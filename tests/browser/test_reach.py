@@ -250,6 +250,7 @@ def test_covers_below_the_fold_wait(visit, fake: Fake) -> None:
 def test_a_second_visit_loads_no_file_of_the_page_again(visit, fake: Fake) -> None:
     page = visit()
     expect(page.locator("#shelf a.card")).to_have_count(36)
+    page.wait_for_load_state("networkidle")
     before = len(fake.calls("/web/"))
     assert before >= 10
     page.goto(fake.url + "/?q=boat")
