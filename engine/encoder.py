@@ -88,12 +88,14 @@ class Tokenizer:
         self._backend.enable_truncation(max_length=context_length)
         self.context_length = context_length
 
-    def __call__(self, texts: Sequence[str], step: int = 1) -> NDArray[np.int64]:
-        """N texts → (N, L) int64; L is the longest of these texts, at most 77, rounded up to a
-        multiple of `step` where that fits."""
+    def __call__(self, texts: Sequence[str], lengths: Sequence[int] = ()) -> NDArray[np.int64]:
+        """N texts → (N, L) int64; L is the longest of these texts, at most 77. Where `lengths`
+        (ascending) are given, it is the first of them that fits, or else the context length."""
         rows = [encoding.ids for encoding in self._backend.encode_batch(list(texts))]
         longest = max((len(row) for row in rows), default=1)
-        width = min(-(-longest // step) * step, self.context_length)
+        if lengths:
+            longest = next((length for length in lengths if length >= longest), CONTEXT_LENGTH)
+        width = min(longest, self.context_length)
         ids = np.zeros((len(rows), width), dtype=np.int64)
         for i, row in enumerate(rows):
             ids[i, : len(row)] = row

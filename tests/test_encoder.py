@@ -185,8 +185,8 @@ def test_rows_are_padded_with_the_end_token(tokenizer: Tokenizer) -> None:
 
 
 def test_lengths_are_rounded_up_for_fewer_shapes(tokenizer: Tokenizer) -> None:
-    assert tokenizer([""], step=16).shape == (1, 16)
-    assert tokenizer(["red guitar " * 500], step=16).shape == (1, 77)
+    assert tokenizer([""], (8, 16)).shape == (1, 8)
+    assert tokenizer(["red guitar " * 500], (8, 16)).shape == (1, 77)
 
 
 def test_words_are_counted_as_the_encoder_reads_them(tokenizer: Tokenizer) -> None:

@@ -580,6 +580,13 @@ def test_a_serving_copy_needs_its_exported_towers(name: str, copy: Path) -> None
     refused(copy, FileMissing, name.replace(".", r"\."))
 
 
+def test_a_text_tower_needs_its_table(copy: Path) -> None:
+    (copy / "encoder" / "openvino" / "tokens.npy").unlink()
+    edit(copy, lambda m: m["files"].pop("encoder/openvino/tokens.npy"))
+    with pytest.raises(EncoderMismatch, match=r"tokens\.npy"):
+        CoverSearch.open(copy, runtime="openvino-cpu")
+
+
 @pytest.mark.parametrize(
     "change",
     [
