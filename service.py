@@ -10,12 +10,15 @@ Nothing heavy is imported here: the launching process reads this file before it 
 
 from __future__ import annotations
 
+import faulthandler
 import functools
 import hashlib
+import logging
 import os
+import sqlite3
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -38,7 +41,7 @@ from starlette.exceptions import HTTPException
 
 from engine import __version__
 from engine.answers import Answers
-from engine.errors import InvalidRequest, MethodNotAllowed, NotFound, ShazamError
+from engine.errors import InvalidRequest, MethodNotAllowed, NotFound, NotReady, ShazamError
 from engine.forms import needed_words, read_json, read_search, read_wanted
 from engine.http import Front, current_exchange, internal_error
 from engine.logs import configure_logging
@@ -73,6 +76,14 @@ except ShazamError as refusal:
 # An encoder on a GPU is worth a process of its own, shared by all workers; on a CPU the crossing
 # costs more than it gives (benchmarks/README.md).
 separate_encoder = settings.separate_encoder()
+if separate_encoder or settings.workers > 1:
+    # In a container BentoML leaves a dead process dead and runs on with those that are left, which
+    # may be none that encodes; as on any other host, it shall start another. A process that is
+    # alone still takes its container with it, for the platform to start anew.
+    os.environ.pop("BENTOML_CONTAINERIZED", None)
+# After the last answer, how long threads that still run may take.
+LAST_THREADS_S = 5.0
+logger = logging.getLogger("shazam")
 metrics = functools.cache(Metrics)
 page = load_page(Path(__file__).parent / "web")
 _search: AsyncSearch | None = None
@@ -100,6 +111,8 @@ async def lifespan(_: FastAPI) -> AsyncIterator[None]:
     _search.start()
     yield
     await _search.stop()
+    # All requests are answered; a thread that is stuck in a library must not keep the process.
+    faulthandler.dump_traceback_later(LAST_THREADS_S, exit=True)
 
 
 FAILURES: dict[int | str, dict[str, Any]] = {
@@ -368,6 +381,13 @@ async def on_named(request: Request, error: ShazamError) -> JSONResponse:
     return _failure(request, error)
 
 
+@api.exception_handler(sqlite3.Error)
+async def on_lost_catalogue(request: Request, error: sqlite3.Error) -> JSONResponse:
+    logger.error("the catalogue cannot be read: %s", error)
+    message = "The catalogue's files were damaged since the start. Repair them and restart."
+    return _failure(request, NotReady(message, retry_after_s=60))
+
+
 @api.exception_handler(RequestValidationError)
 async def on_invalid(request: Request, error: RequestValidationError) -> JSONResponse:
     return _failure(request, InvalidRequest(first_error(error.errors())))
@@ -457,12 +477,24 @@ class EncoderService:
     @bentoml.api(batchable=True, max_batch_size=settings.max_batch)
     def embed_images(self, pixels: np.ndarray) -> np.ndarray:
         """(N, S, S, 3) uint8 → (N, D) float32 unit rows."""
-        return self._encoder.embed_images(pixels)
+        with _ends_if_stuck():
+            return self._encoder.embed_images(pixels)
 
     @bentoml.api(batchable=True, max_batch_size=settings.max_batch)
     def embed_texts(self, texts: list[str]) -> np.ndarray:
         """N texts → (N, D) float32 unit rows."""
-        return self._encoder.embed_texts(texts)
+        with _ends_if_stuck():
+            return self._encoder.embed_texts(texts)
+
+
+@contextmanager
+def _ends_if_stuck() -> Iterator[None]:
+    """End this process, and have another started, if a call takes longer than any request may."""
+    faulthandler.dump_traceback_later(settings.timeout_s, exit=True)
+    try:
+        yield
+    finally:
+        faulthandler.cancel_dump_traceback_later()
 
 
 @bentoml.service(

@@ -129,7 +129,8 @@ class Answers:
             raise InvalidRequest(f"'dimensions' must be {dimension}, the encoder's own.")
         tokens = 0
         if images:
-            pictures = [data_uri(text, self._settings.max_upload_bytes) for text in inputs]
+            limit = self._settings.max_upload_bytes
+            pictures = [await self._search.beside(data_uri, text, limit) for text in inputs]
             rows = await asyncio.gather(*(self._search.image_vector(p) for p in pictures))
         else:
             texts = [cut_text(text) for text in inputs]

@@ -6,7 +6,7 @@ One ASGI application around both halves of the service:
       └ CORS
           └ access (API keys)
               └ admission (a bounded number at once, 503 past it) and deadline (504)
-                  └ body limit (413 while reading)
+                  └ body limit (413 while reading; 503 where all bodies together are too many)
                       └ FastAPI, or BentoML for /schema.json and its static files
 
 BentoML's own limits and CORS are off: they answer from outside any middleware, without
@@ -61,6 +61,9 @@ ALWAYS = PROBES | {"/health", "/metrics"}
 
 # What a multipart body or base64 adds to the picture inside it.
 BODY_OVERHEAD = 64 * 1024
+# Bodies of the largest size held in memory at once, 330 MB by default. Places alone would bound
+# them at `max_concurrency` of that size, 1.3 GB, for which small machines have no room.
+BODIES_AT_ONCE = 32
 # After a 413 a client that is still sending is read and thrown away for so long, since closing the
 # connection at once would make many clients see a broken pipe instead of the answer.
 DRAIN_BYTES, DRAIN_S = 64 << 20, 5.0
@@ -117,6 +120,7 @@ class Front:
         self._keys = [hashlib.sha256(key.encode()).digest() for key in settings.api_keys]
         self._body_limit = settings.max_upload_bytes + BODY_OVERHEAD
         self._in_flight = 0
+        self._held = 0  # bytes of the bodies of requests in flight
         self._cors = CORSMiddleware(self._guarded, **cors_options(settings.allowed_origins))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -248,29 +252,42 @@ class Front:
         if declared.isdigit() and int(declared) > limit:
             await _send_error(self._too_large(), exchange, send, drain=receive)
             return
-        size, overflow = 0, False
+        size = 0
+        refusal: ShazamError | None = None
 
         async def counted() -> Message:
-            nonlocal size, overflow
+            nonlocal size, refusal
             message = await receive()
-            size += len(message.get("body", b""))
+            part = len(message.get("body", b""))
+            size += part
+            self._held += part
             if size > limit:
-                overflow = True
-                raise self._too_large()
+                refusal = self._too_large()
+            elif self._held > BODIES_AT_ONCE * self._body_limit:
+                refusal = Overloaded(
+                    "So much is being uploaded that this process has no room for more. Try again "
+                    "in a second."
+                )
+            if refusal is not None:
+                raise refusal
             return message
 
-        async def unless_overflow(message: Message) -> None:
-            if not overflow:
+        async def unless_refused(message: Message) -> None:
+            if refusal is None:
                 await send(message)
 
         try:
-            await self._dispatch(scope, counted, unless_overflow)
-        except ImageTooLarge:
-            if not overflow:
+            await self._dispatch(scope, counted, unless_refused)
+        except ShazamError:
+            if refusal is None:
                 raise
-        if overflow:
+        finally:
+            self._held -= size
+        if refusal is not None:
             # Whatever the inner application made of the interruption, this is the answer.
-            await _send_error(self._too_large(), exchange, send, drain=receive)
+            if isinstance(refusal, Overloaded):
+                self._metrics().refused.inc()
+            await _send_error(refusal, exchange, send, drain=receive)
 
     async def _dispatch(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = scope["path"]

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from engine.errors import ImageTooLarge, InvalidRequest, UnreadableImage
+from engine.errors import ImageTooLarge, InvalidRequest, Overloaded, UnreadableImage
 
 Pixels = NDArray[np.uint8]
 
@@ -109,7 +109,8 @@ def decode(
     1.25 times that side, in pixels), several times faster; leave it out where coordinates matter.
 
     Raises `InvalidRequest` (empty), `UnreadableImage` (not a picture, damaged, not a promised
-    format), `ImageTooLarge` (more than `max_pixels`, checked before a pixel is decoded).
+    format), `ImageTooLarge` (more than `max_pixels`, checked before a pixel is decoded),
+    `Overloaded` (no memory for a picture that is not too large).
     """
     if not data:
         raise InvalidRequest(f"{name} is empty. Send the bytes of a picture in the field 'file'.")
@@ -121,7 +122,7 @@ def decode(
             # Pillow warns of odd metadata and of bombs; the cap below is the rule here.
             warnings.simplefilter("ignore")
             return _decode(data, name, max_pixels, shortest_side)
-    except (ImageTooLarge, UnreadableImage):
+    except (ImageTooLarge, UnreadableImage, Overloaded):
         raise
     except Exception as error:
         # Pillow's plugins raise nearly anything on damaged bytes (OSError, SyntaxError,
@@ -152,7 +153,15 @@ def _decode(data: bytes, name: str, max_pixels: int, shortest_side: int | None) 
         if HALVED_SIDES * shortest_side <= half < least:
             least = half
         image.draft("RGB", (least, least))
-    image.load()
+    try:
+        image.load()
+    except MemoryError:
+        # Its size was checked, so it is we who are short. (While it was opened, MemoryError would
+        # have meant an invented size.)
+        raise Overloaded(
+            f"There is no memory to decode {name[0].lower()}{name[1:]} now. Try again later.",
+            retry_after_s=2,
+        ) from None
     if image.width * image.height > max_pixels:
         raise ImageTooLarge(f"{name} grew past {max_pixels:,} pixels while being decoded.")
     try:

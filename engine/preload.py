@@ -13,6 +13,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from engine.errors import ShazamError
+from engine.lanes import stand_back
 from engine.settings import Settings
 
 if TYPE_CHECKING:
@@ -46,7 +47,11 @@ def take() -> Future[CoverSearch] | None:
 
 
 def open_search(settings: Settings, *, with_encoder: bool = True) -> CoverSearch:
-    """Find and open the artifact the settings name; raises what is wrong with it by name."""
+    """Find and open the artifact the settings name; raises what is wrong with it by name.
+
+    For a thread beside an event loop: what it starts (OpenVINO's threads) stands back from it.
+    """
+    stand_back()
     from engine.search import CoverSearch  # heavy: FAISS, and the encoder's runtime behind it
     from engine.store import find_artifact
 

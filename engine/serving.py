@@ -4,7 +4,8 @@
 
 Decoding runs in a small pool, a request at a time; the encoder and the index answer whole batches.
 Loading happens in the background, so that the process is alive at once, ready when warm, and able
-to say why when it cannot be.
+to say why when it cannot be. An encoder that stops answering while it serves is found out by its
+golden queries and loaded anew.
 """
 
 from __future__ import annotations
@@ -15,13 +16,13 @@ import logging
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from engine import preload
-from engine.batching import Batcher
+from engine.batching import Batcher, Stalled
 from engine.errors import NotReady, ShazamError
+from engine.lanes import Lane, computing
 from engine.metrics import Metrics
 from engine.settings import Settings
 
@@ -43,7 +44,11 @@ logger = logging.getLogger("shazam")
 # Embeddings of recent uploads by content hash: 1,024 × 512 float32 are 2 MB.
 REMEMBERED_UPLOADS = 1_024
 
-RETRY_LOAD_S = 5.0
+# Larger ones are hashed beside the event loop: 10 MB take 6 ms.
+HASHED_AT_ONCE = 256 * 1024
+
+# Between attempts to load: twice as long each time, up to the last.
+RETRY_LOAD_S = (0.5, 5.0)
 
 
 class RemoteEncoder(Protocol):
@@ -65,6 +70,7 @@ class _Loaded:
     embed_image: Callable[[Pixels], Awaitable[Vector]]
     embed_text: Callable[[str], Awaitable[Vector]]
     nearest: Batcher[tuple[Vector, int], list[Neighbour]]
+    check: Callable[[], Awaitable[Any]]
     encoder: str
     runtime: str
     precision: str
@@ -83,14 +89,15 @@ class AsyncSearch:
         self._loaded: _Loaded | None = None
         self._ready = asyncio.Event()
         self._loading: asyncio.Task[None] | None = None
+        self._checking: asyncio.Task[None] | None = None
         self._remembered: OrderedDict[bytes, Vector] = OrderedDict()
-        threads = settings.usable_threads()
-        self._decoders = ThreadPoolExecutor(threads, thread_name_prefix="decode")
+        threads, limit_s = settings.usable_threads(), settings.timeout_s
+        self._decode = Lane("decode", threads, limit_s)
         # One call of the encoder at a time, pictures or words: it uses all cores by itself.
-        self._encoding = ThreadPoolExecutor(1, thread_name_prefix="encode")
-        self._searching = ThreadPoolExecutor(1, thread_name_prefix="search")
+        self._encoding = computing("encode", 1)
+        self._searching = computing("search", 1)
         # Beside the decoders: one slow identification must not keep searches from being decoded.
-        self._proving = ThreadPoolExecutor(threads, thread_name_prefix="identify")
+        self._prove = Lane("identify", threads, limit_s)
 
     def start(self) -> None:
         """Begin to load; returns at once."""
@@ -103,7 +110,11 @@ class AsyncSearch:
 
             stop_fetching()
             self._loading.cancel()
-        for pool in (self._decoders, self._encoding, self._searching, self._proving):
+        if self._checking is not None:
+            self._checking.cancel()
+        for lane in (self._decode, self._prove):
+            lane.close()
+        for pool in (self._encoding, self._searching):
             pool.shutdown(wait=False, cancel_futures=True)
 
     @property
@@ -132,10 +143,14 @@ class AsyncSearch:
             await self._ready.wait()
         return self.loaded.search
 
+    async def beside(self, call: Callable[..., Any], *values: Any) -> Any:
+        """`call(*values)` among the decoders: what would keep the event loop from others."""
+        return await self._decode(call, *values)
+
     async def image_vector(self, data: bytes) -> Vector:
         """Bytes of a picture → (D,) float32 unit vector. Raises what decoding raises."""
         search = await self.search()
-        digest = hashlib.sha256(data).digest()
+        digest = _sha256(data) if len(data) < HASHED_AT_ONCE else await self._decode(_sha256, data)
         known = self._remembered.get(digest)
         if known is not None:
             self._remembered.move_to_end(digest)
@@ -143,9 +158,7 @@ class AsyncSearch:
             return known
         self.metrics.cache.labels("miss").inc()
         with self.metrics.timed("decode"):
-            pixels = await asyncio.get_running_loop().run_in_executor(
-                self._decoders, search.pixels, data, self.settings.max_image_pixels
-            )
+            pixels = await self._decode(search.pixels, data, self.settings.max_image_pixels)
         vector = await self.loaded.embed_image(pixels)
         self._remembered[digest] = vector
         if len(self._remembered) > REMEMBERED_UPLOADS:
@@ -195,10 +208,11 @@ class AsyncSearch:
             return loaded.identifier.by_image(data, embed, many=many, max_pixels=limit)
 
         with self.metrics.timed("identify"):
-            return await loop.run_in_executor(self._proving, find)
+            return await self._prove(find)
 
     async def _load_until_ready(self) -> None:
         """Load; where that fails, say so and try again: a folder may be repaired or arrive late."""
+        delay, longest = RETRY_LOAD_S
         while True:
             try:
                 self._loaded = await self._load()
@@ -213,7 +227,8 @@ class AsyncSearch:
                 self.failure = error
                 self._ready.set()
                 logger.error("not ready: %s: %s", error.code, error.message)
-                await asyncio.sleep(RETRY_LOAD_S)
+                await asyncio.sleep(delay)
+                delay = min(longest, 2 * delay)
             else:
                 self.failure = None
                 self._ready.set()
@@ -237,11 +252,15 @@ class AsyncSearch:
             lambda items: _nearest(search, items),
             self._searching,
             max_items=4 * settings.max_batch,
+            limit_s=settings.timeout_s,
             on_batch=metrics.batch.labels("index").observe,
         )
         if self._remote is not None:
             about = await self._describe_remote(search)
             embed_image, embed_text = self._through(self._remote)
+
+            async def check() -> Any:
+                return await self._describe_remote(search)
         else:
             encoder = search.encoder
             assert encoder is not None
@@ -252,6 +271,14 @@ class AsyncSearch:
             }
             embed_image = self._batched(lambda items: _embed_images(encoder, items), "images")
             embed_text = self._batched(encoder.embed_texts, "texts")
+            pool = self._encoding
+
+            async def check() -> Any:
+                golden = search.artifact.golden()
+                return await asyncio.get_running_loop().run_in_executor(
+                    pool, golden.check, encoder, search.index
+                )
+
         seconds = time.perf_counter() - start
         for part, value in {**search.load_seconds, "load": seconds}.items():
             metrics.start.labels(part).set(value)
@@ -266,7 +293,59 @@ class AsyncSearch:
             ", ".join(f"{part} {value:.2f}" for part, value in search.load_seconds.items()),
         )
         metrics.artifact.labels(artifact=search.artifact.id, **about).set(len(search.catalogue))
-        return _Loaded(search, identifier, embed_image, embed_text, nearest, **about)
+        embed_image, embed_text = self._watched(embed_image), self._watched(embed_text)
+        return _Loaded(search, identifier, embed_image, embed_text, nearest, check, **about)
+
+    def _watched(self, call: Callable[[Any], Awaitable[Vector]]) -> Any:
+        """`call`, whose failures are named, and looked into: was it this call, or the encoder?"""
+
+        async def watched(item: Any) -> Vector:
+            start = time.perf_counter()
+            try:
+                return await call(item)
+            except ShazamError:
+                raise
+            except asyncio.CancelledError:
+                # Its caller's deadline. A remote encoder that hangs shows in nothing else.
+                if self._remote is not None:
+                    waited = time.perf_counter() - start
+                    if waited > self.settings.timeout_s / 2:
+                        self._look_into(TimeoutError(f"no answer in {waited:.1f} s"))
+                raise
+            except Exception as error:
+                self._look_into(error)
+                raise NotReady(
+                    "The encoder failed while it worked on this request. Try again: it is being "
+                    "looked after.",
+                    retry_after_s=2,
+                ) from error
+
+        return watched
+
+    def _look_into(self, error: Exception) -> None:
+        if self._loaded is not None and (self._checking is None or self._checking.done()):
+            self._checking = asyncio.create_task(self._check(self._loaded, error))
+
+    async def _check(self, loaded: _Loaded, error: Exception) -> None:
+        """After a failed call: an encoder that does not answer its golden queries is replaced."""
+        logger.error("a call of the encoder failed", exc_info=error)
+        try:
+            if isinstance(error, Stalled):
+                # Its thread cannot be ended, only left behind; others take over.
+                self._encoding = computing("encode", 1)
+                raise error
+            async with asyncio.timeout(self.settings.timeout_s):
+                await loaded.check()
+        except Exception as found:
+            self._loaded = None
+            self.failure = NotReady(
+                f"The encoder stopped answering ({type(found).__name__}); it is being loaded "
+                "again. Try again shortly.",
+            )
+            logger.error("degraded: %s", self.failure.message)
+            self._loading = asyncio.create_task(self._load_until_ready())
+        else:
+            logger.warning("the encoder answers its golden queries; it stays")
 
     def _through(
         self, remote: RemoteEncoder
@@ -293,7 +372,9 @@ class AsyncSearch:
             self._encoding,
             max_items=self.settings.max_batch,
             wait_s=self.settings.batch_wait_ms / 1000,
+            limit_s=self.settings.timeout_s,
             on_batch=self.metrics.batch.labels(name).observe,
+            on_failure=self._look_into,
         )
 
     async def _describe_remote(self, search: CoverSearch) -> dict[str, str]:
@@ -307,6 +388,10 @@ class AsyncSearch:
         await self._remote.embed_texts(list(golden.texts))
         search.index.search(found, 1)
         return about
+
+
+def _sha256(data: bytes) -> bytes:
+    return hashlib.sha256(data).digest()
 
 
 def _nearest(search: CoverSearch, items: Sequence[tuple[Vector, int]]) -> list[list[Neighbour]]:

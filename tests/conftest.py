@@ -172,11 +172,18 @@ Serve = Callable[..., Server]
 def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
     """Starts further servers: `serve(artifact=…, SHAZAM_API_KEYS="one")`; all end with the session.
 
-    `wait=False` returns at once; `end(server)` (an attribute of the function) stops one early.
+    `wait=False` returns at once; `end(server)` (an attribute of the function) stops one early;
+    `target="faulty_service:ShazamVisual"` is the service with faults to switch on.
     """
     running: list[Server] = []
 
-    def start(artifact: Path | str = STARTER, *, wait: bool = True, **env: str) -> Server:
+    def start(
+        artifact: Path | str = STARTER,
+        *,
+        wait: bool = True,
+        target: str = "service:ShazamVisual",
+        **env: str,
+    ) -> Server:
         home = tmp_path_factory.mktemp("server")
         port = _free_port()
         log = home / "server.log"
@@ -185,12 +192,13 @@ def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
             "BENTOML_HOME": str(home / "bentoml"),
             "SHAZAM_ARTIFACT": str(artifact),
             "PYTHONUNBUFFERED": "1",
+            "PYTHONPATH": str(PROJECT / "tests"),
             **env,
         }
         environment.pop("OMP_NUM_THREADS")  # a server is started as a user would start it
         if _THREADS_BEFORE:
             environment["OMP_NUM_THREADS"] = _THREADS_BEFORE
-        command = [sys.executable, "-m", "bentoml", "serve", "service:ShazamVisual"]
+        command = [sys.executable, "-m", "bentoml", "serve", target]
         command += ["--host", "127.0.0.1", "--port", str(port)]
         with log.open("wb") as output:
             process = subprocess.Popen(

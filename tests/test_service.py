@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import base64
 import concurrent.futures
+import contextlib
 import io
 import json
+import select
 import signal
 import socket
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -389,6 +393,52 @@ def test_a_declared_gigabyte_is_refused_before_it_is_sent(tiny: Server) -> None:
         assert connection.recv(12) == b"HTTP/1.1 413"
 
 
+def test_bodies_that_are_too_many_together_are_refused(tiny: Server, http: httpx.Client) -> None:
+    """40 × 240 KB of uploads that do not end; 32 of the largest size are held at once."""
+    head = (
+        b"POST /api/search-by-image HTTP/1.1\r\nHost: x\r\nContent-Length: 260000\r\n"
+        b"Content-Type: multipart/form-data; boundary=b\r\n\r\n"
+        b"--b\r\nContent-Disposition: form-data; name=file; filename=x\r\n\r\n"
+    )
+    with contextlib.ExitStack() as stack:
+        uploads = []
+        for _ in range(40):
+            uploads.append(
+                stack.enter_context(socket.create_connection(("127.0.0.1", tiny.port), 10))
+            )
+            uploads[-1].sendall(head + bytes(240_000))
+        answered, _, _ = select.select(uploads, [], [], 10)
+        assert 0 < len(answered) < 10
+        assert {upload.recv(12) for upload in answered} == {b"HTTP/1.1 503"}
+        assert http.get("/livez").status_code == 200
+    assert http.get("/api/search-by-text?query=red").status_code == 200
+
+
+def test_probes_are_answered_while_every_place_is_taken(tiny: Server, covers: Path) -> None:
+    """In under 50 ms on two quiet cores (SECURITY.md); here the clients take these cores, too."""
+    body = (covers / "cover-05.png").read_bytes()
+    over = threading.Event()
+
+    def load(seed: int) -> int:
+        answered = 0
+        with httpx.Client(base_url=tiny.url, timeout=60) as client:
+            while not over.is_set():
+                files = {"file": body + f"{seed} {answered}".encode()}
+                answered += client.post("/api/search-by-image", files=files).status_code == 200
+        return answered
+
+    with concurrent.futures.ThreadPoolExecutor(32) as pool:
+        loads = [pool.submit(load, seed) for seed in range(32)]
+        seconds = []
+        for path in ("/livez", "/readyz") * 20:
+            start = time.perf_counter()
+            assert httpx.get(tiny.url + path, timeout=30).status_code == 200
+            seconds.append(time.perf_counter() - start)
+        over.set()
+        assert sum(done.result() for done in loads) > 32
+    assert sorted(seconds)[20] < 0.25
+
+
 def test_blank_queries_are_refused(http: httpx.Client) -> None:
     for params in ({}, {"query": ""}, {"query": "   "}, {"query": "\t\n"}):
         is_error(http.get("/api/search-by-text", params=params), 400, "invalid_request")
@@ -542,7 +592,6 @@ def test_a_damaged_artifact_is_degraded_unready_and_heals_when_it_is_repaired(
     serve: Serve, tiny_artifact: Path, tmp_path: Path, cover: bytes
 ) -> None:
     import shutil
-    import time
 
     folder = tmp_path / "artifact"
     shutil.copytree(tiny_artifact, folder)
