@@ -11,7 +11,7 @@ export HF_HUB_OFFLINE = 1
 # A library that converts encoders sets the locale to C, in which Python would read ASCII alone.
 export PYTHONUTF8 = 1
 
-.PHONY: all install serve bento container container-test pack test chromium lint types format lock clean
+.PHONY: all install serve bento container container-test pack test fuzz chromium lint types format lock clean
 
 all: lint types test
 
@@ -53,6 +53,12 @@ pack: $(VENV)/.serves
 
 test: install chromium
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+# The fuzz tests, FUZZ times as long; prints how many inputs were tried and how many gave a 5xx.
+FUZZ     ?= 20
+
+fuzz: install
+	FUZZ=$(FUZZ) $(BIN)/python -m pytest tests/test_fuzz.py --timeout=3600 $(PYTEST_ARGS)
 
 # The browser tests drive Debian's Chromium; without it they say so and are skipped.
 chromium:

@@ -81,6 +81,10 @@ if separate_encoder or settings.workers > 1:
     # may be none that encodes; as on any other host, it shall start another. A process that is
     # alone still takes its container with it, for the platform to start anew.
     os.environ.pop("BENTOML_CONTAINERIZED", None)
+if preload.in_worker():
+    from engine.connections import bound_connections
+
+    bound_connections()
 # After the last answer, how long threads that still run may take.
 LAST_THREADS_S = 5.0
 logger = logging.getLogger("shazam")
@@ -112,7 +116,8 @@ async def lifespan(_: FastAPI) -> AsyncIterator[None]:
     yield
     await _search.stop()
     # All requests are answered; a thread that is stuck in a library must not keep the process.
-    faulthandler.dump_traceback_later(LAST_THREADS_S, exit=True)
+    if preload.in_worker():
+        faulthandler.dump_traceback_later(LAST_THREADS_S, exit=True)
 
 
 FAILURES: dict[int | str, dict[str, Any]] = {
@@ -282,8 +287,7 @@ async def search_by_all(request: Request) -> SearchResponse:
 
 @api.post(
     "/api/identify",
-    response_model=IdentifyResponse,
-    responses={200: {"model": IdentifyResponse | IdentifyManyResponse}},
+    response_model=IdentifyResponse | IdentifyManyResponse,
     tags=["search"],
     openapi_extra=form_body({"file": SEARCH_FORM["file"]}, needs=["file"]),
 )

@@ -17,7 +17,7 @@ The two flows meet in `engine.artifact` alone: one writer, one verifying reader.
     evaluate.py   recall, agreement and latency of one artifact        (simulate.py: phone photos)
     batching.py   many callers, one call                               (serving.py: the async form)
     lanes.py      threads that compute, and how much may wait for them
-    http.py       what every request meets before a route
+    http.py       what every request meets before a route          (connections.py: before HTTP)
 """
 
 from __future__ import annotations

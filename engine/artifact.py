@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import shutil
+import sqlite3
 import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -33,6 +34,7 @@ from engine.encoder import (
     read_preprocessing,
 )
 from engine.errors import (
+    ArtifactError,
     ArtifactNotFound,
     BuildError,
     CountMismatch,
@@ -388,7 +390,10 @@ class Artifact:
 
 def check_ids(index: Index, catalogue: Catalogue) -> None:
     """Every row of the index is an album of the catalogue, and the other way round."""
-    in_index, in_catalogue = np.sort(index.ids()), catalogue.ids()
+    try:
+        in_index, in_catalogue = np.sort(index.ids()), catalogue.ids()
+    except (sqlite3.Error, TypeError, ValueError, OverflowError) as error:
+        raise ArtifactError(f"{CATALOGUE} cannot be read ({error}).") from error
     if not np.array_equal(in_index, in_catalogue):
         stray = np.setxor1d(in_index, in_catalogue)
         raise CountMismatch(

@@ -54,10 +54,13 @@ class Index:
         """Open an index file. Check its digest first: FAISS's reader trusts its input."""
         try:
             index = faiss.read_index(str(path))
-        except RuntimeError as error:
+        except (RuntimeError, MemoryError) as error:  # std::bad_alloc: an invented size
             raise ArtifactError(
                 f"{path.name} is not a FAISS index this version can read ({_first_line(error)})."
             ) from error
+        inner = faiss.downcast_index(index)
+        if not hasattr(inner, "id_map") and not hasattr(inner, "invlists"):
+            raise ArtifactError(f"{path.name} ({type(inner).__name__}) holds no album ids.")
         return cls(index, kind)
 
     def write(self, path: Path) -> None:
@@ -95,17 +98,26 @@ class Index:
         most = len(self) if among is None else len(among)
         reach = min(k + _TIES, most)
         parameters = self._parameters(among)
-        similarities, ids = self._index.search(queries, reach, params=parameters)
+        similarities, ids = self._found(queries, reach, parameters)
         answers = []
         for i, (row, row_ids) in enumerate(zip(similarities, ids, strict=True)):
             # The same cover fifty times over: reach further until the last one is not a tie.
             wider = reach
             while wider < most and row_ids[-1] >= 0 and row[-1] == row[k - 1]:
                 wider = min(4 * wider, most)
-                found = self._index.search(queries[i : i + 1], wider, params=parameters)
+                found = self._found(queries[i : i + 1], wider, parameters)
                 row, row_ids = found[0][0], found[1][0]
             answers.append(_best(row, row_ids, k))
         return answers
+
+    def _found(self, queries: Embeddings, k: int, parameters: Any) -> tuple[Any, Any]:
+        try:
+            found: tuple[Any, Any] = self._index.search(queries, k, params=parameters)
+        except RuntimeError as error:
+            raise ArtifactError(
+                f"The index cannot be searched ({_first_line(error)}). Rebuild the artifact."
+            ) from error
+        return found
 
     def _search_exactly(self, queries: Embeddings, k: int, among: Ids) -> list[list[Neighbour]]:
         similarities = queries @ self.vectors(among.tolist()).T
@@ -186,7 +198,7 @@ def read_foreign(path: Path) -> tuple[Embeddings, Ids, str]:
     """
     try:
         index = faiss.read_index(str(path))
-    except RuntimeError as error:
+    except (RuntimeError, MemoryError) as error:  # std::bad_alloc: an invented size
         raise BuildError(
             f"{path.name} is not a FAISS index this version can read ({_first_line(error)})."
         ) from error
@@ -194,6 +206,8 @@ def read_foreign(path: Path) -> tuple[Embeddings, Ids, str]:
         raise BuildError(f"{path.name} is a binary index; embeddings of CLIP are needed.")
     if not index.ntotal:
         raise BuildError(f"{path.name} is empty: it holds no rows.")
+    if not 0 < index.ntotal <= path.stat().st_size:
+        raise BuildError(f"{path.name} is damaged: it cannot hold {index.ntotal:,} rows.")
     whole = index  # what is inside an index lives no longer than the index
     ids = keys = np.arange(index.ntotal, dtype=np.int64)
     mapped = isinstance(whole, faiss.IndexIDMap)

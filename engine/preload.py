@@ -26,8 +26,7 @@ _opening: Future[CoverSearch] | None = None
 def begin() -> None:
     """Start to open the artifact in a thread, in a worker that will search and encode itself."""
     global _opening
-    spec = getattr(sys.modules["__main__"], "__spec__", None)
-    if spec is None or spec.name != _WORKER:
+    if not in_worker():
         return
     try:
         settings = Settings.from_environment()
@@ -37,6 +36,12 @@ def begin() -> None:
         pool = ThreadPoolExecutor(1, thread_name_prefix="preload")
         _opening = pool.submit(open_search, settings)
         pool.shutdown(wait=False)
+
+
+def in_worker() -> bool:
+    """Whether this process answers requests; the launcher and tests read `service.py`, too."""
+    spec = getattr(sys.modules["__main__"], "__spec__", None)
+    return spec is not None and spec.name == _WORKER
 
 
 def take() -> Future[CoverSearch] | None:

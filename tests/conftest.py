@@ -41,6 +41,15 @@ STARTER = PROJECT / "artifacts" / "starter"
 READY_WITHIN_S = 60
 
 
+# Lines a test leaves for the end of the report.
+SUMMARY = pytest.StashKey[list[str]]()
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    for line in config.stash.get(SUMMARY, []):
+        terminalreporter.write_line(line)
+
+
 @pytest.fixture(autouse=True, scope="session")
 def _no_network() -> Iterator[None]:
     """A connection to anything but this machine fails, and says which test asked for it."""
