@@ -179,4 +179,17 @@ export async function answer(ask, signal, tell, offset = 0) {
   return { kind: what, albums: near.results, total: near.results.length, chosen: null };
 }
 
+/** Which album is this a picture of? The service's answer, or null: it is asked once, quietly. */
+export async function identify(picture, signal) {
+  const body = new FormData();
+  body.set("file", picture, picture.name ?? "photo.jpg");
+  try {
+    const { response, text } = await bounded("/api/identify", { method: "POST", body }, signal, PATIENCE);
+    return response.ok ? parsed(text) : null;
+  } catch (error) {
+    if (signal.aborted) throw error;
+    return null;
+  }
+}
+
 export const genres = (signal) => request("/api/genres", {}, signal, () => {});

@@ -1,16 +1,17 @@
 // The page's flow: a way in → an ask → its answer → albums. One history entry per ask; what was
 // answered is kept by entry, so Back shows it at once and brings a picture back with it.
 import { blank, kind, read, write } from "./address.js";
-import { Trouble, answer, genres } from "./api.js";
+import { Trouble, answer, genres, identify } from "./api.js";
 import * as camera from "./camera.js";
 import { switchLanguage, t, translate } from "./language.js";
 import { TooLarge, pictureIn, prepare } from "./picture.js";
 import * as results from "./results.js";
+import { expectVerdict, showVerdict } from "./verdict.js";
 
 const $ = (id) => document.getElementById(id);
 const KEPT = 20; // answers, with pictures of some 100 KB
 
-const visits = new Map(); // history entry → { ask, shown, found }
+const visits = new Map(); // history entry → { ask, shown, found, verdict }
 let entry = 0;
 let shown = false; // whether this browser can show the picture that is there
 let ask = { ...blank };
@@ -71,10 +72,10 @@ async function search({ focus = false, reveal = true } = {}) {
   const { signal } = running;
   const asked = ask;
   const what = kind(asked);
-  const visit = { ask: asked, shown, found: null };
+  const visit = { ask: asked, shown, found: null, verdict: undefined };
   visits.set(entry, visit);
   for (const old of [...visits.keys()].slice(0, -KEPT)) visits.delete(old);
-  results.expect(what);
+  results.expect(what, asksAlbum(asked) ? expectVerdict() : null);
   again = () => search({ reveal: false });
   document.body.classList.add("searching");
   if (what !== "browse") {
@@ -85,8 +86,9 @@ async function search({ focus = false, reveal = true } = {}) {
   try {
     const found = await answer(asked, signal, (state, values) => happening(state, values, what));
     visit.found = found;
-    present(found, asked);
+    present(visit);
     if (!genresAsked) loadGenres();
+    if (asksAlbum(asked)) await joinVerdict(visit, signal);
   } catch (error) {
     if (signal.aborted) return;
     if (!(error instanceof Trouble)) throw error;
@@ -97,11 +99,40 @@ async function search({ focus = false, reveal = true } = {}) {
   }
 }
 
-function present(found, asked) {
+/** A picture alone asks which album it is, too; with words it asks for something like it. */
+const asksAlbum = (asked) => kind(asked) === "search" && asked.picture && !asked.words;
+
+/** The albums are there already; which one it is joins them when it is known. */
+async function joinVerdict(visit, signal) {
+  visit.verdict = await identify(visit.ask.picture, signal);
+  const box = $("verdict");
+  if (box) results.say(showVerdict(box, visit.verdict, await photoOf(visit)));
+}
+
+/** The picture as an element of its own, once it can be measured; null where it cannot be shown. */
+async function photoOf(visit) {
+  if (!visit.shown) return null;
+  const photo = new Image();
+  photo.src = URL.createObjectURL(visit.ask.picture);
+  try {
+    await photo.decode();
+    return photo;
+  } catch {
+    return null;
+  } finally {
+    URL.revokeObjectURL(photo.src);
+  }
+}
+
+async function present(visit) {
+  const { found, ask: asked } = visit;
   const onGenre = (genre) => go({ genre, album: null }, { focus: true });
-  again = () => present(found, asked);
+  again = () => present(visit);
   if (found.albums.length === 0 && !found.chosen) return nothing(asked);
-  results.say(results.show(found, asked, onGenre));
+  const box = asksAlbum(asked) ? expectVerdict() : null;
+  results.say(results.show(found, asked, onGenre, box));
+  if (!box || visit.verdict === undefined) return;
+  showVerdict(box, visit.verdict, await photoOf(visit));
 }
 
 /** On a narrow screen the albums lie below the form. */
@@ -132,7 +163,7 @@ function sayOnce(sentence) {
 function happening(state, values, what) {
   if (state === "waiting") {
     spoken = "";
-    if (document.querySelector("[data-panel]")) results.expect(what);
+    if (document.querySelector("[data-panel]")) results.expect(what, asksAlbum(ask) ? expectVerdict() : null);
   } else if (state === "waking" || state === "slow") {
     const text = t(`${state}_text`);
     sayOnce(text);
@@ -269,7 +300,7 @@ function setUpAlbums() {
     try {
       const more = await answer(ask, running.signal, () => {}, visit.found.albums.length);
       visit.found = { ...more, albums: [...visit.found.albums, ...more.albums] };
-      again = () => present(visit.found, visit.ask);
+      again = () => present(visit);
       results.append(more, ask);
     } catch (error) {
       if (!(error instanceof Trouble) && error.name !== "AbortError") throw error;
@@ -288,7 +319,11 @@ function restore() {
   draw();
   if (!known?.found) return search({ reveal: false });
   running.abort();
-  present(known.found, known.ask);
+  present(known);
+  if (asksAlbum(ask) && known.verdict === undefined) {
+    running = new AbortController();
+    joinVerdict(known, running.signal).catch(() => {}); // left again before it was known
+  }
 }
 
 addEventListener("popstate", restore);

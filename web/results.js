@@ -17,7 +17,7 @@ export function make(tag, properties = {}, ...children) {
 }
 
 const title = (album) => album.title ?? t("untitled", { id: album.album_id });
-const named = (album) =>
+export const named = (album) =>
   album.artist ? t("by", { title: title(album), artist: album.artist }) : title(album);
 const genre = (album) =>
   album.genre ?? (album.genre_id >= 0 ? t("genre_number", { id: album.genre_id }) : "");
@@ -30,7 +30,7 @@ function drawn(album) {
   return node;
 }
 
-function cover(album, eager, alt = "") {
+export function cover(album, eager, alt = "") {
   const frame = make("span", { className: "cover" });
   if (!album.cover_url) {
     frame.append(drawn(album));
@@ -48,6 +48,20 @@ function cover(album, eager, alt = "") {
     frame.append(image);
   }
   return frame;
+}
+
+/** The corners of a sleeve in a picture of `width` × `height` pixels, as a drawing to lay over it. */
+export function outline([width, height], quad) {
+  const draw = (name, values) => {
+    const node = document.createElementNS("http://www.w3.org/2000/svg", name);
+    for (const [key, value] of Object.entries(values)) node.setAttribute(key, value);
+    return node;
+  };
+  const points = quad.map((corner) => corner.join(",")).join(" ");
+  const svg = draw("svg", { viewBox: `0 0 ${width} ${height}`, "aria-hidden": "true" });
+  // A dark line under a light one is seen on any picture.
+  for (const part of ["under", "over"]) svg.append(draw("polygon", { points, class: part }));
+  return svg;
 }
 
 function alike(album) {
@@ -134,22 +148,27 @@ function head(key, count) {
 const HEADS = { browse: "browse", search: "found", album: "similar" };
 
 /** Boxes of the size of what is coming, so that nothing moves when it comes. */
-export function expect(what) {
+export function expect(what, verdict) {
   head(HEADS[what], what === "browse" ? "" : t("waiting"));
   $("further").hidden = true;
-  stage.replaceChildren(...(what === "browse" ? [] : [skeleton(true)]));
+  const best = what === "browse" ? [] : [skeleton(true)];
+  stage.replaceChildren(...(verdict ? [verdict] : []), ...best);
   shelf.replaceChildren(...Array.from({ length: SKELETONS }, () => skeleton(false)));
 }
 
 export const clear = () => stage.replaceChildren();
 
-/** A found answer. Returns the sentence that a screen reader should say. */
-export function show(found, ask, onGenre) {
+/**
+ * A found answer; `verdict` is a box to put before it, or null. Returns the sentence that a screen
+ * reader should say.
+ */
+export function show(found, ask, onGenre, verdict) {
   const { kind, albums, total, chosen } = found;
   head(HEADS[kind], t("count", { n: total }));
   const first = chosen ?? (kind === "search" ? albums[0] : null);
   const rest = kind === "search" ? albums.slice(1) : albums;
   stage.replaceChildren(
+    ...(verdict ? [verdict] : []),
     ...(first ? [best(first, chosen ? "chosen" : "best", ask, onGenre)] : []),
   );
   shelf.replaceChildren(...rest.map((album, place) => card(album, place, ask)));

@@ -96,7 +96,8 @@ class Seen:
 
 
 class Fake:
-    """The server, and what a test may set: `canned`, `delay` (s), `ready`, `empty`."""
+    """The server, and what a test may set: `canned`, `delay` (s), `ready`, `empty`, and what
+    identify says, `identified`, after `proving` (s)."""
 
     def __init__(self) -> None:
         self.page: Page = load_page(WEB)
@@ -134,6 +135,8 @@ class Fake:
         self.delay = 0.0
         self.ready = True
         self.empty = False
+        self.proving = 0.0
+        self.identified = 200, identified("match")
         self.seen: list[Seen] = []
 
     def close(self) -> None:
@@ -208,6 +211,9 @@ class Fake:
             # Words choose the order, so that a test can tell one answer from another.
             first = sum(map(ord, options["query"])) % max(1, len(ids))
             return 200, results("text", (ids[first:] + ids[:first])[:k])
+        if seen.path == "/api/identify":
+            time.sleep(self.proving)
+            return self.identified
         if seen.path in ("/api/search", "/api/search-by-image"):
             kind = "mixed" if options.get("query") else "image"
             return 200, results(kind, ids[::-1][:k] if kind == "image" else ids[:k])
@@ -235,6 +241,19 @@ class Fake:
 def results(kind: str, ids: list[int]) -> dict[str, Any]:
     scored = [album(n, round(0.93 - 0.04 * place, 4)) for place, n in enumerate(ids)]
     return {"success": True, "query_type": kind, "artifact": "fake", "results": scored}
+
+
+def identified(decision: str) -> dict[str, Any]:
+    """Identify's answer: the picture shows album 59, or 59 and 58 alike, or none."""
+    candidates = [album(n, round(0.93 - 0.04 * place, 4)) for place, n in enumerate((59, 58, 57))]
+    quad = [[100, 60], [300, 80], [290, 280], [90, 260]]
+    return {
+        "decision": decision,
+        "confidence": 0.97,
+        "album": candidates[0] if decision == "match" else None,
+        "evidence": None if decision == "no_match" else {"inliers": 40, "quad": quad},
+        "candidates": candidates,
+    }
 
 
 def failure(code: str | None, message: str) -> dict[str, Any]:
