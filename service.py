@@ -48,6 +48,7 @@ from engine.logs import configure_logging
 from engine.metrics import Metrics
 from engine.page import Reply, load_page, wants_html
 from engine.schemas import (
+    IDENTIFY_EXAMPLES,
     AlbumModel,
     AlbumsPage,
     Banner,
@@ -288,6 +289,7 @@ async def search_by_all(request: Request) -> SearchResponse:
 @api.post(
     "/api/identify",
     response_model=IdentifyResponse | IdentifyManyResponse,
+    responses={200: {"content": {"application/json": {"examples": IDENTIFY_EXAMPLES}}}},
     tags=["search"],
     openapi_extra=form_body({"file": SEARCH_FORM["file"]}, needs=["file"]),
 )

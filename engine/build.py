@@ -652,7 +652,7 @@ def _give_identify(folder: Path, covers: int, kept: Path | None, progress: Progr
     if references is not None and kept is not None and kept.is_file():
         shutil.copyfile(kept, folder / FOLDER / CALIBRATION)
     elif references is not None and covers >= calibration.FEWEST_COVERS:
-        observed = calibration.observe(references, step=progress.step)
+        observed = calibration.observe(catalogue, step=progress.step)
         calibration.fit(observed).write(folder / FOLDER / CALIBRATION)
     catalogue.close()
 

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine import layout
-from engine.calibration import Calibration
+from engine.calibration import FEATURES, Calibration
 from engine.image import Pixels
 from engine.outlines import Quads, find_outlines
 from engine.proof import Proof, keypoints_of_photo, prove, quad_from_keypoints
@@ -26,7 +26,8 @@ from engine.references import References
 # A sleeve on 15 % of a 3:4 frame is then 215 pixels wide, more than proof looks at.
 WORKING_SIDE = 480
 SMALLEST_PHOTO = 32  # pixels: less shows no sleeve
-_QUICK_PROOFS, _THOROUGH_PROOFS, _KEYPOINT_PROOFS = 4, 8, 8
+_QUICK_PROOFS, _THOROUGH_PROOFS, _KEYPOINT_PROOFS = 3, 12, 6
+_LIKELIEST = 6  # outlines looked into before the others
 
 # A photo → the ids of albums that the encoder finds near.
 Ideas = Callable[[Pixels], Sequence[int]]
@@ -47,26 +48,9 @@ class Candidate:
 
     @property
     def features(self) -> NDArray[np.float64]:
-        """(13,) float64, in the order of `calibration.FEATURES`."""
-        proof = self.proof
-        share = proof.inliers / max(1, proof.patches)
-        return np.array(
-            [
-                self.likeness,
-                self.margin,
-                share,
-                np.log1p(proof.inliers),
-                proof.seen,
-                proof.correlation,
-                proof.own_seen,
-                proof.own_correlation,
-                proof.own,
-                proof.colour,
-                proof.own_seen * min(1.0, 4 * proof.own),
-                share * proof.own_correlation,
-                proof.contradicted,
-            ]
-        )
+        """(11,) float64, in the order of `calibration.FEATURES`."""
+        own = (self.likeness, self.margin)
+        return np.array([*own, *(getattr(self.proof, name) for name in FEATURES[len(own) :])])
 
 
 class Prover:
@@ -75,23 +59,17 @@ class Prover:
     def __init__(self, references: References, calibration: Calibration) -> None:
         self.references, self.calibration = references, calibration
 
-    def candidates(
-        self, photo: Pixels, ideas: Ideas | None = None, without: frozenset[int] = frozenset()
-    ) -> list[Candidate]:
-        """(H, W, 3) uint8 RGB, upright, of working size → what was proven, likeliest first.
-
-        `without` are rows to leave out, as if the catalogue lacked them: how a calibration gets
-        its strangers.
-        """
+    def candidates(self, photo: Pixels, ideas: Ideas | None = None) -> list[Candidate]:
+        """(H, W, 3) uint8 RGB, upright, of working size → what was proven, likeliest first."""
         if min(photo.shape[:2]) < SMALLEST_PHOTO:
             return []
         levels = layout.halvings(photo)
         found: dict[int, Candidate] = {}
-        for row, quad in self._proposals(levels, ideas, without):
+        for row, quad in self._proposals(levels, ideas):
             known = found.get(row)
             if known is not None and known.probability > 0.5:
                 continue
-            candidate = self._candidate(levels, row, quad, without)
+            candidate = self._candidate(levels, row, quad)
             if candidate is None:
                 continue
             if known is None or candidate.probability > known.probability:
@@ -100,19 +78,17 @@ class Prover:
                 break
         return sorted(found.values(), key=lambda one: (-one.probability, one.row))
 
-    def _proposals(
-        self, levels: Sequence[Pixels], ideas: Ideas | None, without: frozenset[int]
-    ) -> Proposals:
+    def _proposals(self, levels: Sequence[Pixels], ideas: Ideas | None) -> Proposals:
         """Cheap ones first; each kind is made only when those before it proved nothing."""
         photo = levels[0]
-        yield from self._by_layout(levels, find_outlines(photo), _QUICK_PROOFS, without)
+        outlines = find_outlines(photo)
+        yield from self._by_layout(levels, outlines[:_LIKELIEST], _QUICK_PROOFS)
+        yield from self._by_layout(levels, outlines[_LIKELIEST:], _QUICK_PROOFS)
         fainter = find_outlines(photo, thorough=True)
-        yield from self._by_layout(levels, fainter, _THOROUGH_PROOFS, without)
-        yield from self._by_keypoints(photo, ideas, without)
+        yield from self._by_layout(levels, fainter, _THOROUGH_PROOFS)
+        yield from self._by_keypoints(photo, ideas)
 
-    def _candidate(
-        self, levels: Sequence[Pixels], row: int, quad: Quads, without: frozenset[int]
-    ) -> Candidate | None:
+    def _candidate(self, levels: Sequence[Pixels], row: int, quad: Quads) -> Candidate | None:
         references = self.references
         reference = references.reference(row)
         proof = prove(levels, quad, reference) if reference is not None else None
@@ -121,24 +97,28 @@ class Prover:
         view = layout.rectify(levels, proof.quad, layout.SIDE)
         code = references.basis.codes(layout.features(view[None]))
         likeness = float(code[0] @ references.codes[row])
-        near = references.nearest(code, 4 + len(without))[0]
-        others = [n.similarity for n in near if n.row != row and n.row not in without]
+        near = references.nearest(code, 2)[0]
+        others = [n.similarity for n in near if n.row != row]
         candidate = Candidate(row, proof, likeness, likeness - max(others, default=0.0))
-        return replace(candidate, probability=self.calibration.probability(candidate.features))
+        calibration = self.calibration
+        if proof.inliers:
+            chance = calibration.probability(candidate.features)
+        else:
+            chance = calibration.plain(candidate.margin, proof.colour, proof.tint)
+        return replace(candidate, probability=chance)
 
-    def _by_layout(
-        self, levels: Sequence[Pixels], outlines: Quads, most: int, without: frozenset[int]
-    ) -> Proposals:
+    def _by_layout(self, levels: Sequence[Pixels], outlines: Quads, most: int) -> Proposals:
         """The covers most alike in layout to what lies in any outline, turned any way."""
         references = self.references
+        if not len(outlines):
+            return
         views = np.stack([layout.rectify(levels, quad, layout.SIDE) for quad in outlines])
         turned = layout.features_turned(views)
         codes = references.basis.codes(turned.reshape(-1, turned.shape[-1]))
         hits = [
             (like.similarity, like.row, number)
-            for number, near in enumerate(references.nearest(codes, 4 + len(without)))
+            for number, near in enumerate(references.nearest(codes, 4))
             for like in near
-            if like.row not in without
         ]
         hits.sort(key=lambda hit: -hit[0])
         times: dict[int, int] = {}
@@ -151,18 +131,16 @@ class Prover:
             if sum(times.values()) == most:
                 return
 
-    def _by_keypoints(
-        self, photo: Pixels, ideas: Ideas | None, without: frozenset[int]
-    ) -> Proposals:
+    def _by_keypoints(self, photo: Pixels, ideas: Ideas | None) -> Proposals:
         """Covers that many keypoints vote for, and those the encoder finds near."""
         references = self.references
         keypoints = keypoints_of_photo(photo)
-        rows = references.vote(keypoints, _KEYPOINT_PROOFS + len(without))
+        rows = references.vote(keypoints, _KEYPOINT_PROOFS)
         if ideas is not None:
             near = ideas(photo)
             rows += [references.row_of[i] for i in near if i in references.row_of]
         for row in dict.fromkeys(rows):
-            reference = None if row in without else references.reference(row)
+            reference = references.reference(row)
             quad = quad_from_keypoints(keypoints, reference) if reference is not None else None
             if quad is not None:
                 yield row, quad

@@ -242,15 +242,15 @@ def _evaluate(options: argparse.Namespace) -> int:
 
 
 def _try_identify(options: argparse.Namespace, search: CoverSearch) -> int:
-    from engine.identify import Identifier
     from engine.trial import plot, run_trial, table
 
     with _Bar() as bar:
         trial = run_trial(
-            Identifier.open(search),
+            search,
             strangers=options.strangers,
             no_covers=options.no_covers,
             sample=options.sample,
+            distractors=options.distractors,
             seed=options.seed,
             progress=bar,
         )
@@ -519,6 +519,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     made.add_argument(
         "--no-covers", type=Path, metavar="DIR", help="pictures of no cover, for --identify"
+    )
+    made.add_argument(
+        "--distractors",
+        type=int,
+        default=0,
+        metavar="N",
+        help="with --identify: N times as many covers more, mixed from the artifact's own",
     )
     made.add_argument(
         "--sample", type=_whole(1, 10**9), default=200, help="albums a distortion (default: 200)"

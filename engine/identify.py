@@ -97,12 +97,8 @@ class Identifier:
         embed: Embed | None = None,
         *,
         many: bool = False,
-        without: frozenset[int] = frozenset(),
     ) -> list[Identification]:
-        """(H, W, 3) uint8 RGB, upright; otherwise as `by_image`.
-
-        `without` are rows of the references to leave out: a trial's strangers.
-        """
+        """(H, W, 3) uint8 RGB, upright; otherwise as `by_image`."""
         if embed is None:
             encoder = self.search.encoder
             assert encoder is not None, "opened with with_encoder=False"
@@ -112,7 +108,7 @@ class Identifier:
             return [self._by_similarity(small, embed)]
         answers: list[Identification] = []
         while len(answers) < (MOST_SLEEVES if many else 1):
-            answer = self._by_proof(self.prover, small, embed, without)
+            answer = self._by_proof(self.prover, small, embed)
             if many and answer.decision == "no_match":
                 break
             answers.append(_scaled(answer, scale))
@@ -120,15 +116,13 @@ class Identifier:
                 small = _painted_over(small, answer.quad)
         return answers
 
-    def _by_proof(
-        self, prover: Prover, photo: Pixels, embed: Embed, without: frozenset[int]
-    ) -> Identification:
+    def _by_proof(self, prover: Prover, photo: Pixels, embed: Embed) -> Identification:
         calibration, references = prover.calibration, prover.references
 
         def ideas(picture: Pixels) -> list[int]:
             return [near.album_id for near in self._near([picture], embed)]
 
-        proven = prover.candidates(photo, ideas, without)
+        proven = prover.candidates(photo, ideas)
         best = proven[0] if proven else None
         twins = references.twins(best.row) if best and best.probability >= 0.5 else []
         rivals = [other.row for other in proven[1:] if best and _is_rival(best, other)]

@@ -88,7 +88,9 @@ class Basis:
 
     def codes(self, features: NDArray[np.float32]) -> Codes:
         """(N, 896) → (N, 256) float32 unit rows."""
-        return _unit((features - self.mean) @ self.axes)
+        # Not `@`: with callers on every core, BLAS's threads wait for each other 30 times longer
+        # than this takes.
+        return _unit(np.einsum("nf,fd->nd", features - self.mean, self.axes))
 
 
 def features(views: Pixels) -> NDArray[np.float32]:

@@ -183,7 +183,7 @@ def _quads(lines: Floats, edges: Floats, most: int) -> Quads:
         + 0.15 * np.sqrt(shortest * longest / (height * width))
     )
     score[(shortest < 0.45 * longest) | (shortest < 0.12 * min(height, width))] = -np.inf
-    best = np.argsort(-score, kind="stable")[:600]
+    best = np.argsort(-score, kind="stable")[: 12 * most]
     best = best[np.isfinite(score[best])]
     i, j, k, m, score = i[best], j[best], k[best], m[best], score[best]
     corners = ((i, k), (i, m), (j, m), (j, k))

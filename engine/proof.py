@@ -24,12 +24,14 @@ from engine.outlines import Quads, is_plausible
 
 REFERENCE_SIDE = 256
 KEYPOINT_SIDE = 360  # shorter edge of a photo when its keypoints are taken, pixels
-_SEEN_SIDE = 128
+_SEEN_SIDE, _WINDOW = 128, 11
+_AT = (slice(4, None, 8),) * 2  # the middles of 16 × 16 cells
+_BLURS = (0.8, 1.7, 3.0)  # sigmas, pixels of _SEEN_SIDE
 _OWN = 16  # cells a side of a map of what is a cover's own
 _FEWEST = 6  # inliers below which a homography is chance
 _PATCH_CORRELATION = 0.5
 _WINDOW_CORRELATION = 0.6
-_OTHER_CORRELATION = 0.35
+_OTHER_COLOUR = 0.45
 _PLAIN = 0.02  # share of textured windows below which a cover has nothing to compare
 
 
@@ -50,26 +52,35 @@ _FINE = _Step(side=128, patch=20, step=15, reach=5, tolerance=2.5)
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """What was found of one cover in one photo.
+    """What was found of one cover in one photo, compared in 16 × 16 windows.
 
     `inliers` of `patches` lie where one homography puts them. `seen` is the share of the cover's
-    textured windows that the photo shows, `correlation` their median; `own_seen` and
-    `own_correlation` weigh each window by how much it is this cover's alone; `own` (0–1) is how
-    much of the cover is. `contradicted` is the share of its windows where the photo, too, shows
-    something, but something else: print where the cover has other print, not a thumb or a glare.
-    `colour` is how much the chroma differs, 0 is not at all.
+    textured windows that the photo shows. `own` (0–1) is how much of the cover is its alone, and
+    `own_correlation` how well that part agrees.
+
+    Windows whose colour is not the cover's are taken as lain over: a thumb, a sticker, a glare.
+    `worst` and `lower` are the 10 % and 25 % quantiles of correlation in the others: a look-alike
+    with other lettering differs there, a cover under a thumb does not.
+
+    `colour` is how much the chroma differs, `tint` how coloured a light would explain the rest;
+    `blur` is how far the cover had to be blurred to look like the photo, 0–2.
     """
 
     quad: Quads
     inliers: int
     patches: int
     seen: float
-    correlation: float
-    own_seen: float
     own_correlation: float
     own: float
-    contradicted: float
+    worst: float
+    lower: float
     colour: float
+    tint: float
+    blur: float
+
+    @property
+    def inlier_share(self) -> float:
+        return self.inliers / max(1, self.patches)
 
 
 class Reference:
@@ -89,13 +100,14 @@ class Reference:
         return self._patches[step]
 
     @cached_property
-    def windows(self) -> Windows:
-        return Windows(_resized(self.cover, _SEEN_SIDE))
+    def is_plain(self) -> bool:
+        return len(self.patches(_FINE).at) < 3 * _FEWEST
 
     @cached_property
-    def own_weights(self) -> NDArray[np.float32]:
-        """(128, 128) float32."""
-        return np.asarray(cv2.resize(self.own, (_SEEN_SIDE, _SEEN_SIDE)), np.float32)
+    def windows(self) -> tuple[Windows, ...]:
+        """As sharp as it is, and as blurred as photos are."""
+        cover = _resized(self.cover, _SEEN_SIDE)
+        return tuple(Windows(cover, _WINDOW, blur) for blur in _BLURS)
 
     @cached_property
     def keypoints(self) -> Keypoints:
@@ -111,10 +123,16 @@ class Keypoints:
 
 
 def prove(levels: Sequence[Pixels], quad: Quads, reference: Reference) -> Proof | None:
-    """(4, 2) outline in `levels[0]` (see `layout.halvings`), from the cover's top left → proof."""
+    """(4, 2) outline in `levels[0]` (see `layout.halvings`), from the cover's top left → proof.
+
+    A plain cover has too few patches to align by: it is compared where the outline lies, and its
+    proof has no inliers.
+    """
     inliers = patches = 0
     for step in (_COARSE, _FINE):
         found = _aligned(levels, quad, reference, step)
+        if found is None and reference.is_plain:
+            return _proof(rectify(levels, quad, _SEEN_SIDE), quad, 0, 0, reference)
         if found is None:
             return None
         quad, inliers, patches = found
@@ -123,26 +141,30 @@ def prove(levels: Sequence[Pixels], quad: Quads, reference: Reference) -> Proof 
 
 
 def _proof(view: Pixels, quad: Quads, inliers: int, patches: int, reference: Reference) -> Proof:
-    windows, seen = reference.windows, Windows(view)
-    correlation, textured = windows.correlation(seen)
-    weight = reference.own_weights * textured
-    total = float(weight.sum())
-    count = int(textured.sum())
-    agrees = correlation > _WINDOW_CORRELATION
-    positive = np.maximum(correlation, 0)
-    busy = seen.variance > 0.3 * windows.variance
-    contradicted = textured & busy & (correlation < _OTHER_CORRELATION)
+    photo = Windows(view, _WINDOW)
+    compared = [windows.correlation(photo)[_AT] for windows in reference.windows]
+    blur = int(np.argmax([np.maximum(one, 0).mean() for one in compared]))
+    correlation, windows = compared[blur], reference.windows[blur]
+    textured = windows.textured[_AT]
+    own = reference.own * textured
+    colour, tint = _colours(windows.mean[_AT], photo.mean[_AT])
+    # What lies over a cover blurs into the windows beside it.
+    over = cv2.dilate((colour > _OTHER_COLOUR).astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+    bare = textured & ~over
+    left = correlation[bare] if bare.sum() > 3 else np.zeros(1, np.float32)
+    total = float(own.sum()) + 0.1
     return Proof(
         quad=quad,
         inliers=inliers,
         patches=patches,
-        seen=float(agrees[textured].mean()) if count else 0.0,
-        correlation=float(np.median(correlation[textured])) if count else 0.0,
-        own_seen=float((agrees * weight).sum()) / total if total > 1 else 0.0,
-        own_correlation=float((positive * weight).sum()) / total if total > 1 else 0.0,
-        own=total / _SEEN_SIDE**2,
-        contradicted=float(contradicted.sum()) / count if count else 0.0,
-        colour=_chroma_difference(windows.mean, seen.mean),
+        seen=float((textured & (correlation > _WINDOW_CORRELATION)).sum() / (textured.sum() + 0.1)),
+        own_correlation=float((np.maximum(correlation, 0) * own).sum()) / total,
+        own=total / own.size,
+        worst=float(np.quantile(left, 0.1)),
+        lower=float(np.quantile(left, 0.25)),
+        colour=float(np.median(colour)),
+        tint=tint,
+        blur=float(blur),
     )
 
 
@@ -184,8 +206,8 @@ def own_map(cover: Windows, others: Sequence[Windows]) -> NDArray[np.float32]:
     does not make it less its own."""
     best = np.zeros(cover.variance.shape, np.float32)
     for other in others:
-        correlation, textured = cover.correlation(other)
-        if not _all_agree(correlation, textured):
+        correlation = cover.correlation(other)
+        if not _all_agree(correlation, cover.textured):
             best = np.maximum(best, correlation)
     own = np.where(cover.textured, 1 - np.clip(best, 0, 1), 0).astype(np.float32)
     return np.asarray(cv2.resize(own, (_OWN, _OWN), interpolation=cv2.INTER_AREA), np.float32)
@@ -193,7 +215,8 @@ def own_map(cover: Windows, others: Sequence[Windows]) -> NDArray[np.float32]:
 
 def same_artwork(one: Reference, two: Reference) -> bool:
     """Whether two covers show the same picture: nowhere a window that tells them apart."""
-    correlation, textured = one.windows.correlation(two.windows)
+    correlation = one.windows[0].correlation(two.windows[0])
+    textured = one.windows[0].textured
     if textured.mean() < _PLAIN:
         difference = one.cover.astype(np.int16) - two.cover.astype(np.int16)
         return bool(np.abs(difference).mean() < 6)
@@ -221,27 +244,24 @@ class _Patches:
 
 
 class Windows:
-    """Means and variances of a view in sliding windows of about an eighth of its side."""
+    """Means and variances of a view in sliding windows of `window` pixels."""
 
-    def __init__(self, view: Pixels) -> None:
-        self._window = (len(view) // 8 + 1,) * 2
-        self.values = cv2.GaussianBlur(view, (0, 0), 0.8).astype(np.float32)
+    def __init__(self, view: Pixels, window: int, blur: float = _BLURS[0]) -> None:
+        self._window = (window, window)
+        self.values = cv2.GaussianBlur(view, (0, 0), blur).astype(np.float32)
         self.mean = self._box(self.values)
         self.variance = (self._box(self.values * self.values) - self.mean**2).sum(2)
+        self.textured = np.asarray(self.variance > 60)
 
     def _box(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
         return np.asarray(cv2.blur(values, self._window), np.float32)
 
-    @property
-    def textured(self) -> NDArray[np.bool_]:
-        return np.asarray(self.variance > 60)
-
-    def correlation(self, other: Windows) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-        """Normalised correlation with another view of the same size in each window, −1 to 1, and
-        where this one has texture; both (side, side)."""
+    def correlation(self, other: Windows) -> NDArray[np.float32]:
+        """(side, side) float32: normalised correlation with another view of the same size in each
+        window, −1 to 1."""
         shared = (self._box(self.values * other.values) - self.mean * other.mean).sum(2)
         scale = np.sqrt((np.maximum(self.variance, 0) + 1) * (np.maximum(other.variance, 0) + 1))
-        return np.asarray(shared / scale, np.float32), self.textured
+        return np.asarray(shared / scale, np.float32)
 
 
 def _aligned(
@@ -303,12 +323,17 @@ def _keypoints(image: Pixels, most: int) -> Keypoints:
     return Keypoints(places, np.ascontiguousarray(descriptors[order]))
 
 
-def _chroma_difference(one: NDArray[np.float32], two: NDArray[np.float32]) -> float:
-    """Median absolute difference of log chroma, the light's own tint taken out."""
-    logs = np.log(one[4::8, 4::8] + 8) - np.log(two[4::8, 4::8] + 8)
-    chroma = logs - logs.mean(2, keepdims=True)
-    chroma -= np.median(chroma, axis=(0, 1), keepdims=True)
-    return float(np.median(np.abs(chroma).sum(2)))
+def _colours(
+    cover: NDArray[np.float32], photo: NDArray[np.float32]
+) -> tuple[NDArray[np.float32], float]:
+    """(16, 16, 3) means of windows → how far each is from the cover's colour in the photo's light,
+    and how coloured that light would be."""
+    logs = np.log(photo + 10) - np.log(cover + 10)
+    light = np.median(logs, axis=(0, 1))
+    logs = logs - light
+    bright = logs.mean(2)
+    difference = np.abs(logs - bright[..., None]).sum(2) + np.abs(bright)
+    return difference, float(np.abs(light - light.mean()).sum())
 
 
 def _vertex(left: float, top: float, right: float) -> float:

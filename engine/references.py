@@ -73,8 +73,8 @@ class References:
         keypoint_rows: NDArray[np.int32],
     ) -> None:
         self.ids, self.basis, self.codes = ids, basis, codes
-        self._catalogue, self._own = catalogue, own
-        self._keypoints, self._keypoint_rows = keypoints, keypoint_rows
+        self.own, self.keypoints, self.keypoint_rows = own, keypoints, keypoint_rows
+        self._catalogue = catalogue
         self._index = faiss.IndexFlatIP(codes.shape[1])
         self._index.add(codes)
         self._prepared: OrderedDict[int, Reference] = OrderedDict()
@@ -127,12 +127,12 @@ class References:
 
     def vote(self, photo: Keypoints, k: int) -> list[int]:
         """Rows of the `k` covers that most keypoints of a photo resemble, best first."""
-        if self._keypoints is None or not len(photo.descriptors):
+        if self.keypoints is None or not len(photo.descriptors):
             return []
-        distances, found = self._keypoints.search(photo.descriptors[:600], 4)
+        distances, found = self.keypoints.search(photo.descriptors[:600], 4)
         votes = np.zeros(len(self), np.float32)
         for distance, where in zip(distances, found, strict=True):
-            for row in {int(self._keypoint_rows[w]) for w in where[(where >= 0) & (distance < 64)]}:
+            for row in {int(self.keypoint_rows[w]) for w in where[(where >= 0) & (distance < 64)]}:
                 votes[row] += 1
         best = np.argsort(-votes, kind="stable")[:k]
         return [int(row) for row in best if votes[row] >= 3]
@@ -147,7 +147,7 @@ class References:
         cover = self.cover(row)
         if cover is None:
             return None
-        made = Reference(cover, self._own[row].astype(np.float32) / 255)
+        made = Reference(cover, self.own[row].astype(np.float32) / 255)
         with self._lock:
             self._prepared[row] = made
             if len(self._prepared) > _REMEMBERED:
@@ -155,22 +155,32 @@ class References:
         return made
 
     def cover(self, row: int) -> Pixels | None:
-        data = self._catalogue.thumbnail(int(self.ids[row]))
-        return None if data is None else _pixels(data)
+        return cover_of(self._catalogue, int(self.ids[row]))
 
     def twins(self, row: int) -> list[int]:
         """Other rows with the same artwork."""
-        mine = self.reference(row)
-        if mine is None:
-            return []
-        found = []
-        for near in self.nearest(self.codes[row : row + 1], _SIBLINGS)[0]:
-            if near.row == row or near.similarity < _SAME_ARTWORK:
-                continue
-            other = self.reference(near.row)
-            if other is not None and same_artwork(mine, other):
-                found.append(near.row)
-        return found
+        alike = [other for other in self._alike(self.codes[row : row + 1]) if other != row]
+        mine = self.reference(row) if alike else None
+        return [] if mine is None else self._twins(mine, alike)
+
+    def twins_of(self, cover: Pixels) -> list[int]:
+        """Rows with the artwork of a (H, W, 3) uint8 cover."""
+        code = self.basis.codes(layout.features(layout.shrunk(cover)[None]))
+        return self._twins(Reference(cover), self._alike(code))
+
+    def _alike(self, code: Codes) -> list[int]:
+        near = self.nearest(code, _SIBLINGS)[0]
+        return [one.row for one in near if one.similarity >= _SAME_ARTWORK]
+
+    def _twins(self, mine: Reference, rows: Sequence[int]) -> list[int]:
+        others = [(row, self.reference(row)) for row in rows]
+        return [row for row, other in others if other is not None and same_artwork(mine, other)]
+
+
+def cover_of(catalogue: Catalogue, album_id: int) -> Pixels | None:
+    """(H, W, 3) uint8 RGB, of the thumbnail's size; None where there is none."""
+    data = catalogue.thumbnail(album_id)
+    return None if data is None else _pixels(data)
 
 
 def write_references(
@@ -182,9 +192,34 @@ def write_references(
 
     None, and nothing written, where there are fewer than two covers.
     """
+    made = make_references(catalogue, catalogue.ids(), step)
+    if made is None:
+        return None
+    (folder / FOLDER).mkdir(exist_ok=True)
+    np.savez_compressed(
+        folder / FOLDER / LAYOUT,
+        ids=made.ids,
+        codes=np.clip(np.round(made.codes * _CODE_SCALE), -127, 127).astype(np.int8),
+        mean=made.basis.mean,
+        axes=made.basis.axes,
+        own=made.own,
+        keypoint_rows=made.keypoint_rows,
+    )
+    if made.keypoints is not None:
+        faiss.write_index_binary(made.keypoints, str(folder / FOLDER / KEYPOINTS))
+    return References.open(folder, catalogue)
+
+
+def make_references(
+    catalogue: Catalogue,
+    album_ids: Ids,
+    step: Callable[[int, int, str], None] = lambda done, total, what: None,
+) -> References | None:
+    """References to some albums of a catalogue, as if it held no others: those left out are
+    strangers to it. None where fewer than two have covers."""
     covers = [
         (int(album_id), data)
-        for album_id in catalogue.ids()
+        for album_id in album_ids
         if (data := catalogue.thumbnail(int(album_id))) is not None
     ]
     if len(covers) < 2:
@@ -206,24 +241,33 @@ def write_references(
     sample = np.random.default_rng(0).permutation(len(every))[:20_000]
     basis = Basis.fit(every[sample])
     codes = basis.codes(every)
-    keypoints = _keypoint_index(np.concatenate(descriptors))
-    keypoint_rows = np.array(rows, np.int32)
+    keypoints = _keypoint_index(np.concatenate(descriptors)) if rows else None
     plain = np.zeros((len(ids), 16, 16), np.uint8)
-    references = References(catalogue, ids, basis, codes, plain, keypoints, keypoint_rows)
-    own = _own_maps(references, views, step)
-    (folder / FOLDER).mkdir(exist_ok=True)
-    np.savez_compressed(
-        folder / FOLDER / LAYOUT,
-        ids=ids,
-        codes=np.clip(np.round(codes * _CODE_SCALE), -127, 127).astype(np.int8),
-        mean=basis.mean,
-        axes=basis.axes,
-        own=own,
-        keypoint_rows=keypoint_rows,
-    )
-    if len(keypoint_rows):
-        faiss.write_index_binary(keypoints, str(folder / FOLDER / KEYPOINTS))
-    return References.open(folder, catalogue)
+    made = References(catalogue, ids, basis, codes, plain, keypoints, np.array(rows, np.int32))
+    made.own = _own_maps(made, views, step)
+    return made
+
+
+def split_references(
+    catalogue: Catalogue,
+    seed: int = 0,
+    step: Callable[[int, int, str], None] = lambda done, total, what: None,
+) -> tuple[References, list[int]] | None:
+    """References to four fifths of a catalogue, and the ids of the others: strangers to them.
+
+    An album left out whose artwork another one shows is no stranger, and in neither.
+    """
+    ids = np.random.default_rng([seed, 5]).permutation(catalogue.ids())
+    few = len(ids) // 5
+    made = make_references(catalogue, np.sort(ids[few:]), step)
+    if made is None:
+        return None
+    strangers = []
+    for album_id in np.sort(ids[:few]).tolist():
+        cover = cover_of(catalogue, album_id)
+        if cover is not None and not made.twins_of(cover):
+            strangers.append(album_id)
+    return made, strangers
 
 
 def _own_maps(
@@ -232,7 +276,7 @@ def _own_maps(
     """`views` are (64, 64, 3) uint8, a cover each → (N, 16, 16) uint8, 255 is all its own."""
     count = len(references)
     own = np.zeros((count, 16, 16), np.uint8)
-    windows = lru_cache(2048)(lambda row: Windows(views[row]))
+    windows = lru_cache(2048)(lambda row: Windows(views[row], layout.SIDE // 8 + 1))
     for row in range(count):
         near = references.nearest(references.codes[row : row + 1], _SIBLINGS + 1)[0]
         siblings = [windows(n.row) for n in near if n.row != row]
@@ -245,7 +289,7 @@ def _own_maps(
 def _keypoint_index(descriptors: NDArray[np.uint8]) -> faiss.IndexBinary:
     """Binary descriptors, (N, 32) uint8 → an index: exact for a small catalogue, else lists."""
     bits = 256
-    if len(descriptors) <= 200_000:
+    if len(descriptors) <= 50_000:
         index = faiss.IndexBinaryFlat(bits)
     else:
         lists = int(4 * len(descriptors) ** 0.5)

@@ -93,6 +93,33 @@ class IdentifyResponse(BaseModel):
     candidates: list[AlbumResult]
 
 
+_ALBUM = {
+    "album_id": 17,
+    "genre_id": 3,
+    "title": "Night Garden",
+    "artist": "The Lanterns",
+    "genre": "jazz",
+    "year": 1974,
+    "cover_url": "/api/albums/17/cover",
+    "similarity_score": 0.83,
+}
+_MATCH = {
+    "decision": "match",
+    "confidence": 0.997,
+    "album": _ALBUM,
+    "evidence": {
+        "inliers": 34,
+        "quad": [[212.4, 96.0], [655.1, 121.7], [630.8, 566.2], [188.0, 541.9]],
+    },
+    "candidates": [_ALBUM, {**_ALBUM, "album_id": 40, "title": "Slow Rooms"}],
+}
+# FastAPI drops every null from the document, so an example with `"album": null` would mislead.
+IDENTIFY_EXAMPLES = {
+    "match": {"summary": "It is this album", "value": _MATCH},
+    "many": {"summary": "?many=true: one answer a sleeve", "value": {"answers": [_MATCH]}},
+}
+
+
 class IdentifyManyResponse(BaseModel):
     """`?many=true`: an answer for every sleeve found, the surest first found; none is no sleeve."""
 

@@ -154,7 +154,7 @@ def simulate_photo(
     kinds = how.backgrounds or BACKGROUNDS[held_out]
     kinds = tuple(kind for kind in kinds if kind in BACKGROUNDS[held_out])
     kind = kinds[int(rng.integers(len(kinds)))]
-    frame = _background(kind, width, height, rng)
+    frame = background(kind, width, height, rng)
     lit_screen = kind in ("screen", "monitor")
     frame = _lay_on(frame, cover, quad, shadowed=not lit_screen)
 
@@ -315,7 +315,8 @@ def _blend(below: Image, above: Image, mask: Image) -> Image:
 # --- what lies around it --------------------------------------------------------------------
 
 
-def _background(kind: str, width: int, height: int, rng: np.random.Generator) -> Image:
+def background(kind: str, width: int, height: int, rng: np.random.Generator) -> Image:
+    """(height, width, 3) uint8 RGB: a piece of one of the textures named in `BACKGROUNDS`."""
     # A small photo is cut from the halved texture: enlarging less is most of its cost.
     halved = max(width, height) <= _TEXTURE_SIDE // 2
     texture = _texture(kind, int(rng.integers(_TEXTURE_VARIANTS)), halved)

@@ -1,27 +1,41 @@
 """Identify on trial: photos of covers, of strangers and of no cover at all, and what it said.
 
 Photos are simulated with backgrounds, stickers and hands that neither training nor calibration
-has seen. A stranger is a cover the catalogue lacks: one from a folder of such, or else one of its
-own, left out while its photo is looked at.
+has seen. A fifth of the covers is left out of the references: those, or a folder of other covers,
+are the strangers.
 """
 
 from __future__ import annotations
 
+import io
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 from PIL import Image
 
 from engine.build import Progress
-from engine.calibration import expected_calibration_error
+from engine.calibration import Calibration, expected_calibration_error
+from engine.candidates import Prover
+from engine.catalogue import Catalogue
 from engine.errors import BuildError, ShazamError
 from engine.identify import Identification, Identifier
 from engine.image import Pixels, decode, to_pixels
-from engine.simulate import PRESETS, Distortion, Photo, simulate_photo
+from engine.index import Ids, build_index
+from engine.references import cover_of, make_references, split_references
+from engine.search import CoverSearch
+from engine.simulate import (
+    BACKGROUNDS,
+    PRESETS,
+    Distortion,
+    Photo,
+    background,
+    simulate_photo,
+)
 
 CONDITIONS: dict[str, Distortion] = {
     "as it is": PRESETS["reencode"],
@@ -61,6 +75,7 @@ class Trial:
 
     rows: dict[str, Row] = field(default_factory=dict)
     answers: list[tuple[float, bool]] = field(default_factory=list)
+    references: int = 0
     no_covers: int = 0
     no_covers_matched: int = 0
 
@@ -81,6 +96,7 @@ class Trial:
     def as_dict(self) -> dict[str, Any]:
         return {
             "conditions": {name: asdict(row) for name, row in self.rows.items()},
+            "references": self.references,
             "calibration_error": self.calibration_error,
             "reliability": self.reliability(),
             "no_covers": self.no_covers,
@@ -89,52 +105,103 @@ class Trial:
 
 
 def run_trial(
-    identifier: Identifier,
+    search: CoverSearch,
     *,
     strangers: Path | None = None,
     no_covers: Path | None = None,
     sample: int = 200,
+    distractors: int = 0,
     seed: int = 0,
     conditions: Sequence[str] = tuple(CONDITIONS),
     progress: Progress | None = None,
 ) -> Trial:
-    """Photograph `sample` albums and as many strangers under each condition, and every picture in
-    the folder `no_covers` as it is. Raises `BuildError` where there are no covers to photograph."""
+    """Photograph `sample` albums and as many strangers under each condition, and look at pictures
+    of no cover: those in the folder `no_covers`, else `sample` drawn ones.
+
+    `distractors` is how many times as many covers more the references hold, mixed from the
+    catalogue's own. Raises `BuildError` where there are no covers to photograph.
+    """
     progress = progress or Progress()
-    prover = identifier.prover
-    if prover is None:
-        raise BuildError(
-            "This artifact holds no references to identify by; build it from its covers."
-        )
-    references = prover.references
-    order = np.random.default_rng([seed, 1]).permutation(len(references)).tolist()
+    catalogue = search.catalogue
+    split = split_references(catalogue, seed + 1, progress.step)
+    if split is None or not split[1]:
+        raise BuildError("This artifact holds no covers to identify by; build it from its covers.")
+    references, left_out = split
+    known = references.ids.tolist()
+    if distractors:
+        crowd = Crowd(catalogue, known, distractors * len(known))
+        crowded = make_references(crowd, crowd.ids(), progress.step)
+        assert crowded is not None
+        references, search = crowded, _crowded(search, crowd, progress)
+    identifier = Identifier(search, Prover(references, Calibration.of(search.artifact.path)))
+    rng = np.random.default_rng([seed, 1])
+    albums = _repeated(rng.permutation(known).tolist(), sample)
     lacking = list(_pictures(strangers)) if strangers else []
-    trial = Trial()
-    steps = len(conditions) * 2 * min(sample, len(order))
+    unknown = _repeated(rng.permutation(left_out).tolist(), sample)
+    trial = Trial(references=len(references))
+    steps = len(conditions) * sample
     for name in conditions:
         looked: list[_Look] = []
         encoder_right = []
-        for number, row in enumerate(order[:sample]):
-            album_id = int(references.ids[row])
-            cover = references.cover(row)
+        for number, (album_id, other) in enumerate(zip(albums, unknown, strict=True)):
+            cover = cover_of(catalogue, album_id)
             assert cover is not None
             photo = _photo(cover, name, [seed, number, 0])
-            looked.append(_look(identifier, photo, album_id, set(references.twins(row))))
+            looked.append(_look(identifier, photo, album_id))
             encoder_right.append(_encoder_first(identifier, photo.image) == album_id)
-            out = frozenset({row, *references.twins(row)})
-            if strangers:
-                cover, out = lacking[number % len(lacking)], frozenset()
-            photo = _photo(cover, name, [seed, number, 1])
-            looked.append(_look(identifier, photo, None, out))
-            before = len(trial.rows) * steps // len(conditions)
-            progress.step(before + 2 * number + 2, steps, "photos")
+            stranger = lacking[number % len(lacking)] if lacking else cover_of(catalogue, other)
+            assert stranger is not None
+            photo = _photo(stranger, name, [seed, number, 1])
+            looked.append(_look(identifier, photo, None))
+            progress.step(len(trial.rows) * sample + number + 1, steps, "photos")
         trial.rows[name] = _row(looked, encoder_right)
         trial.answers += [(one.answer.confidence, one.right) for one in looked]
-    for picture in _pictures(no_covers) if no_covers else ():
+    for picture in _pictures(no_covers) if no_covers else _scenes(sample, seed):
         [answer] = identifier.by_pixels(picture)
         trial.no_covers += 1
         trial.no_covers_matched += answer.decision == "match"
     return trial
+
+
+class Crowd(Catalogue):
+    """A catalogue's covers and `more` that are like them: the left of one cover beside the right
+    of another, both with other colours."""
+
+    def __init__(self, catalogue: Catalogue, known: Sequence[int], more: int) -> None:
+        self._own, self._known, self._more = catalogue, list(known), more
+        self._first = max(self._known) + 1
+
+    def ids(self) -> Ids:
+        return np.array([*self._known, *range(self._first, self._first + self._more)], np.int64)
+
+    def thumbnail(self, album_id: int) -> bytes | None:
+        if album_id < self._first:
+            return self._own.thumbnail(album_id)
+        rng = np.random.default_rng([17, album_id])
+        pair = rng.choice(self._known, 2, replace=False).tolist()
+        left, right = (cover_of(self._own, one) for one in pair)
+        assert left is not None
+        assert right is not None
+        half = left.shape[1] // 2
+        right = np.asarray(cv2.resize(right, left.shape[1::-1]), np.uint8)
+        mixed = np.concatenate([left[:, :half], right[:, half:]], axis=1)
+        buffer = io.BytesIO()
+        Image.fromarray(mixed[..., rng.permutation(3)]).save(buffer, "JPEG", quality=80)
+        return buffer.getvalue()
+
+
+def _crowded(search: CoverSearch, crowd: Crowd, progress: Progress) -> CoverSearch:
+    """The same search over a crowd, its covers embedded."""
+    assert search.encoder is not None
+    ids, rows = crowd.ids(), []
+    for start in range(0, len(ids), 64):
+        covers = [cover_of(crowd, album_id) for album_id in ids[start : start + 64].tolist()]
+        images = [Image.fromarray(cover) for cover in covers if cover is not None]
+        pixels = [to_pixels(image, search.artifact.preprocessing) for image in images]
+        rows.append(search.encoder.embed_images(np.stack(pixels)))
+        progress.step(start + len(pixels), len(ids), "distractors")
+    index = build_index(np.concatenate(rows), ids, "flat")
+    return CoverSearch(search.artifact, index, crowd, search.encoder)
 
 
 @dataclass(frozen=True)
@@ -146,13 +213,9 @@ class _Look:
     ms: float
 
 
-def _look(
-    identifier: Identifier, photo: Photo, truth: int | None, rows: frozenset[int] | set[int]
-) -> _Look:
-    """`rows`: for an album, others of the same artwork; for a stranger, what is left out."""
+def _look(identifier: Identifier, photo: Photo, truth: int | None) -> _Look:
     start = time.perf_counter()
-    without = frozenset(rows) if truth is None else frozenset[int]()
-    [answer] = identifier.by_pixels(photo.image, without=without)
+    [answer] = identifier.by_pixels(photo.image)
     ms = (time.perf_counter() - start) * 1000
     error = None
     if answer.quad is not None and answer.album_id == truth and truth is not None:
@@ -202,6 +265,21 @@ def _encoder_first(identifier: Identifier, photo: Pixels) -> int:
 def _photo(cover: Pixels, condition: str, seed: list[int]) -> Photo:
     rng = np.random.default_rng(seed)
     return simulate_photo(cover, rng, CONDITIONS[condition], held_out=True)
+
+
+def _repeated(ids: Sequence[int], count: int) -> list[int]:
+    """`count` of them: each once before any is taken twice."""
+    return [int(ids[number % len(ids)]) for number in range(count)]
+
+
+def _scenes(count: int, seed: int) -> Iterator[Pixels]:
+    """Pictures of no cover: a wall, a shelf, a screen …, on which lies a square cut from another,
+    as hard to tell from a sleeve as a poster or a tile is."""
+    for number in range(count):
+        rng = np.random.default_rng([seed, 23, number])
+        held_out = bool(number % 2)
+        other = background(str(rng.choice(BACKGROUNDS[not held_out])), 256, 256, rng)
+        yield simulate_photo(other, rng, "mixed", held_out=held_out).image
 
 
 def _pictures(folder: Path) -> Iterator[Pixels]:

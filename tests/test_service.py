@@ -41,6 +41,7 @@ ROUTES = {
     "/api/search-by-image",
     "/api/search-by-text",
     "/api/search",
+    "/api/identify",
     "/api/albums",
     "/api/albums/{album_id}",
     "/api/albums/{album_id}/similar",
@@ -190,6 +191,80 @@ def test_the_same_upload_has_the_same_answer_from_memory(http: httpx.Client, cov
     assert 'shazam_upload_cache_total{result="hit"}' in http.get("/metrics").text
 
 
+# Identifying
+
+ANSWER = {"decision", "confidence", "album", "evidence", "candidates"}
+
+
+def test_a_photo_is_identified_and_the_sleeve_outlined(server: Server) -> None:
+    """On the starter: its covers are large enough for a proof."""
+    with httpx.Client(base_url=server.url, timeout=60) as http:
+        albums = http.get("/api/albums", params={"offset": 300, "limit": 2}).json()["albums"]
+        pictures = [http.get(album["cover_url"]).content for album in albums]
+        table = Image.new("RGB", (900, 480), (150, 120, 90))
+        for picture, x in zip(pictures, (100, 520), strict=True):
+            table.paste(Image.open(io.BytesIO(picture)).resize((300, 300)), (x, 80))
+        buffer = io.BytesIO()
+        table.crop((0, 0, 480, 480)).save(buffer, "JPEG", quality=90)
+        answer = http.post("/api/identify", files={"file": buffer.getvalue()})
+        assert answer.status_code == 200
+        assert answer.headers["x-artifact"] != "none"
+        body = answer.json()
+        assert set(body) == ANSWER
+        assert (body["decision"], body["album"]["album_id"]) == ("match", albums[0]["album_id"])
+        assert body["album"] == body["candidates"][0]
+        assert set(body["album"]) == HIT
+        assert 0.5 < body["confidence"] <= 1
+        assert body["evidence"]["inliers"] >= 6
+        corners = np.array([[100, 80], [400, 80], [400, 380], [100, 380]])
+        assert np.abs(np.array(body["evidence"]["quad"]) - corners).max() < 8
+
+        buffer = io.BytesIO()
+        table.save(buffer, "JPEG", quality=90)
+        several = http.post("/api/identify?many=true", files={"file": buffer.getvalue()}).json()
+        found = [one["album"]["album_id"] for one in several["answers"] if one["album"]]
+        assert sorted(found) == [album["album_id"] for album in albums]
+
+
+def test_a_picture_of_nothing_is_no_match_with_what_comes_closest(http: httpx.Client) -> None:
+    buffer = io.BytesIO()
+    Image.new("RGB", (300, 200), (90, 90, 90)).save(buffer, "PNG")
+    body = http.post("/api/identify", files={"file": buffer.getvalue()}).json()
+    assert (body["decision"], body["album"], body["evidence"]) == ("no_match", None, None)
+    assert len(body["candidates"]) == 5
+    many = http.post("/api/identify?many=true", files={"file": buffer.getvalue()}).json()
+    assert many == {"answers": []}
+
+
+def test_identify_refuses_what_a_search_refuses(http: httpx.Client, cover: bytes) -> None:
+    def post(url: str = "/api/identify", **sent: Any) -> httpx.Response:
+        return http.post(url, **sent)
+
+    is_error(post(), 400, "invalid_request")
+    is_error(post(files={"picture": cover}), 400, "invalid_request")
+    is_error(post("/api/identify?many=perhaps", files={"file": cover}), 400, "invalid_request")
+    is_error(post(files={"file": b"%PDF-1.7 and so on"}), 415, "unreadable_image")
+    is_error(post(files={"file": b"x" * 300_000}), 413, "image_too_large")
+    large = io.BytesIO()
+    Image.new("RGB", (1200, 1000)).save(large, "PNG")
+    is_error(post(files={"file": large.getvalue()}), 413, "image_too_large")
+    is_error(http.get("/api/identify"), 405, "method_not_allowed")
+
+
+def test_bentomls_own_client_identifies(tiny: Server, covers: Path) -> None:
+    import bentoml
+
+    with bentoml.SyncHTTPClient(tiny.url) as client:
+        assert set(client.identify(file=covers / "cover-05.png")) == ANSWER
+
+
+def test_the_api_document_shows_an_answer_of_identify(http: httpx.Client) -> None:
+    operation = http.get("/openapi.json").json()["paths"]["/api/identify"]["post"]
+    shown = operation["responses"]["200"]["content"]["application/json"]["examples"]
+    assert set(shown["match"]["value"]) == ANSWER
+    assert shown["many"]["value"] == {"answers": [shown["match"]["value"]]}
+
+
 # The service itself
 
 
@@ -216,6 +291,7 @@ def test_the_root_is_a_page_for_browsers_and_json_for_programs(http: httpx.Clien
     assert banner["status"] == "running"
     assert banner["endpoints"]["search_image"] == "/api/search-by-image"
     assert banner["endpoints"]["search_text"] == "/api/search-by-text"
+    assert banner["endpoints"]["identify"] == "/api/identify"
     assert banner["endpoints"]["docs"] == "/docs"
     for path in banner["endpoints"].values():
         assert http.get(path).status_code != 404
