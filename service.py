@@ -130,6 +130,7 @@ FAILURES: dict[int | str, dict[str, Any]] = {
         404: "`not_found`, `album_not_found` or `cover_not_found`",
         413: "`image_too_large`",
         415: "`unreadable_image`",
+        429: "`overloaded`: more requests than `SHAZAM_RATE_LIMIT` allows; carries `Retry-After`",
         503: "`overloaded` or `not_ready`; carries `Retry-After`",
         504: "`timeout`",
     }.items()

@@ -4,7 +4,7 @@ One ASGI application around both halves of the service:
 
     request id, response headers, log line and metrics
       └ CORS
-          └ access (API keys)
+          └ access (API keys, a rate for each)
               └ admission (a bounded number at once, 503 past it) and deadline (504)
                   └ body limit (413 while reading; 503 where all bodies together are too many)
                       └ FastAPI, or BentoML for /schema.json and its static files
@@ -18,8 +18,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import contextvars
-import hashlib
-import hmac
 import logging
 import re
 import time
@@ -31,6 +29,7 @@ from typing import Any
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware.cors import CORSMiddleware
 
+from engine.access import Access
 from engine.errors import (
     DeadlineExceeded,
     ImageTooLarge,
@@ -40,7 +39,6 @@ from engine.errors import (
     NotFound,
     Overloaded,
     ShazamError,
-    Unauthorized,
 )
 from engine.metrics import Metrics
 from engine.schemas import ErrorResponse
@@ -58,6 +56,8 @@ access_log = logging.getLogger("shazam.access")
 PROBES = frozenset({"/livez", "/readyz"})
 # Answered whatever the load: they cost little, and a platform that cannot ask kills the process.
 ALWAYS = PROBES | {"/health", "/metrics"}
+
+API_POLICY = "default-src 'none'; frame-ancestors 'none'"
 
 # What a multipart body or base64 adds to the picture inside it.
 BODY_OVERHEAD = 64 * 1024
@@ -117,7 +117,7 @@ class Front:
         self._native = _Native(app)
         self._api = api
         self._routes = frozenset({"/openapi.json", "/schema.json", *routes})
-        self._keys = [hashlib.sha256(key.encode()).digest() for key in settings.api_keys]
+        self._access = Access(settings.api_keys, settings.rate_limit)
         self._body_limit = settings.max_upload_bytes + BODY_OVERHEAD
         self._in_flight = 0
         self._held = 0  # bytes of the bodies of requests in flight
@@ -146,6 +146,9 @@ class Front:
                 headers["X-Artifact"] = self._artifact_id()
                 headers.setdefault("X-Content-Type-Options", "nosniff")
                 headers.setdefault("Referrer-Policy", "no-referrer")
+                # An answer opened in a browser runs nothing and is framed by nobody; the page and
+                # /docs have policies of their own (engine.page).
+                headers.setdefault("Content-Security-Policy", API_POLICY)
                 headers.setdefault("Cache-Control", "no-store")
             else:
                 exchange.finished = not message.get("more_body")
@@ -173,11 +176,11 @@ class Front:
         assert exchange is not None
         path = scope["path"]
         try:
-            if self._keys and path not in PROBES:
-                self._check_key(Headers(scope=scope))
+            key = self._access.check_key(Headers(scope=scope)) if path not in PROBES else None
             if path in ALWAYS or path.startswith("/web/"):
                 await self._dispatch(scope, receive, send)
                 return
+            self._access.check_rate(key or (scope.get("client") or ("",))[0].encode())
             await self._admitted(scope, receive, send, exchange)
         except ShazamError as error:
             await _send_error(error, exchange, send)
@@ -301,21 +304,6 @@ class Front:
             f"The upload has more than {self._settings.max_upload_bytes:,} bytes. Send a smaller "
             "picture: 1,000 pixels a side are plenty."
         )
-
-    def _check_key(self, headers: Headers) -> None:
-        scheme, _, token = headers.get("authorization", "").partition(" ")
-        key = headers.get("x-api-key") or (token.strip() if scheme.lower() == "bearer" else "")
-        if not key:
-            raise Unauthorized(
-                "This service needs a key: send 'Authorization: Bearer KEY' or 'X-API-Key: KEY'."
-            )
-        sent = hashlib.sha256(key.encode("utf-8", "surrogateescape")).digest()
-        # Every key is compared, and by digest: the time taken tells nothing of any key.
-        matches = [hmac.compare_digest(sent, known) for known in self._keys]
-        if not any(matches):
-            raise Unauthorized(
-                "This key is not known. Ask the operator for a current one.", known_caller=True
-            )
 
     def _record(self, scope: Scope, exchange: Exchange) -> None:
         seconds = time.perf_counter() - exchange.started

@@ -6,6 +6,7 @@ tests and the parser below all read it. A bad value stops the start with one lin
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 from collections.abc import Callable, Mapping
@@ -60,6 +61,19 @@ def _words(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
+def _key_digests(text: str) -> tuple[str, ...]:
+    """Keys → their sha256 in hex. `sha256:HEX` is a key whose hash was made elsewhere."""
+    digests = []
+    for key in _words(text):
+        if key.startswith("sha256:"):
+            if not re.fullmatch(r"sha256:[0-9a-fA-F]{64}", key):
+                raise ValueError("holds a 'sha256:' that is not followed by 64 hex digits")
+            digests.append(key[7:].lower())
+        else:
+            digests.append(hashlib.sha256(key.encode("utf-8", "surrogateescape")).hexdigest())
+    return tuple(digests)
+
+
 def _origins(text: str) -> tuple[str, ...]:
     origins = _words(text)
     for origin in origins:
@@ -98,7 +112,16 @@ VARIABLES: dict[str, Variable] = {
         "Origins a browser may call from, comma-separated; a `*` inside a host is a wildcard",
     ),
     "api_keys": Variable(
-        _words, "key-one,key-two", "Keys that callers must send, comma-separated; none: open to all"
+        _key_digests,
+        "key-one,key-two",
+        "Keys that callers must send, comma-separated, each as it is or as `sha256:HEX` of it; "
+        "none: open to all",
+    ),
+    "rate_limit": Variable(
+        _integer(0, 1_000_000),
+        "600",
+        "Requests a minute of one key (of one address where there are no keys), counted by each "
+        "worker; past it 429; 0 is no limit",
     ),
     "max_upload_bytes": Variable(
         _integer(1_024, 1 << 30), "10485760", "Largest upload, in bytes (10 MiB)"
@@ -136,7 +159,8 @@ class Settings:
     encoder_process: str = "auto"
     workers: int = 1
     allowed_origins: tuple[str, ...] = ("http://localhost:3000",)
-    api_keys: tuple[str, ...] = ()
+    api_keys: tuple[str, ...] = ()  # sha256 in hex, nothing else is kept of them
+    rate_limit: int = 0
     max_upload_bytes: int = 10 * MEBI
     max_image_pixels: int = 50_000_000
     max_concurrency: int = 128

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import concurrent.futures
 import contextlib
+import hashlib
 import io
 import json
 import select
@@ -613,13 +614,38 @@ def test_a_preflight_is_answered_and_errors_carry_cors_headers(http: httpx.Clien
     assert "X-Request-ID" in refused.headers["access-control-expose-headers"]
 
 
+def test_every_answer_has_the_headers_that_keep_browsers_careful(http: httpx.Client) -> None:
+    html = {"Accept": "text/html"}
+    for path, headers in (
+        ("/", {}),
+        ("/", html),
+        ("/docs", html),
+        ("/health", {}),
+        ("/livez", {}),
+        ("/metrics", {}),
+        ("/openapi.json", {}),
+        ("/api/albums/3/cover", {}),
+        ("/static_content/swagger-ui.css", {}),
+        ("/nowhere", {}),
+        ("/api/search-by-image", {}),
+    ):
+        found = http.get(path, headers=headers).headers
+        assert found["x-content-type-options"] == "nosniff", path
+        assert found["referrer-policy"] in ("no-referrer", "same-origin"), path
+        assert "default-src 'none'" in found["content-security-policy"], path
+        assert "server" not in found, path
+        if not headers:
+            assert "frame-ancestors 'none'" in found["content-security-policy"], path
+
+
 # Access, deadlines, overload, faults
 
 
 def test_keys_are_asked_for_everywhere_but_at_the_probes(
     serve: Serve, tiny_artifact: Path, cover: bytes
 ) -> None:
-    made = serve(tiny_artifact, SHAZAM_API_KEYS="first-key, second-key")
+    hashed = "sha256:" + hashlib.sha256(b"second-key").hexdigest()
+    made = serve(tiny_artifact, SHAZAM_API_KEYS=f"first-key, {hashed}", SHAZAM_RATE_LIMIT="6")
     try:
         with httpx.Client(base_url=made.url) as http:
             assert http.get("/livez").status_code == http.get("/readyz").status_code == 200
@@ -630,6 +656,16 @@ def test_keys_are_asked_for_everywhere_but_at_the_probes(
             is_error(http.post("/api/search-by-image", files={"file": cover}), 401, "unauthorized")
             for headers in ({"X-API-Key": "second-key"}, {"Authorization": "Bearer first-key"}):
                 assert http.get("/health", headers=headers).status_code == 200
+            is_error(http.get("/api/genres", headers={"X-API-Key": hashed}), 403, "unauthorized")
+            # Each key has a rate of its own; the probes and /health have none.
+            first, second = ({"X-API-Key": key} for key in ("first-key", "second-key"))
+            for _ in range(6):
+                assert http.get("/api/genres", headers=first).status_code == 200
+            refused = http.get("/api/genres", headers=first)
+            is_error(refused, 429, "overloaded")
+            assert 1 <= int(refused.headers["retry-after"]) <= 10
+            assert http.get("/health", headers=first).status_code == 200
+            assert http.get("/api/genres", headers=second).status_code == 200
         assert "first-key" not in made.log.read_text()
     finally:
         serve.end(made)  # type: ignore[attr-defined]
@@ -806,14 +842,34 @@ def test_sixty_four_clients_get_the_answers_they_would_get_alone(
     assert wrong == []
 
 
-def test_log_lines_are_json_and_hold_nothing_of_a_picture(
-    serve: Serve, tiny_artifact: Path, cover: bytes
+def test_log_lines_are_json_and_nothing_of_a_request_is_logged_or_kept(
+    serve: Serve, tiny_artifact: Path, cover: bytes, tmp_path: Path
 ) -> None:
-    made = serve(tiny_artifact, SHAZAM_LOG_FORMAT="json")
+    """Two megabytes, some of which could be told again, and a name; at the most talkative level."""
+    secret = b"shown-to-nobody"
+    made = serve(
+        tiny_artifact,
+        SHAZAM_LOG_FORMAT="json",
+        SHAZAM_LOG_LEVEL="debug",
+        TMPDIR=str(tmp_path / "tmp"),
+        XDG_CACHE_HOME=str(tmp_path / "cache"),
+        BENTOML_HOME=str(tmp_path / "home"),
+    )
     try:
-        httpx.post(f"{made.url}/api/search-by-image", files={"file": cover})
+        picture = ("shown-to-nobody.png", cover + secret * 140_000, "image/png")
+        answer = httpx.post(f"{made.url}/api/search-by-image", files={"file": picture})
+        assert answer.json()["results"][0]["album_id"] == 3
+        damaged = ("shown-to-nobody.png", cover[:300] + secret * 100, "image/png")
+        assert httpx.post(f"{made.url}/api/identify", files={"file": damaged}).status_code == 415
+        words = {"query": secret.decode()}
+        headers = {"X-API-Key": secret.decode()}
+        httpx.get(f"{made.url}/api/search-by-text", params=words, headers=headers)
+        httpx.get(f"{made.url}/{secret.decode()}")
+        held = [path for path in tmp_path.rglob("*") if path.is_file()]
+        assert not [path for path in held if secret in path.read_bytes()]
     finally:
         serve.end(made)  # type: ignore[attr-defined]
+    assert secret not in made.log.read_bytes()
     lines = [json.loads(line) for line in made.log.read_text().splitlines() if line[:1] == "{"]
     asked = [line for line in lines if line.get("route") == "/api/search-by-image"]
     assert len(asked) == 1

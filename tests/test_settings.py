@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import io
+from hashlib import sha256
 from typing import Any
 
 import pytest
@@ -23,7 +24,8 @@ TABLE: dict[str, tuple[Any, str, Any, tuple[str, ...]]] = {
         ("https://a.example", "https://*.example.app:8443"),
         ("a.example", "https://a.example/path", "ftp://a.example", "https://a.example, nonsense"),
     ),
-    "api_keys": ((), "one, two,", ("one", "two"), ()),
+    "api_keys": ((), f"one, sha256:{'aB' * 32},", (sha256(b"one").hexdigest(), "ab" * 32), ()),
+    "rate_limit": (0, "60", 60, ("-1", "often", "1.5")),
     "max_upload_bytes": (10_485_760, "2048", 2048, ("0", "10MB", "-5", str(1 << 31))),
     "max_image_pixels": (50_000_000, "1000000", 1_000_000, ("9", "5e7", "x")),
     "max_concurrency": (128, "32", 32, ("0", "-1", "many")),
@@ -93,6 +95,13 @@ def test_a_key_is_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(SettingsError) as refusal:
         Settings.from_environment({"SHAZAM_API_KEYS": "s3cret"})
     assert "s3cret" not in str(refusal.value)
+
+
+@pytest.mark.parametrize("bad", ["sha256:abc", f"sha256:{'x' * 64}", "one,sha256:0"])
+def test_a_hash_that_is_none_stops_the_start_unshown(bad: str) -> None:
+    with pytest.raises(SettingsError, match="64 hex digits") as refusal:
+        Settings.from_environment({"SHAZAM_API_KEYS": bad})
+    assert bad not in str(refusal.value)
 
 
 def test_settings_are_frozen() -> None:
