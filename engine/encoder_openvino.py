@@ -55,7 +55,7 @@ VISION, TEXT, TOKENS = "vision.xml", "text.xml", "tokens.npy"
 # so only a few shapes reach it: batches are cut into powers of two up to this many items (batches
 # of 16 are not faster), and texts are padded to one of these lengths. What stands behind the
 # end-of-text token changes nothing.
-LARGEST_BATCH = 8
+LARGEST_BATCH = 16
 LENGTHS = (8, 16, 32)
 
 

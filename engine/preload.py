@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import sys
 from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.errors import ShazamError
@@ -40,8 +41,18 @@ def begin() -> None:
 
 def in_worker() -> bool:
     """Whether this process answers requests; the launcher and tests read `service.py`, too."""
-    spec = getattr(sys.modules["__main__"], "__spec__", None)
-    return spec is not None and spec.name == _WORKER
+    return _main_module() == _WORKER
+
+
+def launching() -> bool:
+    """Whether this process only starts and watches workers: `bentoml serve`."""
+    bentoml = Path(sys.argv[0]).name == "bentoml" or _main_module() == "bentoml.__main__"
+    return bentoml and "serve" in sys.argv[1:]
+
+
+def _main_module() -> str | None:
+    """What `python -m` was given."""
+    return getattr(getattr(sys.modules["__main__"], "__spec__", None), "name", None)
 
 
 def take() -> Future[CoverSearch] | None:

@@ -362,7 +362,7 @@ PROBED = [*WHOLE_PODS, *(n for n in ALL if n.startswith("azure"))]
 
 
 def test_the_service_has_the_routes_that_probes_ask() -> None:
-    routes = re.findall(r'^@api\.get\("(/\w+)"', (ROOT / "service.py").read_text(), re.M)
+    routes = re.findall(r'^@api\.get\("(/\w+)"', (ROOT / "engine" / "routes.py").read_text(), re.M)
     assert {"/livez", "/readyz"} <= set(routes)
 
 

@@ -11,6 +11,8 @@ import json
 import select
 import signal
 import socket
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -19,7 +21,7 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
-from conftest import Serve, Server
+from conftest import PROJECT, Serve, Server
 from PIL import Image
 
 HIT = {
@@ -904,3 +906,15 @@ def test_a_caller_who_leaves_frees_its_place(serve: Serve, tiny_artifact: Path) 
         assert made.process.wait(15) == 0
     finally:
         serve.end(made)  # type: ignore[attr-defined]
+
+
+def test_the_launching_process_imports_neither_routes_nor_index() -> None:
+    code = (
+        "import sys; sys.argv = ['bentoml', 'serve']\n"
+        "import service\n"
+        "heavy = {'fastapi', 'faiss', 'PIL', 'openvino', 'engine.routes'}\n"
+        "print([*heavy & set(sys.modules), *service.ShazamVisual.mount_apps])\n"
+    )
+    command = [sys.executable, "-c", code]
+    run = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "[]"
