@@ -231,6 +231,8 @@ def _evaluate(options: argparse.Namespace) -> int:
     for name, row in report.recall.items():
         print(f"{name:<14}{row.queries:>8}{row.at_1:>10.3f}{row.at_5:>8.3f}{row.at_50:>8.3f}")
     print(f"agreement with exact search (recall@10): {report.agreement_at_10:.4f}")
+    if report.same_top_1_as_fp32 is not None:
+        print(f"the same first album as by torch in float32: {report.same_top_1_as_fp32:.4f}")
     if report.threshold is not None and report.false_accepts is not None:
         print(
             f"false accepts: {report.false_accepts:.3f} of strangers pass the similarity "

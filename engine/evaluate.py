@@ -17,9 +17,11 @@ import numpy as np
 from PIL import Image
 
 from engine.build import Progress
+from engine.encoder import Embeddings, Encoder
 from engine.errors import BuildError, ShazamError
 from engine.image import Pixels, decode, to_pixels
-from engine.search import CoverSearch
+from engine.index import Neighbour
+from engine.search import CoverSearch, load_encoder
 
 BATCH = 32
 
@@ -51,7 +53,12 @@ class Recall:
 
 @dataclass(frozen=True)
 class Report:
-    """Everything `evaluate` measures; `as_dict` is what `--json` prints."""
+    """Everything `evaluate` measures; `as_dict` is what `--json` prints.
+
+    `agreement_at_10` is the index's with exact search. `same_top_1_as_fp32` is the share of queries
+    with the same first album when torch embeds them in float32; None where torch or the weights
+    are not there, or where that is what serves.
+    """
 
     artifact: str
     encoder: str
@@ -60,6 +67,7 @@ class Report:
     albums: int
     recall: dict[str, Recall]
     agreement_at_10: float
+    same_top_1_as_fp32: float | None
     false_accepts: float | None
     threshold: float | None
     latency_ms: dict[str, float]
@@ -85,6 +93,8 @@ def evaluate(
     assert encoder is not None
     recall: dict[str, Recall] = {}
     vectors: list[np.ndarray[Any, Any]] = []
+    same: list[bool] = []
+    reference = _reference(search)
     right: list[float] = []
     wrong: list[float] = []
     sources = (
@@ -96,13 +106,11 @@ def evaluate(
     for done, (name, given) in enumerate(sources):
         pairs = given if given is not None else list(_photos(search, covers or [], name, seed))
         truth = [album_id for album_id, _ in pairs]
-        embedded = np.concatenate(
-            [
-                encoder.embed_images(np.stack([pixels for _, pixels in pairs[i : i + BATCH]]))
-                for i in range(0, len(pairs), BATCH)
-            ]
-        )
+        embedded = _embedded(encoder, pairs)
         found = search.nearest(embedded, 51)
+        if reference is not None:
+            wanted = search.nearest(_embedded(reference, pairs), 1)
+            same += [row[:1] == first for row, first in zip(_ids(found), _ids(wanted), strict=True)]
         ranks = []
         for album_id, neighbours in zip(truth, found, strict=True):
             ids = [neighbour.album_id for neighbour in neighbours]
@@ -129,6 +137,7 @@ def evaluate(
         albums=len(search.catalogue),
         recall=recall,
         agreement_at_10=_agreement(search, np.concatenate(vectors)[:500]),
+        same_top_1_as_fp32=float(np.mean(same)) if same else None,
         # As a stranger's photo would: the query's own album is taken out of the answer.
         false_accepts=(
             float(np.mean(np.array(wrong) >= threshold)) if threshold is not None else None
@@ -136,6 +145,27 @@ def evaluate(
         threshold=threshold,
         latency_ms=_latency(search),
     )
+
+
+def _reference(search: CoverSearch) -> Encoder | None:
+    """The artifact's encoder on torch in float32, where it can be had and does not serve itself."""
+    encoder = search.encoder
+    if encoder is None or (encoder.runtime, encoder.precision) == ("torch-cpu", "fp32"):
+        return None
+    try:
+        return load_encoder(search.artifact, runtime="torch-cpu", precision="fp32")
+    except ShazamError:
+        return None
+
+
+def _embedded(encoder: Encoder, pairs: Sequence[tuple[int, Pixels]]) -> Embeddings:
+    batches = (pairs[start : start + BATCH] for start in range(0, len(pairs), BATCH))
+    rows = [encoder.embed_images(np.stack([pixels for _, pixels in batch])) for batch in batches]
+    return np.concatenate(rows)
+
+
+def _ids(found: Sequence[Sequence[Neighbour]]) -> list[list[int]]:
+    return [[neighbour.album_id for neighbour in row] for row in found]
 
 
 def _covers(search: CoverSearch, sample: int, seed: int) -> list[tuple[int, Pixels]]:

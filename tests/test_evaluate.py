@@ -54,6 +54,31 @@ def test_an_artifact_is_measured_on_its_own_covers(search: CoverSearch) -> None:
 
 
 @pytest.mark.usefixtures("two_distortions")
+def test_an_exported_runtime_is_compared_with_torch(tiny_artifact: Path) -> None:
+    exported = CoverSearch.open(tiny_artifact, runtime="openvino-cpu")
+    share = evaluate(exported, sample=8).same_top_1_as_fp32
+    assert share is not None
+    assert share * 16 == round(share * 16)  # of 2 × 8 queries
+    assert share >= 0.75
+    encoder = exported.encoder
+    assert encoder is not None
+
+    class Turned:
+        """The exported encoder with every picture upside down in its space."""
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(encoder, name)
+
+        def embed_images(self, pixels: Any) -> Any:
+            return -encoder.embed_images(pixels)
+
+    turned = dataclasses.replace(exported, encoder=Turned())
+    assert evaluate(turned, sample=8).same_top_1_as_fp32 == 0
+    plain = CoverSearch.open(tiny_artifact, runtime="torch-cpu", precision="fp32")
+    assert evaluate(plain, sample=2).same_top_1_as_fp32 is None
+
+
+@pytest.mark.usefixtures("two_distortions")
 def test_the_same_seed_measures_the_same(search: CoverSearch) -> None:
     one, two = (evaluate(search, sample=6, seed=3) for _ in range(2))
     assert one.recall == two.recall
