@@ -39,7 +39,7 @@ FEATURES = (
     "blur",
 )
 # Photos of each kind that a calibration rests on, where the catalogue is large enough.
-PHOTOS = 400
+PHOTOS = 300
 # Fewer covers than this are too few to fit on.
 FEWEST_COVERS = 100
 # What is photographed: everything at once mostly, and single things that can go wrong.

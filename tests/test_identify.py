@@ -27,6 +27,7 @@ from engine.index import build_index
 from engine.references import FOLDER, References, split_references, write_references
 from engine.search import CoverSearch
 from engine.simulate import Distortion, simulate_photo
+from engine.trial import run_trial
 
 COVERS, TWIN_OF, TWIN = 40, 5, 40
 TWIN_SPLIT = 1  # a split that leaves TWIN out and keeps TWIN_OF
@@ -277,6 +278,18 @@ def test_a_calibration_survives_its_file_and_a_damaged_one_is_refused(tmp_path: 
         path.write_text(json.dumps({**read, **change}))
         with pytest.raises(ArtifactError):
             Calibration.of(tmp_path)
+
+
+def test_a_trial_tells_covers_from_strangers_among_distractors(identifier: Identifier) -> None:
+    trial = run_trial(identifier.search, sample=4, distractors=1, conditions=["mild"])
+    row = trial.rows["mild"]
+    assert trial.references == 2 * 33
+    assert (row.known, row.strangers, trial.no_covers) == (4, 4, 4)
+    assert row.matched >= 0.5
+    assert (row.wrong, row.false, trial.no_covers_matched) == (0, 0, 0)
+    assert row.quad_error < 0.05
+    assert len(trial.answers) == 8
+    assert json.loads(json.dumps(trial.as_dict()))["conditions"]["mild"]["known"] == 4
 
 
 def test_the_calibration_error_of_honest_answers_is_small() -> None:
