@@ -12,12 +12,12 @@ import os
 import shutil
 import sqlite3
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,7 +47,10 @@ from engine.errors import (
     ManifestInvalid,
 )
 from engine.image import Pixels, Preprocessing
-from engine.index import Index
+from engine.index import Index, Point, Tuning
+from engine.rows import FOLDER as ROWS
+from engine.rows import SUFFIX as SEGMENT
+from engine.rows import Rows
 from engine.settings import usable_cores
 
 FORMAT_VERSION = 1
@@ -79,6 +82,10 @@ EXPORTED = tuple(
 # Another runtime or precision moves an embedding a little (int8: cosine 0.9998 to fp32 on
 # ViT-B/32); another encoder moves it to an unrelated place (0.15 seen in the field).
 GOLDEN_COSINE = 0.98
+
+# Row segments above this, together, are verified after the start: ten million rows of 512 numbers
+# are 5 GB, and no parser sees a byte of them. Below, and for every other file, nothing waits.
+ROWS_BEFORE_START = 512 << 20
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
@@ -119,12 +126,32 @@ class EncoderEntry(_Strict):
     runtimes: dict[Literal["openvino-cpu"], RuntimeEntry] = {}
 
 
+class PointEntry(_Strict):
+    nprobe: Annotated[int, Field(gt=0)]
+    reach: Annotated[int, Field(ge=0)]
+    recall: Annotated[float, Field(ge=0, le=1)]
+    ms: Annotated[float, Field(ge=0)]
+
+
+class TuningEntry(_Strict):
+    """How an inverted file was tuned; see `engine.index.Tuning`."""
+
+    codes: str
+    lists: Annotated[int, Field(gt=0)]
+    target: Annotated[float, Field(gt=0, le=1)]
+    queries: Annotated[int, Field(ge=0)]
+    nprobe: Annotated[int, Field(gt=0)]
+    reach: Annotated[int, Field(ge=0)]
+    curve: tuple[PointEntry, ...] = ()
+
+
 class IndexEntry(_Strict):
     kind: str
     metric: Literal["inner_product"]
     dimension: Annotated[int, Field(gt=0)]
     rows: Annotated[int, Field(ge=0)]
     encoder_digest: Sha256
+    tuning: TuningEntry | None = None
 
 
 class CatalogueEntry(_Strict):
@@ -162,14 +189,22 @@ class Manifest(_Strict):
     def to_json(self) -> str:
         """The text of `manifest.json`."""
         # A full artifact's manifest is the same text whether or not its writer knew of copies.
-        exclude = None if self.left_out else {"left_out"}
+        exclude: dict[str, Any] = {} if self.left_out else {"left_out": True}
+        if self.index.tuning is None:
+            exclude["index"] = {"tuning"}
         return self.model_dump_json(indent=2, exclude=exclude) + "\n"
 
 
-def artifact_id(encoder_digest: str, kind: str, precision: str, inputs: Inputs) -> str:
+def artifact_id(
+    encoder_digest: str, kind: str, precision: str, inputs: Inputs, recall: float | None = None
+) -> str:
     """16 hex digits of a sha256 over inputs alone: the same inputs give the same id anywhere,
-    although floating-point results differ from one processor to the next."""
-    parts = [FORMAT_VERSION, encoder_digest, kind, precision, inputs.albums, inputs.vectors]
+    although floating-point results differ from one processor to the next. `recall` is the target
+    of an index that was tuned to one."""
+    parts: list[Any] = [FORMAT_VERSION, encoder_digest, kind, precision]
+    parts += [inputs.albums, inputs.vectors]
+    if recall is not None:
+        parts.append(recall)
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
 
 
@@ -268,11 +303,15 @@ class GoldenQueries:
 
 
 class Artifact:
-    """A verified folder. Open one with `Artifact.open`; it holds no file open."""
+    """A verified folder. Open one with `Artifact.open`; it holds no file open.
 
-    def __init__(self, path: Path, manifest: Manifest) -> None:
+    `unverified` names the row segments whose digests are still to be checked by `verify_rows`.
+    """
+
+    def __init__(self, path: Path, manifest: Manifest, unverified: tuple[str, ...] = ()) -> None:
         self.path = path
         self.manifest = manifest
+        self.unverified = unverified
 
     @property
     def id(self) -> str:
@@ -292,7 +331,8 @@ class Artifact:
         """Check everything that can be checked without opening FAISS or the encoder.
 
         Order matters: names, then sizes, then digests, and only then may a parser see a byte.
-        Raises a subclass of `ArtifactError` that names the MUST that broke and the file.
+        Raises a subclass of `ArtifactError` that names the MUST that broke and the file. Row
+        segments of more than `ROWS_BEFORE_START` together are left to `verify_rows`.
         """
         path = path.resolve()
         manifest = read_manifest(path)
@@ -304,23 +344,19 @@ class Artifact:
                     f"{name} has {size:,} bytes, the manifest says {entry.size:,}: it was cut or "
                     "changed. Copy the artifact again, or rebuild it."
                 )
-        # Hashing lets go of the interpreter lock, so the files share the cores, largest first.
-        largest = sorted(manifest.files, key=lambda name: -manifest.files[name].size)
-        with ThreadPoolExecutor(usable_cores()) as pool:
-            found = dict(
-                zip(largest, pool.map(lambda n: file_sha256(path / n), largest), strict=True)
-            )
-        for name, entry in sorted(manifest.files.items()):
-            if found[name] != entry.sha256:
-                raise DigestMismatch(
-                    f"{name} does not have the sha256 the manifest records: it was damaged or "
-                    "changed. Copy the artifact again, or rebuild it."
-                )
-        artifact = cls(path, manifest)
+        segments = tuple(sorted(name for name in manifest.files if _is_segment(name)))
+        if sum(manifest.files[name].size for name in segments) <= ROWS_BEFORE_START:
+            segments = ()
+        _check_digests(path, manifest, set(manifest.files) - set(segments))
+        artifact = cls(path, manifest, segments)
         artifact._check_encoder()
         encoder = manifest.encoder
         if manifest.id != artifact_id(
-            encoder.digest, manifest.index.kind, encoder.precision, manifest.inputs
+            encoder.digest,
+            manifest.index.kind,
+            encoder.precision,
+            manifest.inputs,
+            manifest.index.tuning.target if manifest.index.tuning else None,
         ):
             raise ManifestInvalid(
                 f"{MANIFEST}: the id {manifest.id} is not that of its inputs: the manifest was "
@@ -328,10 +364,27 @@ class Artifact:
             )
         return artifact
 
-    def open_index(self) -> Index:
-        """The index; `CountMismatch` if it is not as large or as wide as the manifest says."""
+    def verify_rows(self) -> None:
+        """Check the digests that `open` left. Raises `DigestMismatch`."""
+        for name in self.unverified:
+            self.verify_segment(name)
+
+    def verify_segment(self, name: str) -> None:
+        """Check one of `unverified`: half a gigabyte to read. Raises `DigestMismatch`."""
+        _check_digests(self.path, self.manifest, {name})
+
+    def open_index(self, *, mapped: bool = True) -> Index:
+        """The index; `CountMismatch` if it is not as large or as wide as the manifest says. Not
+        `mapped`, it may be changed."""
         entry = self.manifest.index
-        index = Index.read(self.path / INDEX, entry.kind)
+        tuning = rows = None
+        if entry.tuning is not None:
+            told = entry.tuning.model_dump(exclude={"curve"})
+            curve = tuple(Point(**point.model_dump()) for point in entry.tuning.curve)
+            tuning = Tuning(**told, curve=curve)
+        if tuning is not None and tuning.reach:
+            rows = Rows(self.path / ROWS, entry.dimension)
+        index = Index.read(self.path / INDEX, entry.kind, rows=rows, tuning=tuning, mapped=mapped)
         if (len(index), index.dimension) != (entry.rows, entry.dimension):
             raise CountMismatch(
                 f"{INDEX} holds {len(index):,} rows of {index.dimension} dimensions, the manifest "
@@ -385,6 +438,23 @@ class Artifact:
             raise CountMismatch(
                 f"The index has {manifest.index.rows:,} rows, the catalogue "
                 f"{manifest.catalogue.albums:,} albums. Rebuild the artifact."
+            )
+
+
+def _is_segment(name: str) -> bool:
+    return name.startswith(f"{ROWS}/") and name.endswith(SEGMENT)
+
+
+def _check_digests(path: Path, manifest: Manifest, names: set[str]) -> None:
+    # Hashing lets go of the interpreter lock, so the files share the cores, largest first.
+    largest = sorted(names, key=lambda name: -manifest.files[name].size)
+    with ThreadPoolExecutor(usable_cores()) as pool:
+        found = dict(zip(largest, pool.map(lambda n: file_sha256(path / n), largest), strict=True))
+    for name in sorted(names):
+        if found[name] != manifest.files[name].sha256:
+            raise DigestMismatch(
+                f"{name} does not have the sha256 the manifest records: it was damaged or "
+                "changed. Copy the artifact again, or rebuild it."
             )
 
 
@@ -472,21 +542,28 @@ def write_manifest(
     catalogue: CatalogueEntry,
     inputs: Inputs,
     runtimes: dict[Literal["openvino-cpu"], RuntimeEntry],
+    linked: Mapping[str, FileEntry] | None = None,
 ) -> Manifest:
-    """Hash every file of a finished folder and write `manifest.json`, the last file of all."""
-    files = {}
+    """Hash every file of a finished folder and write `manifest.json`, the last file of all.
+
+    `linked` are the entries of files that are those of another artifact, hashed when it was made.
+    """
+    files = dict(linked or {})
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-        path.chmod(0o644)
-        files[path.relative_to(folder).as_posix()] = FileEntry(
-            sha256=file_sha256(path), size=path.stat().st_size
-        )
+        relative = path.relative_to(folder).as_posix()
+        if relative not in files:
+            path.chmod(0o644)
+            files[relative] = FileEntry(sha256=file_sha256(path), size=path.stat().st_size)
+    files = dict(sorted(files.items()))
     preprocessing = read_preprocessing(folder / ENCODER)
     digest = digest_of_encoder(
         files[f"{ENCODER}/{WEIGHTS}"].sha256, files[f"{ENCODER}/{TOKENIZER}"].sha256, preprocessing
     )
     manifest = Manifest(
         format_version=FORMAT_VERSION,
-        id=artifact_id(digest, index.kind, precision, inputs),
+        id=artifact_id(
+            digest, index.kind, precision, inputs, index.tuning.target if index.tuning else None
+        ),
         encoder=EncoderEntry(
             name=name,
             digest=digest,
@@ -503,6 +580,7 @@ def write_manifest(
             dimension=index.dimension,
             rows=len(index),
             encoder_digest=digest,
+            tuning=TuningEntry.model_validate(asdict(index.tuning)) if index.tuning else None,
         ),
         catalogue=catalogue,
         inputs=inputs,

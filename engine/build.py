@@ -14,7 +14,7 @@ import shutil
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -34,11 +34,18 @@ from engine.artifact import (
     GoldenQueries,
     Inputs,
     Manifest,
-    RuntimeEntry,
     staging,
     write_manifest,
 )
-from engine.catalogue import UNKNOWN_GENRE, Album, Catalogue, write_catalogue, write_thumbnails
+from engine.catalogue import (
+    UNKNOWN_GENRE,
+    Album,
+    Catalogue,
+    revise_catalogue,
+    revise_thumbnails,
+    write_catalogue,
+    write_thumbnails,
+)
 from engine.encoder import (
     DEFAULT_ENCODER,
     Embeddings,
@@ -52,7 +59,10 @@ from engine.encoder import (
 )
 from engine.errors import BuildError, ShazamError
 from engine.image import Pixels, decode, thumbnail, to_pixels
-from engine.index import Ids, build_index, read_foreign
+from engine.index import RECALL, build_index, read_foreign
+from engine.inverted import BLOCK, Source, Stored
+from engine.rows import FOLDER as ROWS
+from engine.rows import link
 from engine.runtimes import give_cpu_runtime
 from engine.unpickle import read_metadata_pickle
 
@@ -100,6 +110,7 @@ def build(
     metadata: Path | None = None,
     encoder: str = DEFAULT_ENCODER,
     index: str = "auto",
+    recall: float = RECALL,
     precision: Precision = "auto",
     card: Path | None = None,
     force: bool = False,
@@ -127,15 +138,15 @@ def build(
                 )
             albums = _albums(good, columns, progress)
             by_id = sorted(zip((album.album_id for album in albums), good, strict=True))
-            vectors = np.stack([work.vector(cover.digest) for _, cover in by_id])
             manifest = _assemble(
                 folder,
                 loaded,
                 encoder,
-                vectors,
+                _Embedded(work, [cover.digest for _, cover in by_id], loaded.dimension),
                 sorted(albums, key=lambda album: album.album_id),
                 ((album_id, work.thumbnail(cover.digest)) for album_id, cover in by_id),
                 index=index,
+                recall=recall,
                 precision=precision,
                 progress=progress,
                 covers=[(album_id, cover.path) for album_id, cover in by_id],
@@ -154,6 +165,7 @@ def import_pair(
     encoder: str = DEFAULT_ENCODER,
     genres: Path | None = None,
     index: str = "auto",
+    recall: float = RECALL,
     precision: Precision = "auto",
     force: bool = False,
     progress: Progress | None = None,
@@ -218,6 +230,7 @@ def import_pair(
             _imported_albums(columns, names, count, metadata_file.name),
             (),
             index=kind if index == "keep" else index,
+            recall=recall,
             precision=precision,
             progress=progress,
             vectors_digest=file_sha256(index_file),
@@ -244,7 +257,7 @@ def add(
     old = Artifact.open(source)
     columns = read_metadata(metadata) if metadata else {}
     files = _cover_files(covers, except_for=metadata)
-    index, catalogue = old.open_index(), old.open_catalogue()
+    catalogue = old.open_catalogue()
     known = {album.digest: album.album_id for album in catalogue if album.digest}
     skipped, fresh = [], []
     for path, name in files:
@@ -256,7 +269,7 @@ def add(
         else:
             fresh.append((path, name))
     with staging(out, force=force) as folder:
-        shutil.copytree(old.encoder_folder, folder / ENCODER)
+        _keep_encoder(old, folder)
         entry = old.manifest.encoder
         loaded = open_torch_encoder(folder / ENCODER, entry.name)
         with _Workspace(out, folder / ENCODER) as work:
@@ -271,30 +284,16 @@ def add(
                 if album.album_id in taken:
                     raise BuildError(f"album_id {album.album_id} is taken in {source} already.")
             by_id = sorted(zip((album.album_id for album in albums), good, strict=True))
-            old_ids = catalogue.ids()
-            vectors = np.concatenate(
-                [
-                    index.vectors(old_ids.tolist()),
-                    np.stack([work.vector(cover.digest) for _, cover in by_id]),
-                ]
-            )
-            manifest = _assemble(
+            golden = _golden(loaded, [(album_id, cover.path) for album_id, cover in by_id])
+            manifest = _revise(
+                old,
                 folder,
-                loaded,
-                entry.name,
-                vectors,
-                [*catalogue, *sorted(albums, key=lambda album: album.album_id)],
-                _chain(
-                    _old_thumbnails(catalogue, old_ids),
-                    ((album_id, work.thumbnail(cover.digest)) for album_id, cover in by_id),
-                ),
-                index=old.manifest.index.kind,
-                precision=entry.precision,
-                covers=[(album_id, cover.path) for album_id, cover in by_id],
-                vectors_digest=old.manifest.inputs.vectors,
-                runtimes=entry.runtimes,
-                calibration=old.path / "identify" / "calibration.json",
-                card=_card_of(old),
+                gone=(),
+                albums=sorted(albums, key=lambda album: album.album_id),
+                vectors=np.stack([work.vector(cover.digest) for _, cover in by_id]),
+                thumbnails=((album_id, work.thumbnail(cover.digest)) for album_id, cover in by_id),
+                golden=golden,
+                progress=progress,
             )
             embedded = work.embedded
             work.finished = True
@@ -311,31 +310,69 @@ def remove(
     """An artifact without these albums; nothing is embedded, the other ids stay what they were."""
     folder_format.refuse_existing(out, force=force)
     old = Artifact.open(source)
-    index, catalogue = old.open_index(), old.open_catalogue()
-    gone = set(album_ids)
-    unknown = sorted(gone - set(catalogue.ids().tolist()))
-    if unknown:
+    ids = old.open_catalogue().ids()
+    gone = sorted(set(album_ids))
+    unknown = np.setdiff1d(np.array(gone, object), ids)
+    if len(unknown):
         raise BuildError(f"There is no album {unknown[0]} in {source}; nothing was removed.")
-    kept = np.array([i for i in catalogue.ids().tolist() if i not in gone], np.int64)
-    if not len(kept):
+    if len(gone) == len(ids):
         raise BuildError("That would remove every album; an artifact holds at least one.")
     with staging(out, force=force) as folder:
-        shutil.copytree(old.encoder_folder, folder / ENCODER)
-        entry = old.manifest.encoder
-        loaded = open_torch_encoder(folder / ENCODER, entry.name)
-        manifest = _assemble(
+        _keep_encoder(old, folder)
+        golden = old.golden()
+        kept = np.where(np.isin(golden.album_ids, gone), -1, golden.album_ids)
+        manifest = _revise(
+            old,
             folder,
-            loaded,
-            entry.name,
-            index.vectors(kept.tolist()),
-            [album for album in catalogue if album.album_id not in gone],
-            _old_thumbnails(catalogue, kept),
-            index=old.manifest.index.kind,
+            gone=gone,
+            albums=(),
+            vectors=np.zeros((0, old.manifest.index.dimension), np.float32),
+            thumbnails=(),
+            golden=replace(golden, album_ids=kept),
+            progress=Progress(),
+        )
+    return Built(out, manifest)
+
+
+def compact(
+    source: Path,
+    out: Path,
+    *,
+    index: str = "auto",
+    recall: float = RECALL,
+    force: bool = False,
+) -> Built:
+    """The same albums with their index trained and tuned again, on the rows that are there.
+
+    For a catalogue that `add` has let grow far from the one its index was trained on, or `remove`
+    left with rows of nobody. Nothing is embedded, and no id changes.
+    """
+    folder_format.refuse_existing(out, force=force)
+    old = Artifact.open(source)
+    old.verify_rows()
+    before, ids = old.open_index(), old.open_catalogue().ids()
+    with staging(out, force=force) as folder:
+        linked = {
+            name: entry
+            for name, entry in old.manifest.files.items()
+            if name != INDEX and not name.startswith(f"{ROWS}/")
+        }
+        for name in linked:
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            link(old.path / name, folder / name)
+        searchable = build_index(Stored(before, ids), ids, index, recall=recall, folder=folder)
+        searchable.write(folder / INDEX)
+        entry = old.manifest.encoder
+        manifest = write_manifest(
+            folder,
+            name=entry.name,
+            dimension=entry.dimension,
             precision=entry.precision,
-            vectors_digest=old.manifest.inputs.vectors,
+            index=searchable,
+            catalogue=old.manifest.catalogue,
+            inputs=old.manifest.inputs,
             runtimes=entry.runtimes,
-            calibration=old.path / "identify" / "calibration.json",
-            card=_card_of(old),
+            linked=linked,
         )
     return Built(out, manifest)
 
@@ -582,27 +619,24 @@ def _assemble(
     folder: Path,
     encoder: TorchEncoder,
     encoder_name: str,
-    vectors: Embeddings,
+    vectors: Embeddings | Source,
     albums: Sequence[Album],
     thumbnails: Iterable[tuple[int, bytes]],
     *,
     index: str,
+    recall: float,
     precision: Precision,
     covers: Sequence[tuple[int, Path]] = (),
     vectors_digest: str | None = None,
     card: Path | None = None,
-    runtimes: Mapping[Literal["openvino-cpu"], RuntimeEntry] | None = None,
-    calibration: Path | None = None,
     progress: Progress | None = None,
 ) -> Manifest:
     """Write everything but the encoder into a staged folder, the manifest last.
 
-    `vectors` are (N, D) unit rows in order of `albums`, which are in order of id. `runtimes` are
-    those the staged encoder folder holds already; without them they are made. `calibration` is a
-    file to keep instead of fitting a new one.
+    `vectors` are (N, D) unit rows in order of `albums`, which are in order of id.
     """
     ids = np.array([album.album_id for album in albums], np.int64)
-    searchable = build_index(vectors, ids, index)
+    searchable = build_index(vectors, ids, index, recall=recall, folder=folder)
     searchable.write(folder / INDEX)
     write_catalogue(folder / CATALOGUE, albums)
     count = write_thumbnails(folder / THUMBNAILS, thumbnails)
@@ -610,18 +644,16 @@ def _assemble(
         (folder / THUMBNAILS).unlink()
     golden = _golden(encoder, covers)
     golden.write(folder / GOLDEN)
-    if runtimes is None:
-        entry = give_cpu_runtime(
-            encoder,
-            folder / ENCODER,
-            searchable,
-            _pictures_for_runtime(encoder, covers),
-            golden=golden,
-            requested=precision,
-            remark=(progress or Progress()).remark,
-        )
-        runtimes = {"openvino-cpu": entry}
-    _give_identify(folder, count, calibration, progress or Progress())
+    entry = give_cpu_runtime(
+        encoder,
+        folder / ENCODER,
+        searchable,
+        _pictures_for_runtime(encoder, covers),
+        golden=golden,
+        requested=precision,
+        remark=(progress or Progress()).remark,
+    )
+    _give_identify(folder, count, None, progress or Progress())
     if card:
         shutil.copyfile(card, folder / "README.md")
     return write_manifest(
@@ -636,8 +668,77 @@ def _assemble(
             thumbnails=count,
         ),
         inputs=Inputs(albums=_digest_of(albums), vectors=vectors_digest),
-        runtimes=dict(runtimes),
+        runtimes={"openvino-cpu": entry},
     )
+
+
+def _revise(
+    old: Artifact,
+    folder: Path,
+    *,
+    gone: Sequence[int],
+    albums: Sequence[Album],
+    vectors: Embeddings,
+    thumbnails: Iterable[tuple[int, bytes]],
+    golden: GoldenQueries,
+    progress: Progress,
+) -> Manifest:
+    """Another artifact's files, changed, into a staged folder that holds its encoder already.
+
+    What does not change is linked, and what does is changed in a copy: a million rows take seconds.
+    """
+    new = np.array([album.album_id for album in albums], np.int64)
+    linked = {name for name in old.manifest.files if name.startswith(f"{ENCODER}/")}
+    catalogue_file = folder / CATALOGUE
+    revise_catalogue(old.path / CATALOGUE, catalogue_file, gone, albums)
+    count, covers = 0, old.path / THUMBNAILS
+    if covers.is_file():
+        count = revise_thumbnails(covers, folder / THUMBNAILS, gone, thumbnails)
+    else:
+        count = write_thumbnails(folder / THUMBNAILS, thumbnails)
+    if not count:
+        (folder / THUMBNAILS).unlink()
+    catalogue = Catalogue(catalogue_file)
+    if old.manifest.index.kind == "hnsw":
+        # A graph cannot lose a row: it is made again.
+        before, ids = old.open_index(), catalogue.ids()
+        kept = np.setdiff1d(ids, new)
+        rows = np.concatenate([before.vectors(kept), vectors])
+        order = np.argsort(np.concatenate([kept, new]))
+        searchable = build_index(rows[order], ids, "hnsw")
+    else:
+        searchable, segments = old.open_index(mapped=False).revised(
+            folder, np.array(gone, np.int64), vectors, new
+        )
+        linked |= segments
+    searchable.write(folder / INDEX)
+    golden.write(folder / GOLDEN)
+    _give_identify(folder, count, old.path / "identify" / "calibration.json", progress)
+    card = _card_of(old)
+    if card:
+        shutil.copyfile(card, folder / "README.md")
+    entry = old.manifest.encoder
+    genres = {genre.genre_id for genre in catalogue.genres()}
+    inputs = Inputs(albums=_digest_of(catalogue), vectors=old.manifest.inputs.vectors)
+    albums_now = len(catalogue)
+    catalogue.close()
+    return write_manifest(
+        folder,
+        name=entry.name,
+        dimension=entry.dimension,
+        precision=entry.precision,
+        index=searchable,
+        catalogue=CatalogueEntry(
+            albums=albums_now, genres=len(genres - {UNKNOWN_GENRE}), thumbnails=count
+        ),
+        inputs=inputs,
+        runtimes=entry.runtimes,
+        linked={name: old.manifest.files[name] for name in sorted(linked)},
+    )
+
+
+def _keep_encoder(old: Artifact, folder: Path) -> None:
+    shutil.copytree(old.encoder_folder, folder / ENCODER, copy_function=link)
 
 
 def _give_identify(folder: Path, covers: int, kept: Path | None, progress: Progress) -> None:
@@ -771,16 +872,25 @@ class _Workspace:
         return bytes(self._db.execute(sql, (digest,)).fetchone()[0])
 
 
-def _old_thumbnails(catalogue: Catalogue, ids: Ids) -> Iterator[tuple[int, bytes]]:
-    for album_id in ids.tolist():
-        image = catalogue.thumbnail(album_id)
-        if image is not None:
-            yield album_id, image
+class _Embedded:
+    """The embeddings of a work folder, in order of `digests`, as rows to build an index from."""
 
+    def __init__(self, work: _Workspace, digests: Sequence[str], dimension: int) -> None:
+        self._work, self._digests, self.dimension = work, digests, dimension
 
-def _chain(*parts: Iterable[tuple[int, bytes]]) -> Iterator[tuple[int, bytes]]:
-    for part in parts:
-        yield from part
+    def __len__(self) -> int:
+        return len(self._digests)
+
+    def blocks(self) -> Iterator[tuple[int, Embeddings]]:
+        for start in range(0, len(self), BLOCK):
+            yield start, self._rows(range(start, min(start + BLOCK, len(self))))
+
+    def sample(self, count: int, seed: int) -> tuple[NDArray[np.int64], Embeddings]:
+        positions = np.random.default_rng(seed).permutation(len(self))[:count]
+        return positions, self._rows(positions.tolist())
+
+    def _rows(self, positions: Iterable[int]) -> Embeddings:
+        return np.stack([self._work.vector(self._digests[i]) for i in positions])
 
 
 def _card_of(artifact: Artifact) -> Path | None:

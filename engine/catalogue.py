@@ -8,6 +8,7 @@ opened read-only and immutable, which lets any number of processes share the pag
 from __future__ import annotations
 
 import json
+import shutil
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -127,13 +128,17 @@ class Catalogue:
     def ids_of_genre(self, genre_id: int) -> Ids:
         """(N,) int64 album ids of a genre, ascending; empty for an unknown genre."""
         sql = "SELECT album_id FROM albums WHERE genre_id = ? ORDER BY album_id"
-        rows = self._albums.rows(sql, [_bounded(genre_id)])
-        return np.fromiter((row[0] for row in rows), np.int64)
+        return self._numbers(sql, [_bounded(genre_id)])
 
     def ids(self) -> Ids:
         """(N,) int64, every album id, ascending."""
-        rows = self._albums.rows("SELECT album_id FROM albums ORDER BY album_id")
-        return np.fromiter((row[0] for row in rows), np.int64)
+        return self._numbers("SELECT album_id FROM albums ORDER BY album_id")
+
+    def _numbers(self, sql: str, values: Sequence[Any] = ()) -> Ids:
+        # As one text: a quarter of the time of a million rows made into Python's objects.
+        joined = f"SELECT group_concat(album_id, ' ') FROM ({sql})"
+        text = next(self._albums.rows(joined, values))[0]
+        return np.fromstring(text or "", np.int64, sep=" ")
 
     def __iter__(self) -> Iterator[Album]:
         return (_album(row) for row in self._albums.rows(f"{_SELECT} ORDER BY album_id"))
@@ -161,29 +166,58 @@ def write_catalogue(path: Path, albums: Iterable[Album]) -> int:
         def rows() -> Iterator[tuple[Any, ...]]:
             for album in albums:
                 genres.setdefault(album.genre_id, album.genre)
-                extra = json.dumps(dict(album.extra), sort_keys=True) if album.extra else None
-                yield (
-                    album.album_id,
-                    album.genre_id,
-                    album.title,
-                    album.artist,
-                    album.year,
-                    album.source,
-                    album.digest,
-                    extra,
-                )
+                yield _row(album)
 
         db.executemany("INSERT INTO albums VALUES (?,?,?,?,?,?,?,?)", rows())
         db.executemany("INSERT INTO genres VALUES (?,?,0)", genres.items())
         db.execute("CREATE INDEX albums_by_genre ON albums (genre_id, album_id)")
-        db.execute(
-            "UPDATE genres SET albums = "
-            "(SELECT count(*) FROM albums WHERE albums.genre_id = genres.genre_id)"
-        )
-        (count,) = db.execute("SELECT count(*) FROM albums").fetchone()
-        db.execute("INSERT INTO facts VALUES ('albums', ?)", (count,))
+        count = _count(db)
     db.close()
+    return count
+
+
+def revise_catalogue(
+    source: Path, target: Path, gone: Sequence[int], albums: Iterable[Album]
+) -> int:
+    """Copy a catalogue without the albums `gone` and with new ones; returns the number of albums.
+
+    By the database's own pages: a million rows take a second or two instead of twenty.
+    """
+    shutil.copyfile(source, target)
+    with sqlite3.connect(target) as db:
+        db.executescript("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;")
+        db.executemany("DELETE FROM albums WHERE album_id = ?", ((i,) for i in gone))
+        for album in albums:
+            db.execute("INSERT OR IGNORE INTO genres VALUES (?,?,0)", (album.genre_id, album.genre))
+            db.execute("INSERT INTO albums VALUES (?,?,?,?,?,?,?,?)", _row(album))
+        count = _count(db)
+        db.execute("DELETE FROM genres WHERE albums = 0")
+    db.close()
+    return count
+
+
+def _count(db: sqlite3.Connection) -> int:
+    """Count again what is written down beside the albums."""
+    db.execute(
+        "UPDATE genres SET albums = "
+        "(SELECT count(*) FROM albums WHERE albums.genre_id = genres.genre_id)"
+    )
+    (count,) = db.execute("SELECT count(*) FROM albums").fetchone()
+    db.execute("INSERT OR REPLACE INTO facts VALUES ('albums', ?)", (count,))
     return int(count)
+
+
+def _row(album: Album) -> tuple[Any, ...]:
+    return (
+        album.album_id,
+        album.genre_id,
+        album.title,
+        album.artist,
+        album.year,
+        album.source,
+        album.digest,
+        json.dumps(dict(album.extra), sort_keys=True) if album.extra else None,
+    )
 
 
 def write_thumbnails(path: Path, thumbnails: Iterable[tuple[int, bytes]]) -> int:
@@ -194,6 +228,20 @@ def write_thumbnails(path: Path, thumbnails: Iterable[tuple[int, bytes]]) -> int
             "PRAGMA page_size = 1024; PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;"
             + _THUMBNAILS
         )
+        db.executemany("INSERT INTO thumbnails VALUES (?,?)", thumbnails)
+        (count,) = db.execute("SELECT count(*) FROM thumbnails").fetchone()
+    db.close()
+    return int(count)
+
+
+def revise_thumbnails(
+    source: Path, target: Path, gone: Sequence[int], thumbnails: Iterable[tuple[int, bytes]]
+) -> int:
+    """Copy a thumbnails file likewise; returns how many it holds."""
+    shutil.copyfile(source, target)
+    with sqlite3.connect(target) as db:
+        db.executescript("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;")
+        db.executemany("DELETE FROM thumbnails WHERE album_id = ?", ((i,) for i in gone))
         db.executemany("INSERT INTO thumbnails VALUES (?,?)", thumbnails)
         (count,) = db.execute("SELECT count(*) FROM thumbnails").fetchone()
     db.close()

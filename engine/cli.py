@@ -53,6 +53,7 @@ def _build(options: argparse.Namespace) -> int:
             metadata=options.metadata,
             encoder=options.encoder,
             index=options.index,
+            recall=options.recall,
             precision=options.precision,
             card=options.card,
             force=options.force,
@@ -75,6 +76,7 @@ def _import(options: argparse.Namespace) -> int:
             encoder=options.encoder,
             genres=options.genres,
             index=options.index_kind,
+            recall=options.recall,
             precision=options.precision,
             force=options.force,
             progress=bar,
@@ -104,6 +106,20 @@ def _remove(options: argparse.Namespace) -> int:
     return _report(remove(_folder(options.artifact), ids, options.out, force=options.force))
 
 
+def _compact(options: argparse.Namespace) -> int:
+    from engine.build import compact
+
+    return _report(
+        compact(
+            _folder(options.artifact),
+            options.out,
+            index=options.index,
+            recall=options.recall,
+            force=options.force,
+        )
+    )
+
+
 def _inspect(options: argparse.Namespace) -> int:
     from engine.artifact import read_manifest
 
@@ -118,6 +134,7 @@ def _verify(options: argparse.Namespace) -> int:
     from engine.search import CoverSearch
 
     search = CoverSearch.open(_folder(options.artifact))
+    search.artifact.verify_rows()
     manifest = search.artifact.manifest
     print(
         f"{manifest.id}: {len(manifest.files)} files, {manifest.catalogue.albums:,} albums and "
@@ -208,7 +225,7 @@ def _identify(options: argparse.Namespace) -> int:
 
 
 def _evaluate(options: argparse.Namespace) -> int:
-    from engine.evaluate import evaluate, plot
+    from engine.evaluate import evaluate, plot, plot_tuning
     from engine.search import CoverSearch
 
     search = CoverSearch.open(_folder(options.artifact))
@@ -220,6 +237,8 @@ def _evaluate(options: argparse.Namespace) -> int:
         )
     if options.plots:
         print(f"drew {plot(report, options.plots)}", file=sys.stderr)
+        if search.index.tuning is not None and search.index.tuning.curve:
+            print(f"drew {plot_tuning(search.index.tuning, options.plots)}", file=sys.stderr)
     if options.json:
         print(json.dumps(report.as_dict(), indent=2))
         return 0
@@ -321,6 +340,16 @@ def _whole(low: int, high: int) -> Callable[[str], int]:
         return number
 
     return whole
+
+
+def _share(text: str) -> float:
+    try:
+        share = float(text)
+    except ValueError:
+        share = 0.0
+    if not 0.5 <= share <= 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a share, 0.5 to 1")
+    return share
 
 
 def _report(built: Built) -> int:
@@ -440,6 +469,16 @@ def _parser() -> argparse.ArgumentParser:
             help="of the encoder when it serves (default: what agrees with fp32 and is fastest)",
         )
 
+    def recall(made: argparse.ArgumentParser) -> None:
+        made.add_argument(
+            "--recall",
+            type=_share,
+            default=0.98,
+            metavar="R",
+            help="what an inverted file is tuned to find of the exact ten nearest, 0.5 to 1 "
+            "(default: %(default)s)",
+        )
+
     def out(made: argparse.ArgumentParser) -> None:
         made.add_argument("--out", type=Path, required=True, metavar="DIR")
         made.add_argument("--force", action="store_true", help="replace the artifact at --out")
@@ -459,6 +498,7 @@ def _parser() -> argparse.ArgumentParser:
     made.add_argument(
         "--index", dest="index", choices=("auto", "flat", "hnsw", "ivf"), default="auto"
     )
+    recall(made)
     made.add_argument("--card", type=Path, metavar="FILE.md", help="a text kept as its README.md")
     out(made)
 
@@ -471,6 +511,7 @@ def _parser() -> argparse.ArgumentParser:
         help="your index file; given a second time, the kind to make: " + ", ".join(_KINDS),
     )
     made.add_argument("--metadata", type=Path, required=True, metavar="FILE.pkl")
+    recall(made)
     made.add_argument("--genres", type=Path, metavar="FILE", help="genre names: JSON or lines")
     encoder(made)
     out(made)
@@ -483,6 +524,12 @@ def _parser() -> argparse.ArgumentParser:
     made = command("remove", _remove, "A new version without some albums.")
     artifact(made)
     made.add_argument("--ids", nargs="+", required=True, metavar="ID", help="3 17 or 3,17")
+    out(made)
+
+    made = command("compact", _compact, "Train and tune the index again, on the rows it holds.")
+    artifact(made)
+    made.add_argument("--index", choices=("auto", "flat", "hnsw", "ivf"), default="auto")
+    recall(made)
     out(made)
 
     made = command("inspect", _inspect, "Print the manifest.")

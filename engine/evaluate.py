@@ -20,7 +20,7 @@ from engine.build import Progress
 from engine.encoder import Embeddings, Encoder
 from engine.errors import BuildError, ShazamError
 from engine.image import Pixels, decode, to_pixels
-from engine.index import Neighbour
+from engine.index import Neighbour, Tuning
 from engine.search import CoverSearch, load_encoder
 
 BATCH = 32
@@ -285,6 +285,32 @@ def plot(report: Report, folder: Path) -> Path:
     axes.legend(loc="lower left")
     figure.tight_layout()
     target = folder / "recall.png"
+    figure.savefig(target, dpi=110)
+    plt.close(figure)
+    return target
+
+
+def plot_tuning(tuning: Tuning, folder: Path) -> Path:
+    """Draw the operating points an index was tuned over into `folder`/index.png."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    folder.mkdir(parents=True, exist_ok=True)
+    points = sorted(tuning.curve, key=lambda point: point.ms)
+    figure, axes = plt.subplots(figsize=(5.5, 4))
+    axes.plot([p.ms for p in points], [p.recall for p in points], marker="o")
+    for point in points:
+        if (point.nprobe, point.reach) == (tuning.nprobe, tuning.reach):
+            axes.plot(point.ms, point.recall, "o", ms=11, label=f"chosen: nprobe {point.nprobe}")
+    axes.axhline(tuning.target, ls="--", lw=1, label=f"asked for: {tuning.target:g}")
+    axes.set(xlabel="ms a query, one thread", ylabel="recall@10", xscale="log")
+    axes.set_title(f"{tuning.lists} lists of {tuning.codes}, {tuning.queries} held-out queries")
+    axes.grid(alpha=0.3)
+    axes.legend(loc="lower right")
+    figure.tight_layout()
+    target = folder / "index.png"
     figure.savefig(target, dpi=110)
     plt.close(figure)
     return target

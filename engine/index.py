@@ -2,15 +2,20 @@
 
 Ids live in the index file itself (`IndexIDMap2`, or an inverted file's own), so rows and albums
 are joined by id and never by position. The metric is the inner product of unit rows: cosine.
+
+Nothing is read into memory at the start: the file is mapped, so that the pages a search touches are
+the system's, shared by all workers. Where the lists hold compact codes alone, their best `reach`
+candidates are compared again by their full rows (`engine.rows`).
 """
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import faiss
 import numpy as np
@@ -18,16 +23,23 @@ from numpy.typing import NDArray
 
 from engine.encoder import Embeddings, unit_rows
 from engine.errors import ArtifactError, BuildError, InvalidRequest
+from engine.rows import Ids as Ids
+from engine.rows import Rows
 
-Ids = NDArray[np.int64]
+if TYPE_CHECKING:
+    from engine.inverted import Source
 
 # Above this many rows `--index auto` stops comparing a query with every one of them: at 512
-# dimensions exact search costs about 1 ms a query and core per 15,000 rows.
-EXACT_UP_TO = 100_000
+# dimensions exact search costs about 1 ms a query and core per 13,000 rows (benchmarks/scale.md).
+EXACT_UP_TO = 50_000
+RECALL = 0.98
 _TIES = 8
-# A filter that leaves no more albums than this is answered exactly, whatever the index: a graph
-# or an inverted file finds only some of a few.
-_EXACT_AMONG = 20_000
+# A filter that leaves no more albums than this is answered from their rows, exactly: a graph or a
+# coarse code finds only some of a few. Past some thousands asking the lists is as good and faster.
+_EXACT_AMONG = 5_000
+# How many times as many rows a filtered search meets. Its albums may all be far from the query,
+# where lists tell less.
+_FILTER_EFFORT = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,95 +50,197 @@ class Neighbour:
     similarity: float
 
 
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One setting of an inverted file and what it gave on held-out queries: recall@10, and the
+    median milliseconds of a query alone on one thread."""
+
+    nprobe: int
+    reach: int
+    recall: float
+    ms: float
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """How an inverted file was made and tuned.
+
+    `codes` is what its lists hold (`Flat`, `SQ8`, `PQ64`…), `target` the recall@10 asked for,
+    `queries` how many held-out rows it was tuned on. A search visits `nprobe` of the `lists`, and
+    the best `reach` of what it meets, for ten answers, are compared again by their rows (0: the
+    lists hold the rows themselves). `curve` is every setting tried that was worth its time.
+    """
+
+    codes: str
+    lists: int
+    target: float
+    queries: int
+    nprobe: int
+    reach: int
+    curve: tuple[Point, ...] = ()
+
+
+class Selection:
+    """The albums that searches of one index are restricted to, prepared once for many of them."""
+
+    def __init__(self, album_ids: Ids) -> None:
+        """`album_ids` (N,) int64, each once, in any order."""
+        self.count = len(album_ids)
+        # Kept for exact answers; of more, the bits below are all that is needed.
+        self.ids: Ids = album_ids[: _EXACT_AMONG + 1].copy()
+        # Of an inverted file: how many of the albums each list holds. Filled at the first search.
+        self.per_list: NDArray[np.int64] | None = None
+        top = int(album_ids.max(initial=0))
+        self._bits: NDArray[np.uint8] | None = None
+        if top > 64 * self.count + 2**20:  # ids far apart: a set costs less than a bit for each
+            self._sorted = np.sort(album_ids)
+            self.selector: Any = faiss.IDSelectorBatch(album_ids)
+        else:
+            chosen = np.zeros(top + 1, bool)
+            chosen[album_ids] = True
+            self._bits = np.packbits(chosen, bitorder="little")
+            self.selector = faiss.IDSelectorBitmap(self._bits)
+
+    def holds(self, album_ids: Ids) -> NDArray[np.bool_]:
+        """(N,) ids → (N,) whether each is one of these."""
+        if self._bits is None:
+            return np.isin(album_ids, self._sorted)
+        inside = album_ids < 8 * len(self._bits)
+        bytes_ = self._bits[np.where(inside, album_ids, 0) >> 3]
+        held: NDArray[np.bool_] = (bytes_ >> (album_ids & 7).astype(np.uint8)) & 1 > 0
+        return inside & held
+
+
 class Index:
     """A read-only index. Safe for concurrent searches (FAISS's are)."""
 
-    def __init__(self, index: Any, kind: str) -> None:
+    def __init__(
+        self, index: Any, kind: str, *, rows: Rows | None = None, tuning: Tuning | None = None
+    ) -> None:
         if index.metric_type != faiss.METRIC_INNER_PRODUCT:
             raise ArtifactError("index.faiss does not use the inner product; build it again.")
-        self._index = index
-        self.kind = kind
+        self._index, self._rows = index, rows
+        self.kind, self.tuning = kind, tuning
         self.dimension = int(index.d)
+        self._inverted = faiss.try_extract_index_ivf(index)
+        if self._inverted is not None:
+            self._inverted = faiss.downcast_index(self._inverted)
+            lists = faiss.downcast_InvertedLists(self._inverted.invlists)
+            if isinstance(lists, faiss.OnDiskInvertedLists):
+                # It would start 32 threads for each query to touch pages that are there already.
+                lists.prefetch_nthread = 0
         self._direct_map = threading.Lock()
 
     @classmethod
-    def read(cls, path: Path, kind: str) -> Index:
-        """Open an index file. Check its digest first: FAISS's reader trusts its input."""
+    def read(
+        cls,
+        path: Path,
+        kind: str,
+        *,
+        rows: Rows | None = None,
+        tuning: Tuning | None = None,
+        mapped: bool = True,
+    ) -> Index:
+        """Open an index file. Check its digest first: FAISS's reader trusts its input.
+
+        Not `mapped`, it is read into memory and may be changed and written.
+        """
+        inverted = faiss.IO_FLAG_MMAP | faiss.IO_FLAG_READ_ONLY
+        flags = 0 if not mapped else inverted if kind == "ivf" else faiss.IO_FLAG_MMAP_IFC
         try:
-            index = faiss.read_index(str(path))
+            index = faiss.read_index(str(path), flags)
         except (RuntimeError, MemoryError) as error:  # std::bad_alloc: an invented size
             raise ArtifactError(
                 f"{path.name} is not a FAISS index this version can read ({_first_line(error)})."
             ) from error
+        made = cls(index, kind, rows=rows, tuning=tuning)
         inner = faiss.downcast_index(index)
-        if not hasattr(inner, "id_map") and not hasattr(inner, "invlists"):
+        if made._inverted is None and not hasattr(inner, "id_map"):
             raise ArtifactError(f"{path.name} ({type(inner).__name__}) holds no album ids.")
-        return cls(index, kind)
+        return made
 
     def write(self, path: Path) -> None:
+        """Write the index file; its rows, where it has any beside it, are written already."""
         faiss.write_index(self._index, str(path))
+
+    def revised(
+        self, folder: Path, gone: Ids, vectors: Embeddings, album_ids: Ids
+    ) -> tuple[Index, set[str]]:
+        """This index without the albums `gone` and with (N, D) unit rows of new ones, not trained
+        again, and the names of the files it shares with the old one. Takes one that was read
+        unmapped, and spends it.
+
+        Its rows, where it has any beside it, are written to `folder`; those of the albums gone stay
+        in their segments until a quarter of all is such.
+        """
+        if len(gone):
+            self._index.remove_ids(gone)
+        if len(album_ids):
+            self._index.add_with_ids(np.ascontiguousarray(vectors), album_ids)
+        if self._rows is None:
+            return self, set()
+        rows, linked = self._rows.revised(folder, gone, vectors, album_ids)
+        return Index(self._index, self.kind, rows=rows, tuning=self.tuning), linked
 
     def __len__(self) -> int:
         return int(self._index.ntotal)
 
     def ids(self) -> Ids:
         """(N,) int64: every album id in the index, in no particular order."""
+        if self._inverted is not None:
+            return _ids_of_lists(self._inverted)
         inner = faiss.downcast_index(self._index)
-        if hasattr(inner, "id_map"):
-            return np.asarray(faiss.vector_to_array(inner.id_map), dtype=np.int64)
-        return _ids_of_lists(inner)
+        return np.asarray(faiss.vector_to_array(inner.id_map), dtype=np.int64)
 
     def search(
-        self, queries: Embeddings, k: int, among: Ids | None = None
+        self, queries: Embeddings, k: int, among: Selection | None = None
     ) -> list[list[Neighbour]]:
         """(N, D) unit rows → N lists of at most `k` neighbours, best first, ties by album id.
 
-        `among` restricts the answer to these album ids. Fewer albums than `k` give fewer
-        neighbours: FAISS's padding id −1 never leaves this function.
+        `among` restricts the answer to some albums. Fewer albums than `k` give fewer neighbours:
+        FAISS's padding id −1 never leaves this function.
         """
         if queries.ndim != 2 or queries.shape[1] != self.dimension:
             raise InvalidRequest(
                 f"The query has {queries.shape[-1]} dimensions, the index {self.dimension}: "
                 "they were made by different encoders."
             )
-        if k < 1 or not len(queries) or not len(self) or (among is not None and not len(among)):
+        most = len(self) if among is None else among.count
+        if k < 1 or not len(queries) or not len(self) or not most:
             return [[] for _ in queries]
         queries = np.ascontiguousarray(queries, np.float32)
-        if among is not None and self.kind != "flat" and len(among) <= _EXACT_AMONG:
-            return self._search_exactly(queries, k, among)
+        if among is not None and self.kind != "flat" and among.count <= _EXACT_AMONG:
+            return self._search_exactly(queries, k, among.ids)
         # A few more than asked for, so that equals at the k-th place are cut by album id too.
-        most = len(self) if among is None else len(among)
-        reach = min(k + _TIES, most)
-        parameters = self._parameters(among)
-        similarities, ids = self._found(queries, reach, parameters)
+        reach = k + _TIES
+        if self._rows is not None and self.tuning is not None:
+            reach = max(reach, math.ceil(self.tuning.reach * k / 10))
+        reach = min(reach, most)
+        similarities, ids = self._found(queries, reach, among)
         answers = []
         for i, (row, row_ids) in enumerate(zip(similarities, ids, strict=True)):
             # The same cover fifty times over: reach further until the last one is not a tie.
             wider = reach
             while wider < most and row_ids[-1] >= 0 and row[-1] == row[k - 1]:
                 wider = min(4 * wider, most)
-                found = self._found(queries[i : i + 1], wider, parameters)
+                found = self._found(queries[i : i + 1], wider, among)
                 row, row_ids = found[0][0], found[1][0]
+            if self._rows is not None:
+                row_ids = row_ids[row_ids >= 0]
+                row = self._rows.similarities(queries[i], row_ids)
             answers.append(_best(row, row_ids, k))
         return answers
 
-    def _found(self, queries: Embeddings, k: int, parameters: Any) -> tuple[Any, Any]:
-        try:
-            found: tuple[Any, Any] = self._index.search(queries, k, params=parameters)
-        except RuntimeError as error:
-            raise ArtifactError(
-                f"The index cannot be searched ({_first_line(error)}). Rebuild the artifact."
-            ) from error
-        return found
-
     def _search_exactly(self, queries: Embeddings, k: int, among: Ids) -> list[list[Neighbour]]:
-        similarities = queries @ self.vectors(among.tolist()).T
+        similarities = queries @ self.vectors(among).T
         return [_best(row, among, k) for row in similarities]
 
-    def vectors(self, album_ids: Sequence[int]) -> Embeddings:
+    def vectors(self, album_ids: Sequence[int] | Ids) -> Embeddings:
         """(N, D) float32 unit rows of these albums; KeyError names the first unknown id."""
-        inner = faiss.downcast_index(self._index)
-        if isinstance(inner, faiss.IndexIVF):
+        if self._rows is not None:
+            return unit_rows(self._rows.vectors(np.asarray(album_ids, np.int64)))
+        inner = self._inverted or faiss.downcast_index(self._index)
+        if self._inverted is not None:
             with self._direct_map:  # made once, by one thread, however many ask
                 if inner.direct_map.type == faiss.DirectMap.NoMap:
                     inner.set_direct_map_type(faiss.DirectMap.Hashtable)
@@ -135,23 +249,80 @@ class Index:
             try:
                 rows[i] = inner.reconstruct(int(album_id))
             except RuntimeError as error:
-                raise KeyError(album_id) from error
+                raise KeyError(int(album_id)) from error
         return unit_rows(rows)  # quantised rows come back a little off unit length
 
-    def _parameters(self, among: Ids | None) -> Any:
-        inner = faiss.downcast_index(self._index)
+    def _found(
+        self, queries: Embeddings, k: int, among: Selection | None
+    ) -> tuple[NDArray[np.float32], Ids]:
+        try:
+            return self._candidates(queries, k, among)
+        except RuntimeError as error:
+            raise ArtifactError(
+                f"The index cannot be searched ({_first_line(error)}). Rebuild the artifact."
+            ) from error
+
+    def _candidates(
+        self, queries: Embeddings, k: int, among: Selection | None
+    ) -> tuple[NDArray[np.float32], Ids]:
+        """(N, D) → (N, k) similarities and ids as FAISS finds them, padded with −1."""
         if among is None:
-            return None
-        selector = faiss.IDSelectorBatch(among)
-        if isinstance(inner, faiss.IndexIVF):
-            return faiss.SearchParametersIVF(sel=selector, nprobe=inner.nprobe)
+            found = self._index.search(queries, k)
+            return found[0], found[1]
+        if self._inverted is not None:
+            parts = [self._candidates_in_lists(query[None], k, among) for query in queries]
+            return np.concatenate([p[0] for p in parts]), np.concatenate([p[1] for p in parts])
+        inner = faiss.downcast_index(self._index)
         wrapped = faiss.downcast_index(inner.index) if hasattr(inner, "index") else inner
+        parameters = faiss.SearchParameters(sel=among.selector)
         if isinstance(wrapped, faiss.IndexHNSW):
             # A graph walk that must skip most of what it meets has to look at more.
-            return faiss.SearchParametersHNSW(
-                sel=selector, efSearch=max(256, wrapped.hnsw.efSearch)
-            )
-        return faiss.SearchParameters(sel=selector)
+            effort = max(256, wrapped.hnsw.efSearch)
+            parameters = faiss.SearchParametersHNSW(sel=among.selector, efSearch=effort)
+        found = self._index.search(queries, k, params=parameters)
+        return found[0], found[1]
+
+    def _candidates_in_lists(
+        self, query: Embeddings, k: int, among: Selection
+    ) -> tuple[NDArray[np.float32], Ids]:
+        """The lists nearest to the query that hold any of the chosen albums, as many as it takes to
+        meet several times as many of those as a search without a filter meets of all.
+
+        Visiting the usual lists, or more of them in proportion, loses a filter's albums where they
+        lie away from the query: a genre seldom lies everywhere.
+        """
+        inverted = self._inverted
+        if among.per_list is None:
+            sizes = [inverted.invlists.list_size(i) for i in range(inverted.nlist)]
+            met = np.concatenate([[0], np.cumsum(among.holds(_ids_of_lists(inverted)))])
+            ends = np.cumsum(sizes)
+            among.per_list = met[ends] - met[ends - sizes]
+        if isinstance(self._index, faiss.IndexPreTransform):
+            query = self._index.chain.at(0).apply(query)
+        centroids = faiss.downcast_index(inverted.quantizer)
+        table = faiss.rev_swig_ptr(centroids.get_xb(), inverted.nlist * inverted.d)
+        near = query[0] @ table.reshape(inverted.nlist, inverted.d).T
+        lists = np.flatnonzero(among.per_list)
+        lists = lists[np.argsort(-near[lists])]
+        enough = _FILTER_EFFORT * inverted.nprobe * len(self) / inverted.nlist
+        visited = int(np.searchsorted(np.cumsum(among.per_list[lists]), enough)) + 1
+        lists = lists[:visited]
+        parameters = faiss.SearchParametersIVF(sel=among.selector, nprobe=len(lists))
+        near = near[lists]
+        similarities, ids = np.empty((1, k), np.float32), np.empty((1, k), np.int64)
+        # FAISS's own call: its Python form takes no parameters. The arrays must outlive it.
+        inverted.search_preassigned_c(
+            1,
+            faiss.swig_ptr(query),
+            k,
+            faiss.swig_ptr(lists),
+            faiss.swig_ptr(near),
+            faiss.swig_ptr(similarities),
+            faiss.swig_ptr(ids),
+            False,
+            parameters,
+        )
+        return similarities, ids
 
 
 def _best(similarities: NDArray[Any], ids: Ids, k: int) -> list[Neighbour]:
@@ -161,32 +332,38 @@ def _best(similarities: NDArray[Any], ids: Ids, k: int) -> list[Neighbour]:
     return [Neighbour(*pair) for pair, _ in zip(pairs, range(k), strict=False)]
 
 
-def build_index(vectors: Embeddings, album_ids: Ids, kind: str = "auto") -> Index:
-    """(N, D) float32 unit rows and their (N,) int64 ids → `Index`.
+def build_index(
+    vectors: Embeddings | Source,
+    album_ids: Ids,
+    kind: str = "auto",
+    *,
+    recall: float = RECALL,
+    folder: Path | None = None,
+) -> Index:
+    """(N, D) float32 unit rows, or a `Source` of blocks of them, and (N,) int64 ids → `Index`.
 
-    `kind`: `flat` (exact), `hnsw` (graph over exact rows), `ivf` (inverted file of exact rows), or
-    `auto`: flat while exact search is cheap, else ivf.
+    `kind`: `flat` (exact), `hnsw` (graph over exact rows), `ivf` (inverted file, tuned to
+    `recall`), or `auto`: flat while exact search is cheap, else ivf. `folder` is the staged
+    artifact's, where an inverted file of compact codes puts its rows. Raises `BuildError`.
     """
-    count, dimension = vectors.shape
+    from engine.inverted import InMemory, build_inverted  # serving never trains
+
+    source = InMemory(vectors) if isinstance(vectors, np.ndarray) else vectors
+    count, dimension = len(source), source.dimension
     if kind == "auto":
         kind = "flat" if count <= EXACT_UP_TO else "ivf"
+    if kind == "ivf":
+        return build_inverted(source, album_ids, recall=recall, folder=folder)
     if kind == "flat":
         index = faiss.IndexIDMap2(faiss.IndexFlatIP(dimension))
     elif kind == "hnsw":
         graph = faiss.IndexHNSWFlat(dimension, 32, faiss.METRIC_INNER_PRODUCT)
         graph.hnsw.efConstruction, graph.hnsw.efSearch = 200, 128
         index = faiss.IndexIDMap2(graph)
-    elif kind == "ivf":
-        # FAISS wants some 39 training rows a list; sqrt(N) lists balance the two steps of a search.
-        lists = max(1, min(int(4 * count**0.5), count // 39))
-        index = faiss.index_factory(dimension, f"IVF{lists},Flat", faiss.METRIC_INNER_PRODUCT)
-        index.nprobe = max(1, min(lists, 16 + lists // 16))
-        index.cp.seed = 0
-        index.cp.min_points_per_centroid = 1
-        index.train(vectors)
     else:
         raise BuildError(f"--index {kind!r} is unknown. Use auto, flat, hnsw or ivf.")
-    index.add_with_ids(vectors, album_ids)
+    for start, block in source.blocks():
+        index.add_with_ids(block, album_ids[start : start + len(block)])
     return Index(index, kind)
 
 

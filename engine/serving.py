@@ -90,6 +90,7 @@ class AsyncSearch:
         self._ready = asyncio.Event()
         self._loading: asyncio.Task[None] | None = None
         self._checking: asyncio.Task[None] | None = None
+        self._verifying: asyncio.Task[None] | None = None
         self._remembered: OrderedDict[bytes, Vector] = OrderedDict()
         threads, limit_s = settings.usable_threads(), settings.timeout_s
         self._decode = Lane("decode", threads, limit_s)
@@ -110,8 +111,9 @@ class AsyncSearch:
 
             stop_fetching()
             self._loading.cancel()
-        if self._checking is not None:
-            self._checking.cancel()
+        for task in (self._checking, self._verifying):
+            if task is not None:
+                task.cancel()
         for lane in (self._decode, self._prove):
             lane.close()
         for pool in (self._encoding, self._searching):
@@ -232,7 +234,25 @@ class AsyncSearch:
             else:
                 self.failure = None
                 self._ready.set()
+                unverified = self._loaded.search.artifact.unverified
+                if unverified and self._verifying is None:
+                    self._verifying = asyncio.create_task(self._verify(unverified))
                 return
+
+    async def _verify(self, names: Sequence[str]) -> None:
+        """Digests of row segments too large to wait for; a wrong one ends the service's answers.
+
+        A damaged segment gives wrong similarities and can do nothing else: no parser sees it.
+        """
+        artifact, start = self.loaded.search.artifact, time.perf_counter()
+        try:
+            for name in names:  # one by one, so that a stop waits for one at most
+                await asyncio.to_thread(artifact.verify_segment, name)
+        except ShazamError as error:
+            self._loaded, self.failure = None, error
+            logger.error("no longer ready: %s: %s", error.code, error.message)
+        else:
+            logger.info("verified %d segments in %.1f s", len(names), time.perf_counter() - start)
 
     async def _load(self) -> _Loaded:
         from engine.identify import Identifier  # heavy: OpenCV

@@ -11,7 +11,7 @@ import pytest
 
 from engine.encoder import unit_rows
 from engine.errors import ArtifactError, BuildError, InvalidRequest
-from engine.index import Index, Neighbour, build_index, read_foreign
+from engine.index import Index, Neighbour, Selection, build_index, read_foreign
 
 KINDS = ("flat", "hnsw", "ivf")
 
@@ -93,7 +93,7 @@ def test_a_filter_gives_the_exact_answer_among_its_albums(kind: str, size: int) 
     among = np.sort(np.random.default_rng(size).choice(ids, size, replace=False))
     chosen = np.isin(ids, among)
     for query in rows(5, seed=9):
-        found = [n.album_id for n in index.search(query[None], 10, among)[0]]
+        found = [n.album_id for n in index.search(query[None], 10, Selection(among))[0]]
         assert found == exact(vectors[chosen], ids[chosen], query, 10)
 
 
@@ -104,7 +104,7 @@ def test_a_wide_filter_keeps_to_its_albums(kind: str, monkeypatch: pytest.Monkey
     index = build_index(vectors, ids, kind)
     among = ids[ids % 2 == 1]
     for query in rows(5, seed=9):
-        found = [n.album_id for n in index.search(query[None], 10, among)[0]]
+        found = [n.album_id for n in index.search(query[None], 10, Selection(among))[0]]
         assert len(found) == 10
         assert all(album_id % 2 == 1 for album_id in found)
         assert len(set(found) & set(exact(vectors[1::2], among, query, 10))) >= 8
@@ -112,7 +112,7 @@ def test_a_wide_filter_keeps_to_its_albums(kind: str, monkeypatch: pytest.Monkey
 
 def test_nothing_asked_for_gives_nothing() -> None:
     index = build_index(rows(5), np.arange(5))
-    assert index.search(rows(2), 3, np.zeros(0, np.int64)) == [[], []]
+    assert index.search(rows(2), 3, Selection(np.zeros(0, np.int64))) == [[], []]
     assert index.search(np.zeros((0, 16), np.float32), 3) == []
 
 
