@@ -8,7 +8,9 @@ must stay light, so nothing happens there.
 
 from __future__ import annotations
 
+import os
 import sys
+import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -48,6 +50,22 @@ def launching() -> bool:
     """Whether this process only starts and watches workers: `bentoml serve`."""
     bentoml = Path(sys.argv[0]).name == "bentoml" or _main_module() == "bentoml.__main__"
     return bentoml and "serve" in sys.argv[1:]
+
+
+def seconds_so_far() -> dict[str, float]:
+    """How long this worker's launcher took to start it, and this worker to get here: `launcher` and
+    `imports`. Empty where no launcher started it, and but on Linux."""
+    if not in_worker() or not Path("/proc/self/stat").exists():
+        return {}
+    launcher, worker = _started(os.getppid()), _started(os.getpid())
+    now = time.clock_gettime(time.CLOCK_BOOTTIME)
+    return {"launcher": worker - launcher, "imports": now - worker}
+
+
+def _started(process: int) -> float:
+    """When a process began, in seconds since the machine did (proc(5): `starttime`)."""
+    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    return int(fields[19]) / os.sysconf("SC_CLK_TCK")
 
 
 def _main_module() -> str | None:

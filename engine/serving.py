@@ -66,7 +66,7 @@ class _Loaded:
     """Everything that is there once the artifact is open."""
 
     search: CoverSearch
-    identifier: Identifier
+    identifier: Identifier | None
     embed_image: Callable[[Pixels], Awaitable[Vector]]
     embed_text: Callable[[str], Awaitable[Vector]]
     nearest: Batcher[tuple[Vector, int], list[Neighbour]]
@@ -207,7 +207,8 @@ class AsyncSearch:
 
         def find() -> list[Identification]:
             limit = self.settings.max_image_pixels
-            return loaded.identifier.by_image(data, embed, many=many, max_pixels=limit)
+            identifier = loaded.identifier or _identifier(loaded.search)
+            return identifier.by_image(data, embed, many=many, max_pixels=limit)
 
         with self.metrics.timed("identify"):
             return await self._prove(find)
@@ -255,10 +256,8 @@ class AsyncSearch:
             logger.info("verified %d segments in %.1f s", len(names), time.perf_counter() - start)
 
     async def _load(self) -> _Loaded:
-        from engine.identify import Identifier  # heavy: OpenCV
-
         settings, metrics = self.settings, self.metrics
-        start = time.perf_counter()
+        start, parts = time.perf_counter(), preload.seconds_so_far()
         opening = preload.take()
         if opening is not None:
             search = await asyncio.wrap_future(opening)
@@ -267,7 +266,9 @@ class AsyncSearch:
             search = await asyncio.to_thread(
                 preload.open_search, settings, with_encoder=with_encoder
             )
-        identifier = await asyncio.to_thread(Identifier.open, search)
+        identifier = None
+        if (search.artifact.path / "identify").is_dir():
+            identifier = await asyncio.to_thread(_identifier, search)
         nearest: Batcher[tuple[Vector, int], list[Neighbour]] = Batcher(
             lambda items: _nearest(search, items),
             self._searching,
@@ -299,18 +300,18 @@ class AsyncSearch:
                     pool, golden.check, encoder, search.index
                 )
 
-        seconds = time.perf_counter() - start
-        for part, value in {**search.load_seconds, "load": seconds}.items():
+        # Opening the artifact overlaps with the imports: the parts add up to more than the whole.
+        parts |= {**search.load_seconds, "load": time.perf_counter() - start}
+        for part, value in parts.items():
             metrics.start.labels(part).set(value)
         logger.info(
-            "ready: artifact %s, %s albums, %s on %s (%s), loaded in %.2f s (%s)",
+            "ready: artifact %s, %s albums, %s on %s (%s), seconds: %s",
             search.artifact.id,
             f"{len(search.catalogue):,}",
             about["encoder"],
             about["runtime"],
             about["precision"],
-            seconds,
-            ", ".join(f"{part} {value:.2f}" for part, value in search.load_seconds.items()),
+            ", ".join(f"{part} {value:.2f}" for part, value in parts.items()),
         )
         metrics.artifact.labels(artifact=search.artifact.id, **about).set(len(search.catalogue))
         embed_image, embed_text = self._watched(embed_image), self._watched(embed_text)
@@ -412,6 +413,14 @@ class AsyncSearch:
 
 def _sha256(data: bytes) -> bytes:
     return hashlib.sha256(data).digest()
+
+
+def _identifier(search: CoverSearch) -> Identifier:
+    """Called at the start where an artifact has references to be checked, else at the first
+    identification: OpenCV costs a start 0.05 s of processor time and a worker 20 MB."""
+    from engine.identify import Identifier
+
+    return Identifier.open(search)
 
 
 def _nearest(search: CoverSearch, items: Sequence[tuple[Vector, int]]) -> list[list[Neighbour]]:

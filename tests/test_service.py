@@ -8,6 +8,7 @@ import contextlib
 import hashlib
 import io
 import json
+import re
 import select
 import signal
 import socket
@@ -918,3 +919,11 @@ def test_the_launching_process_imports_neither_routes_nor_index() -> None:
     command = [sys.executable, "-c", code]
     run = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "[]"
+
+
+def test_a_start_is_told_in_parts(http: httpx.Client) -> None:
+    page = http.get("/metrics").text
+    found = dict(re.findall(r'^shazam_start_seconds\{.*part="([^"]+)".*\} (\S+)', page, re.M))
+    parts = {"launcher", "imports", "digests", "index", "encoder", "warm-up", "load"}
+    assert set(found) == parts
+    assert all(0 < float(seconds) < 60 for seconds in found.values())
