@@ -36,6 +36,7 @@ import bentoml
 import numpy as np
 from pydantic import Field
 
+from engine import tracing
 from engine.errors import ShazamError
 from engine.logs import configure_logging
 from engine.schemas import IdentifyResponse, SearchResponse, Wanted
@@ -91,6 +92,7 @@ IMAGE = bentoml.images.Image(
     metrics={"enabled": False},
     logging={"access": {"enabled": False}},
     **({"resources": {"gpu": 1}} if settings.on_gpu() else {}),
+    **tracing.options(settings),
 )
 class EncoderService:
     """The encoder in a process of its own; BentoML batches its callers adaptively."""
@@ -147,6 +149,7 @@ def _ends_if_stuck() -> Iterator[None]:
     metrics={"enabled": False},
     logging={"access": {"enabled": False}},
     image=IMAGE,
+    **tracing.options(settings),
 )
 class ShazamVisual:
     """Which album is this? The APIs below are what BentoML's typed clients call."""

@@ -16,6 +16,8 @@ The two flows meet in `engine.artifact` alone: one writer, one verifying reader.
     store.py      where an artifact is: folder, model store, URL    (remote.py: fetched; pack.py)
     evaluate.py   recall, agreement and latency of one artifact        (simulate.py: phone photos)
     batching.py   many callers, one call                               (serving.py: the async form)
+    metrics.py    what Prometheus sees                                       (logs.py, tracing.py)
+    access.py     keys, and how often each may ask
     lanes.py      threads that compute, and how much may wait for them
     http.py       what every request meets before a route          (connections.py: before HTTP)
 """

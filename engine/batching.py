@@ -12,6 +12,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
+from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from engine.lanes import Pace
@@ -22,6 +23,17 @@ Answer = TypeVar("Answer")
 
 class Stalled(Exception):
     """A call did not come back; the thread it runs in is lost."""
+
+
+@dataclass(eq=False)
+class _Asked(Generic[Item, Answer]):
+    """One item on its way through a batcher."""
+
+    item: Item
+    answer: asyncio.Future[Answer]
+    since: float = field(default_factory=time.perf_counter)
+    waited_s: float = 0.0
+    batch: int = 0
 
 
 class Batcher(Generic[Item, Answer]):
@@ -43,6 +55,8 @@ class Batcher(Generic[Item, Answer]):
         limit_s: float = 3600.0,
         on_batch: Callable[[int], None] | None = None,
         on_failure: Callable[[Exception], None] | None = None,
+        on_answer: Callable[[float, int], None] | None = None,
+        on_depth: Callable[[int], None] | None = None,
     ) -> None:
         self._call = call
         self._executor = executor
@@ -52,7 +66,10 @@ class Batcher(Generic[Item, Answer]):
         self._pace = Pace(limit_s)  # of one item
         self._on_batch = on_batch
         self._on_failure = on_failure  # told also where every caller has gone
-        self._queue: deque[tuple[Item, asyncio.Future[Answer]]] = deque()
+        # Told in the caller's own context: seconds it waited, items of the call it shared.
+        self._on_answer = on_answer
+        self._on_depth = on_depth or (lambda _: None)
+        self._queue: deque[_Asked[Item, Answer]] = deque()
         self._running: asyncio.Task[None] | None = None
         self._full = asyncio.Event()
 
@@ -63,13 +80,17 @@ class Batcher(Generic[Item, Answer]):
     async def __call__(self, item: Item) -> Answer:
         """One item's answer. Cancelled while it waits, the item is never computed."""
         self._pace.check(len(self._queue))
-        answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-        self._queue.append((item, answer))
+        asked: _Asked[Item, Answer] = _Asked(item, asyncio.get_running_loop().create_future())
+        self._queue.append(asked)
+        self._on_depth(len(self._queue))
         if len(self._queue) >= self._max_items:
             self._full.set()
         if self._running is None:
             self._running = asyncio.create_task(self._drain())
-        return await answer
+        answer = await asked.answer
+        if self._on_answer:
+            self._on_answer(asked.waited_s, asked.batch)
+        return answer
 
     async def _drain(self) -> None:
         try:
@@ -85,19 +106,23 @@ class Batcher(Generic[Item, Answer]):
             self._running = None
 
     async def _run_batch(self) -> None:
-        batch: list[tuple[Item, asyncio.Future[Answer]]] = []
+        batch: list[_Asked[Item, Answer]] = []
         while self._queue and len(batch) < self._max_items:
-            item, answer = self._queue.popleft()
-            if not answer.done():  # its caller has gone away
-                batch.append((item, answer))
+            asked = self._queue.popleft()
+            if not asked.answer.done():  # its caller has gone away
+                batch.append(asked)
+        self._on_depth(len(self._queue))
         if not batch:
             return
         if self._on_batch:
             self._on_batch(len(batch))
         loop = asyncio.get_running_loop()
         start = time.perf_counter()
+        for asked in batch:
+            asked.waited_s, asked.batch = start - asked.since, len(batch)
         try:
-            call = loop.run_in_executor(self._executor, self._call, [item for item, _ in batch])
+            items = [asked.item for asked in batch]
+            call = loop.run_in_executor(self._executor, self._call, items)
             done, _ = await asyncio.wait({call}, timeout=self._limit_s)
             if not done:
                 raise Stalled(f"{len(batch)} items took longer than {self._limit_s:g} seconds")
@@ -107,9 +132,9 @@ class Batcher(Generic[Item, Answer]):
                 # Handing answers on in order would give callers those of others.
                 raise RuntimeError(f"{len(answers)} answers to {len(batch)} items")
         except BaseException as error:
-            for _, answer in batch:
-                if not answer.done():
-                    answer.set_exception(
+            for asked in batch:
+                if not asked.answer.done():
+                    asked.answer.set_exception(
                         error if isinstance(error, Exception) else RuntimeError("shutting down")
                     )
             if not isinstance(error, Exception):
@@ -117,6 +142,6 @@ class Batcher(Generic[Item, Answer]):
             if self._on_failure:
                 self._on_failure(error)
             return
-        for (_, answer), result in zip(batch, answers, strict=True):
-            if not answer.done():
-                answer.set_result(result)
+        for asked, result in zip(batch, answers, strict=True):
+            if not asked.answer.done():
+                asked.answer.set_result(result)

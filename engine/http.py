@@ -43,6 +43,7 @@ from engine.errors import (
 from engine.metrics import Metrics
 from engine.schemas import ErrorResponse
 from engine.settings import Settings
+from engine.tracing import describe_request
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -82,6 +83,7 @@ class Exchange:
     started: float = field(default_factory=time.perf_counter)
     status: int = 0
     finished: bool = False
+    batch_size: int | None = None  # of the encoder's call that this request shared
 
 
 _exchange: contextvars.ContextVar[Exchange | None] = contextvars.ContextVar(
@@ -129,6 +131,8 @@ class Front:
             return
         exchange = Exchange(_request_id(scope))
         token = _exchange.set(exchange)
+        if self._settings.traces:
+            describe_request(exchange.request_id)
         try:
             await self._answer(scope, receive, send, exchange)
         finally:
@@ -323,6 +327,7 @@ class Front:
                 "route": route,
                 "status": exchange.status,
                 "duration_ms": round(seconds * 1000, 1),
+                **({"batch_size": exchange.batch_size} if exchange.batch_size else {}),
             },
         )
 

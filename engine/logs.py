@@ -21,7 +21,8 @@ class JsonFormatter(logging.Formatter):
             "logger": record.name,
             "message": record.getMessage(),
         }
-        line.update({name: getattr(record, name) for name in FIELDS if hasattr(record, name)})
+        fields = {name: getattr(record, name, None) for name in FIELDS}
+        line.update({name: value for name, value in fields.items() if value is not None})
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
         return json.dumps(line, ensure_ascii=False)

@@ -8,17 +8,20 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
-STAGES = ("decode", "queue", "encode", "search")
+STAGES = ("decode", "queue", "encode", "search", "identify")
+Span = Callable[[str], AbstractContextManager[Any]]
 
 
 class Metrics:
-    def __init__(self) -> None:
+    def __init__(self, span: Span = lambda _: nullcontext()) -> None:
+        """`span` opens a span of the request's trace (`engine.tracing`)."""
         from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram
 
+        self.span = span
         # A registry of its own where nothing is shared (tests), else two services in one process
         # would name the same series twice.
         shared = "PROMETHEUS_MULTIPROC_DIR" in os.environ
@@ -50,6 +53,15 @@ class Metrics:
         )
         live: dict[str, Any] = {"multiprocess_mode": "livesum", **options}
         self.in_flight = Gauge("shazam_requests_in_flight", "Requests accepted, unanswered", **live)
+        self.waiting = Gauge(
+            "shazam_queue_items", "Items that wait for a call of the encoder", ("call",), **live
+        )
+        self.ready = Gauge(
+            "shazam_ready",
+            "1 where every worker can answer a search, else 0",
+            multiprocess_mode="livemin",
+            **options,
+        )
         self.refused = Counter(
             "shazam_requests_refused", "Requests refused because the queue was full", **options
         )
@@ -75,7 +87,8 @@ class Metrics:
     def timed(self, stage: str) -> Iterator[None]:
         start = time.perf_counter()
         try:
-            yield
+            with self.span(stage):
+                yield
         finally:
             self.stage.labels(stage).observe(time.perf_counter() - start)
 

@@ -23,7 +23,7 @@ from fastapi.responses import HTMLResponse, JSONResponse
 from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 
-from engine import __version__, preload
+from engine import __version__, preload, tracing
 from engine.answers import Answers
 from engine.errors import InvalidRequest, MethodNotAllowed, NotFound, NotReady, ShazamError
 from engine.forms import needed_words, read_json, read_search, read_wanted
@@ -52,7 +52,7 @@ settings = Settings.from_environment()
 # After the last answer, how long threads that still run may take.
 LAST_THREADS_S = 5.0
 logger = logging.getLogger("shazam")
-metrics = functools.cache(Metrics)
+metrics = functools.cache(lambda: Metrics(tracing.spans(settings)))
 page = load_page(Path(__file__).parents[1] / "web")
 # Where the encoder runs in a process of its own: the way to it. Set before the application starts.
 remote_encoder: RemoteEncoder | None = None

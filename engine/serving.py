@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from engine import preload
 from engine.batching import Batcher, Stalled
 from engine.errors import NotReady, ShazamError
+from engine.http import current_exchange
 from engine.lanes import Lane, computing
 from engine.metrics import Metrics
 from engine.settings import Settings
@@ -102,6 +103,7 @@ class AsyncSearch:
 
     def start(self) -> None:
         """Begin to load; returns at once."""
+        self.metrics.ready.set(0)
         if self._loading is None:
             self._loading = asyncio.create_task(self._load_until_ready())
 
@@ -235,6 +237,7 @@ class AsyncSearch:
             else:
                 self.failure = None
                 self._ready.set()
+                self.metrics.ready.set(1)
                 unverified = self._loaded.search.artifact.unverified
                 if unverified and self._verifying is None:
                     self._verifying = asyncio.create_task(self._verify(unverified))
@@ -251,6 +254,7 @@ class AsyncSearch:
                 await asyncio.to_thread(artifact.verify_segment, name)
         except ShazamError as error:
             self._loaded, self.failure = None, error
+            self.metrics.ready.set(0)
             logger.error("no longer ready: %s: %s", error.code, error.message)
         else:
             logger.info("verified %d segments in %.1f s", len(names), time.perf_counter() - start)
@@ -323,7 +327,8 @@ class AsyncSearch:
         async def watched(item: Any) -> Vector:
             start = time.perf_counter()
             try:
-                return await call(item)
+                with self.metrics.span("encode"):
+                    return await call(item)
             except ShazamError:
                 raise
             except asyncio.CancelledError:
@@ -359,6 +364,7 @@ class AsyncSearch:
                 await loaded.check()
         except Exception as found:
             self._loaded = None
+            self.metrics.ready.set(0)
             self.failure = NotReady(
                 f"The encoder stopped answering ({type(found).__name__}); it is being loaded "
                 "again. Try again shortly.",
@@ -372,21 +378,27 @@ class AsyncSearch:
         self, remote: RemoteEncoder
     ) -> tuple[Callable[[Pixels], Awaitable[Vector]], Callable[[str], Awaitable[Vector]]]:
         async def embed_image(pixels: Pixels) -> Vector:
-            with self.metrics.timed("encode"):
-                row: Vector = (await remote.embed_images(pixels[None]))[0]
-                return row
+            start = time.perf_counter()
+            row: Vector = (await remote.embed_images(pixels[None]))[0]
+            self.metrics.stage.labels("encode").observe(time.perf_counter() - start)
+            return row
 
         async def embed_text(text: str) -> Vector:
-            with self.metrics.timed("encode"):
-                row: Vector = (await remote.embed_texts([text]))[0]
-                return row
+            start = time.perf_counter()
+            row: Vector = (await remote.embed_texts([text]))[0]
+            self.metrics.stage.labels("encode").observe(time.perf_counter() - start)
+            return row
 
         return embed_image, embed_text
 
     def _batched(self, call: Callable[[list[Any]], Any], name: str) -> Callable[[Any], Any]:
         def timed(items: list[Any]) -> Any:
-            with self.metrics.timed("encode"):
+            start = time.perf_counter()
+            try:
                 return call(items)
+            finally:
+                # Not `timed`: a batch belongs to many requests, and its thread to no trace.
+                self.metrics.stage.labels("encode").observe(time.perf_counter() - start)
 
         return Batcher(
             timed,
@@ -396,7 +408,15 @@ class AsyncSearch:
             limit_s=self.settings.timeout_s,
             on_batch=self.metrics.batch.labels(name).observe,
             on_failure=self._look_into,
+            on_answer=self._note_batch,
+            on_depth=self.metrics.waiting.labels(name).set,
         )
+
+    def _note_batch(self, waited_s: float, items: int) -> None:
+        self.metrics.stage.labels("queue").observe(waited_s)
+        exchange = current_exchange()
+        if exchange is not None:
+            exchange.batch_size = items
 
     async def _describe_remote(self, search: CoverSearch) -> dict[str, str]:
         """What the encoder service says of itself; it must serve the same artifact."""

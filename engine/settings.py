@@ -82,6 +82,12 @@ def _origins(text: str) -> tuple[str, ...]:
     return origins
 
 
+def _collector(text: str) -> str:
+    if not re.fullmatch(r"https?://\S+", text.strip()):
+        raise ValueError("is not an http:// or https:// address")
+    return text.strip()
+
+
 MEBI = 1 << 20
 
 VARIABLES: dict[str, Variable] = {
@@ -144,6 +150,12 @@ VARIABLES: dict[str, Variable] = {
     "log_level": Variable(
         _choice("debug", "info", "warning", "error"), "info", "Least severe level that is logged"
     ),
+    "traces": Variable(
+        _collector,
+        "http://localhost:4318/v1/traces",
+        "Where OpenTelemetry traces go: the OTLP/HTTP address of a collector; unset: nowhere, but "
+        "`traceparent` headers are honoured",
+    ),
     "threads": Variable(
         _integer(0, 1_024), "2", "Threads for the encoder and the index; 0 is one per usable core"
     ),
@@ -169,6 +181,7 @@ class Settings:
     timeout_s: float = 30.0
     log_format: str = "text"
     log_level: str = "info"
+    traces: str = ""
     threads: int = 0
 
     @classmethod

@@ -44,7 +44,7 @@ OTHER_VARIABLES = {"BENTOML_DO_NOT_TRACK", "BENTOML_HOME", "HF_HUB_OFFLINE", "HO
 PLATFORMS = sorted(
     path.name
     for path in DEPLOY.iterdir()
-    if path.is_dir() and path.name not in ("schemas", "container", "__pycache__")
+    if path.is_dir() and path.name not in ("schemas", "container", "observability", "__pycache__")
 )
 # file → the schema written down for it (None: a real validator below)
 SCHEMAS = {

@@ -34,6 +34,7 @@ TABLE: dict[str, tuple[Any, str, Any, tuple[str, ...]]] = {
     "timeout_s": (30.0, "5", 5.0, ("0", "nan", "-3", "1e9")),
     "log_format": ("text", "JSON", "json", ("xml",)),
     "log_level": ("info", "WARNING", "warning", ("loud",)),
+    "traces": ("", "http://otel:4318/v1/traces", "http://otel:4318/v1/traces", ("otel:4318",)),
     "threads": (0, "3", 3, ("-1", "all", "9" * 5000)),
 }
 
