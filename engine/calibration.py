@@ -34,6 +34,7 @@ FEATURES = (
     "own",
     "worst",
     "lower",
+    "sharply",
     "colour",
     "tint",
     "blur",
@@ -66,7 +67,7 @@ class Calibration:
     photos: int = 0
 
     def probability(self, features: NDArray[np.float64]) -> float:
-        """(11,) → the probability, 0–1, that the photo shows this very album."""
+        """(12,) → the probability, 0–1, that the photo shows this very album."""
         return float(_sigmoid(np.dot(self.weights, features) + self.bias))
 
     def plain(self, margin: float, colour: float, tint: float) -> float:
@@ -122,10 +123,11 @@ class Calibration:
 
 # Fitted on the demo catalogue; what an artifact too small for a fit of its own uses.
 DEFAULT = Calibration(
-    weights=(-5.59, 7.43, 3.28, 6.14, 6.4, 5.6, 0.8, 0.82, 0.16, -4.21, -0.77),
-    bias=-8.85,
-    present=(0.25, -1.16),
-    match_at=0.75,
+    weights=(-5.68, 8.07, 4.03, 5.34, 7.19, 5.35, 0.46, 0.18, 4.16, 0.6, -4.41, 1.18),
+    bias=-11.42,
+    present=(0.2, -1.57),
+    match_at=0.67,
+    sure_at=0.95,
 )
 
 

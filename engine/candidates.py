@@ -48,7 +48,7 @@ class Candidate:
 
     @property
     def features(self) -> NDArray[np.float64]:
-        """(11,) float64, in the order of `calibration.FEATURES`."""
+        """(12,) float64, in the order of `calibration.FEATURES`."""
         own = (self.likeness, self.margin)
         return np.array([*own, *(getattr(self.proof, name) for name in FEATURES[len(own) :])])
 

@@ -82,6 +82,11 @@ class Proof:
     def inlier_share(self) -> float:
         return self.inliers / max(1, self.patches)
 
+    @property
+    def sharply(self) -> float:
+        """`lower` where the photo is sharp: blurred lettering agrees with any other."""
+        return self.lower if self.blur == 0 else 0.0
+
 
 class Reference:
     """A cover, prepared: its patches and windows, its keypoints when they are asked for.
