@@ -11,7 +11,7 @@ export HF_HUB_OFFLINE = 1
 # A library that converts encoders sets the locale to C, in which Python would read ASCII alone.
 export PYTHONUTF8 = 1
 
-.PHONY: all install serve bento container container-test pack test fuzz chromium lint types format lock clean
+.PHONY: all install serve bento container container-test pack test fuzz faults endurance audit sbom chromium lint types format lock clean
 
 all: lint types test
 
@@ -87,6 +87,31 @@ lock:
 	build/lock/bin/python -m pip check
 	build/lock/bin/python -m pip freeze > requirements/all.lock
 	rm -rf build/lock
+
+# Known vulnerabilities of what is locked, from PyPI's advisories. Fails where they cannot be read,
+# as behind a mirror that does not carry them.
+audit: build/audit/bin/pip-audit
+	build/audit/bin/pip-audit --strict --disable-pip --no-deps -r requirements/serve.lock
+	build/audit/bin/pip-audit --strict --disable-pip --no-deps -r requirements/all.lock
+
+# In an environment of its own, so that its dependencies are none of ours.
+build/audit/bin/pip-audit:
+	$(PYTHON) -m venv build/audit
+	build/audit/bin/python -m pip install --quiet pip-audit==2.10.1
+
+# The image's bill of materials (CycloneDX), and the licences of what is in it.
+sbom: $(VENV)/.serves
+	@mkdir -p build
+	$(BIN)/python requirements/inventory.py sbom > build/sbom.json
+	$(BIN)/python requirements/inventory.py licences > requirements/LICENCES.md
+
+# An hour's worth of mixed requests in minutes: memory, descriptors, threads.
+endurance: install
+	$(BIN)/python benchmarks/endurance.py
+
+# Faults injected, and survived.
+faults: install
+	$(BIN)/python -m pytest tests/test_faults.py $(PYTEST_ARGS)
 
 clean:
 	rm -rf $(VENV) build .pytest_cache .mypy_cache .ruff_cache

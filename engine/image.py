@@ -137,7 +137,8 @@ _ADVICE = f"Send a {PROMISED} picture."
 
 
 def _decode(data: bytes, name: str, max_pixels: int, shortest_side: int | None) -> Image.Image:
-    image: Image.Image = Image.open(io.BytesIO(data), formats=FORMATS)
+    formats = FORMATS if _heif_registered else [name for name in FORMATS if name != "HEIF"]
+    image: Image.Image = Image.open(io.BytesIO(data), formats=formats)
     if not image.width or not image.height:
         raise UnreadableImage(f"{name} has no pixels. {_ADVICE}")
     if image.width * image.height > max_pixels:
@@ -247,7 +248,9 @@ def _register_heif(data: bytes) -> None:
     # pillow-heif loads libheif (10 MB); a service that never sees a HEIC never pays for it.
     global _heif_registered
     if not _heif_registered and data[4:8] == b"ftyp":
-        import pillow_heif
-
+        try:
+            import pillow_heif
+        except ImportError:  # left out for its licence (requirements/LICENCES.md)
+            return
         pillow_heif.register_heif_opener()
         _heif_registered = True

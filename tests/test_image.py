@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+import sys
 import time
 import tracemalloc
 import zlib
@@ -288,6 +289,14 @@ def test_damaged_bytes_raise_only_named_errors(name: str, data: st.DataObject) -
 def test_random_bytes_raise_only_unreadable(data: bytes) -> None:
     with pytest.raises(UnreadableImage):
         decode(data)
+
+
+def test_without_its_library_heic_is_refused_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine.image._heif_registered", False)
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    with pytest.raises(UnreadableImage):
+        decode(ENCODED["HEIC"])
+    assert decode(ENCODED["AVIF"]).size == quarters().size
 
 
 def test_no_bytes_are_an_invalid_request() -> None:

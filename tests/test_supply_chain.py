@@ -1,0 +1,78 @@
+"""What we ship: every licence known and allowed, a bill of materials, and jobs that run commands
+which exist."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import re
+from types import ModuleType
+
+import pytest
+import yaml
+from conftest import PROJECT
+
+
+@pytest.fixture(scope="module")
+def inventory() -> ModuleType:
+    path = PROJECT / "requirements" / "inventory.py"
+    spec = importlib.util.spec_from_file_location("inventory", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    import sys
+
+    sys.modules["inventory"] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_table_of_licences_is_what_is_installed(inventory: ModuleType) -> None:
+    assert (PROJECT / "requirements" / "LICENCES.md").read_text() == inventory.licences()
+
+
+def test_no_licence_is_unknown_or_forbidden_but_the_one_that_is_told(inventory: ModuleType) -> None:
+    found = inventory.packages()
+    assert len(found) > 80
+    assert [one.name for one in found if one.licence is None] == []
+    forbidden = [one.name for one in found if inventory.FORBIDDEN.search(one.licence)]
+    assert forbidden == ["pillow_heif"]
+    for text in ("GPL-3.0-only", "MIT AND AGPL-3.0-or-later", "SSPL-1.0", "CC-BY-NC-4.0"):
+        assert inventory.FORBIDDEN.search(text)
+    for text in ("LGPL-3.0-or-later", "MPL-2.0", "Apache-2.0"):
+        assert not inventory.FORBIDDEN.search(text)
+
+
+def test_the_bill_of_materials_holds_every_locked_package_once(inventory: ModuleType) -> None:
+    document = json.loads(inventory.sbom())
+    assert (document["bomFormat"], document["specVersion"]) == ("CycloneDX", "1.6")
+    assert re.fullmatch(r"urn:uuid:[0-9a-f-]{36}", document["serialNumber"])
+    locked = (PROJECT / "requirements" / "serve.lock").read_text().split()
+    assert [f"{one['name']}=={one['version']}" for one in document["components"]] == locked
+    for one in document["components"]:
+        assert re.fullmatch(r"pkg:pypi/[a-z0-9.-]+@[\w.+]+", one["purl"])
+        assert one["licenses"][0]["expression"]
+    assert document["dependencies"][0]["dependsOn"] == [
+        one["bom-ref"] for one in document["components"]
+    ]
+
+
+def test_the_lock_for_serving_is_a_part_of_the_lock_for_everything() -> None:
+    serve, everything = (
+        set((PROJECT / "requirements" / name).read_text().split())
+        for name in ("serve.lock", "all.lock")
+    )
+    assert serve <= everything
+    assert all(re.fullmatch(r"[\w.-]+==[\w.+]+", line) for line in everything)
+
+
+def test_the_scheduled_job_runs_commands_that_exist() -> None:
+    job = yaml.safe_load((PROJECT / ".github/workflows/newest.yml").read_text())
+    assert job[True]["schedule"]  # YAML 1.1 reads `on` as true
+    assert job["permissions"] == {"contents": "read"}
+    steps = [step["run"] for step in job["jobs"]["newest"]["steps"] if "run" in step]
+    targets = re.findall(r"make (\w+)", " ".join(steps))
+    makefile = (PROJECT / "Makefile").read_text()
+    assert targets == ["lock", "test", "audit"]
+    for target in targets:
+        assert re.search(rf"^{target}:", makefile, re.MULTILINE)
