@@ -6,6 +6,7 @@ import argparse
 import os
 import time
 from datetime import datetime
+from pathlib import Path
 
 # On a busy machine a thread that spins at the barrier takes the core its other half waits for:
 # a step took up to five times as long. It has to be set before torch is imported.
@@ -20,6 +21,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m training", description=__doc__)
     parser.add_argument("--steps", type=int, default=train.Plan.steps)
     parser.add_argument("--until", help="HH:MM: end the schedule then instead of after --steps")
+    parser.add_argument("--start", type=Path, help="a checkpoint to take the first weights from")
     parser.add_argument("--every", type=int, default=250, help="steps between evaluations")
     parser.add_argument("--workers", type=int, default=1, help="processes that make batches")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
@@ -45,7 +47,8 @@ def main() -> None:
         examples.write()
     if given.only in (None, "train"):
         plan = train.Plan(steps=given.steps)
-        train.run(plan, every=given.every, workers=given.workers, until=until)
+        train.run(plan, every=given.every, workers=given.workers, until=until,
+                  start=given.start)  # fmt: skip
     if given.only in (None, "report"):
         for name, value in report.write().items():
             print(f"{name:45} {value:.4f}")

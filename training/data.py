@@ -8,7 +8,7 @@ from __future__ import annotations
 import csv
 import multiprocessing
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import cache
@@ -89,6 +89,36 @@ def prepared(image: Pixels) -> Pixels:
         image = np.asarray(Image.fromarray(image).resize(size, Image.Resampling.BICUBIC))
     top, left = (image.shape[0] - SIDE) // 2, (image.shape[1] - SIDE) // 2
     return np.ascontiguousarray(image[top : top + SIDE, left : left + SIDE])
+
+
+def fitting(
+    said: Sequence[captions.Caption],
+    facts: Sequence[tuple[str | None, str | None, tuple[str, ...]]],
+) -> NDArray[np.bool_]:
+    """(T, I): `Caption.fits` of T captions and the facts of I pictures, as a few comparisons of
+    arrays: one call for each pair was a fifth of a batch's cost."""
+    spoken = [(text.colour, text.genre, text.objects, text.any_of) for text in said]
+    things = {
+        name: k
+        for k, name in enumerate(
+            {n for *_, objects, some in spoken for n in (*objects, *some)}
+            | {n for *_, objects in facts for n in objects}
+        )
+    }
+    shown = np.zeros((len(facts), len(things)), np.int16)
+    for row, (*_, objects) in zip(shown, facts, strict=True):
+        row[[things[name] for name in objects]] = 1
+    asked, some = (np.zeros((len(said), len(things)), np.int16) for _ in range(2))
+    for all_row, some_row, text in zip(asked, some, spoken, strict=True):
+        all_row[[things[name] for name in text[2]]] = 1
+        some_row[[things[name] for name in text[3]]] = 1
+    fits = (asked @ shown.T) == asked.sum(1)[:, None]
+    fits &= ((some @ shown.T) > 0) | ~some.any(1)[:, None]
+    for k in (0, 1):
+        wanted = np.array([text[k] or "" for text in spoken])
+        seen = np.array([fact[k] or "" for fact in facts])
+        fits &= (wanted[:, None] == "") | (wanted[:, None] == seen[None])
+    return np.asarray(fits, np.bool_)
 
 
 # --- the pool and the catalogue -------------------------------------------------------------
@@ -177,6 +207,37 @@ def write_catalogue() -> None:
 # --- single pictures ------------------------------------------------------------------------
 
 
+def is_ink(rgba: Pixels) -> bool:
+    """Is it a drawing in black alone, whose shape is all there is?"""
+    return bool(rgba[..., :3][rgba[..., 3] > 128].max(initial=0) < 48)
+
+
+def filled_in(ink: Pixels, palette: Pixels, rng: np.random.Generator) -> Pixels:
+    """(S, S, 4) uint8, a drawing in black → the same with every region that the lines enclose
+    filled with a colour of `palette`, (N, 3) uint8; or the lines alone; or in another ink."""
+    alpha = np.ascontiguousarray(ink[..., 3])
+    draw = rng.random()
+    colour = np.zeros_like(ink[..., :3])
+    if draw < 0.35:
+        if rng.random() < 0.6:
+            colour[:] = palette[int(rng.integers(len(palette)))]
+        return np.dstack([colour, alpha])
+    if rng.random() < 0.3:
+        thick = int(rng.integers(2, 4))
+        alpha = cv2.dilate(alpha, np.ones((thick, thick), np.uint8))
+    count, regions = cv2.connectedComponents(
+        np.pad(alpha < 128, 1, constant_values=True).astype(np.uint8), connectivity=4
+    )
+    regions = regions[1:-1, 1:-1]
+    fills = palette[rng.integers(len(palette), size=count)]
+    if rng.random() < 0.4:
+        fills[:] = fills[-1]
+    inside = regions > 1  # 0 is ink, 1 what touches the border
+    weight = alpha[..., None].astype(np.float32) / 255
+    colour = np.where(inside[..., None], fills[regions] * (1 - weight), colour).astype(np.uint8)
+    return np.dstack([colour, np.where(inside, 255, alpha).astype(np.uint8)])
+
+
 def on_a_ground(rgba: Pixels, rng: np.random.Generator) -> Pixels:
     """(S, S, 4) uint8 → (128, 128, 3) uint8: redrawn in some other hand, on some ground.
 
@@ -252,12 +313,12 @@ class Sampler:
         self.seed, self.covers_a_step, self.pictures_a_step = seed, covers_a_step, pictures_a_step
         self.mixed_from = mixed_from  # the step from which the photos are as hard as they get
         self.pool = pool_of_covers()
-        self.drawn: list[tuple[str, list[Pixels]]] = []
-        by_name: dict[str, list[Pixels]] = {}
+        # By name, what was drawn in colours and what was drawn in black.
+        by_name: dict[str, tuple[list[Pixels], list[Pixels]]] = {}
         for designer in pictures.TRAINED:
             for name, rgba in pictures.drawn(designer).items():
                 if name not in pictures.HELD_OUT_OBJECTS:
-                    by_name.setdefault(name, []).append(rgba)
+                    by_name.setdefault(name, ([], []))[is_ink(rgba)].append(rgba)
         self.drawn = list(by_name.items())
         self.albums = [covers.album(covers.TRAINING_SEED + i) for i in range(len(self.pool))]
         alike: dict[tuple[str, str], list[int]] = {}
@@ -290,15 +351,30 @@ class Sampler:
         shown = []
         for which in rng.choice(len(self.drawn), self.pictures_a_step, replace=False):
             name, hands = self.drawn[which]
-            shown.append(on_a_ground(hands[int(rng.integers(len(hands)))], rng))
+            shown.append(on_a_ground(self._redrawn(hands, rng), rng))
             texts.append(captions.of_picture(name, rng))
             facts.append((None, None, (name,)))
         texts += captions.about_everything(rng)
-        fits = np.array([[text.fits(*fact) for fact in facts] for text in texts])
+        fits = fitting(texts, facts)
         said = [numbered(text.colour, text.genre, text.objects) for text in texts]
         return Batch(step, ids, np.stack(clean), np.stack(photos), np.stack(shown),
                      [text.text for text in texts], fits,
                      np.array([numbered(*fact) for fact in facts]), np.array(said))  # fmt: skip
+
+    @staticmethod
+    def _redrawn(hands: tuple[list[Pixels], list[Pixels]], rng: np.random.Generator) -> Pixels:
+        """One designer's drawing; a third of the time a black one, its regions filled with the
+        colours of another designer's: a black outline around flat colours is how many draw."""
+        coloured, inked = hands
+        if inked and (not coloured or rng.random() < 0.35):
+            palette = rng.integers(0, 256, (8, 3), np.uint8)
+            if coloured and rng.random() < 0.75:
+                other = coloured[int(rng.integers(len(coloured)))]
+                solid = other[other[..., 3] > 200][:, :3]
+                if len(solid):
+                    palette = solid[rng.integers(len(solid), size=8)]
+            return filled_in(inked[int(rng.integers(len(inked)))], palette, rng)
+        return coloured[int(rng.integers(len(coloured)))]
 
     @staticmethod
     def _nearly_clean(cover: Pixels, rng: np.random.Generator) -> Pixels:

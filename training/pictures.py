@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 from tqdm import tqdm
 
 from training import WORK
@@ -35,6 +35,19 @@ PACKAGES = {
     "fxemoji": "@iconify-json/fxemoji@1.2.2",
     "emojione": "@iconify-json/emojione@1.2.3",
     "noto-v1": "@iconify-json/noto-v1@1.2.5",
+    "noto-ink": "@expo-google-fonts/noto-emoji@0.4.7",
+    "fluent-ink": "@iconify-json/fluent-emoji-high-contrast@1.2.6",
+    "fluent-gradient": "@iconify-json/fluent-emoji@1.2.7",
+    "emojione-ink": "@iconify-json/emojione-monotone@1.2.1",
+    "streamline": "@iconify-json/streamline-emojis@1.2.4",
+    "icon-park": "@iconify-json/icon-park@1.2.4",
+    "game-icons": "@iconify-json/game-icons@1.2.4",
+    "material": "@iconify-json/mdi@1.2.3",
+    "phosphor": "@iconify-json/ph@1.2.2",
+    "tabler": "@iconify-json/tabler@1.2.41",
+    "lucide": "@iconify-json/lucide@1.2.137",
+    "lucide-lab": "@iconify-json/lucide-lab@1.2.3",
+    "awesome": "@iconify-json/fa6-solid@1.2.4",
     "openmoji": "openmoji@17.0.0",
 }
 NAMES_PACKAGE = "emojibase-data@17.0.0"
@@ -52,9 +65,15 @@ FONTS = {
     "josefin-sans": 600, "vt323": 400, "cormorant-garamond": 600,
 }  # fmt: skip
 
-TRAINED = ("noto", "twemoji", "fluent", "fluent3d", "fxemoji", "emojione", "noto-v1")
-ON_COVERS = ("noto", "twemoji", "fluent", "fluent3d")
 UNSEEN = "openmoji"
+TRAINED = tuple(designer for designer in PACKAGES if designer != UNSEEN)
+ON_COVERS = ("noto", "twemoji", "fluent", "fluent3d")
+
+# Sets of signs that number theirs in a private range, if at all: known by their English names.
+_BY_NAME = ("icon-park", "game-icons", "material", "phosphor", "tabler", "lucide", "lucide-lab",
+            "awesome")  # fmt: skip
+# Signs whose name means something else there: the mouse of a computer, a mathematical set.
+_OTHER_MEANING = ("mouse", "seal", "date", "bat", "organ", "record", "boot", "label", "package")
 
 # Never in a training picture, cover or caption.
 HELD_OUT_OBJECTS = (
@@ -153,9 +172,13 @@ def _sources(designer: str) -> dict[str, bytes | str]:
     if "@iconify-json" in package:
         members = _members(package)
         icons = json.loads(members["icons.json"])
-        named = json.loads(members["chars.json"])
-        if not named:  # these two go by names alone
+        named = json.loads(members.get("chars.json", b"{}"))
+        by_name = designer in _BY_NAME
+        if by_name or not named:
+            named = {}
             for name, (code, _) in catalogue_of_names().items():
+                if by_name and name in _OTHER_MEANING:
+                    continue
                 labels = [name, *(old for old, new in PLAIN_NAMES.items() if new == name)]
                 for label in labels:
                     slug = re.sub(r"[^a-z0-9]+", "-", label.lower()).strip("-")
@@ -172,6 +195,11 @@ def _sources(designer: str) -> dict[str, bytes | str]:
                     f"{icon['body']}</svg>"
                 )
         return found
+    if "-fonts/" in package:
+        for code, _ in catalogue_of_names().values():
+            if "-" not in _plain(code):
+                found[_plain(code)] = chr(int(_plain(code), 16))
+        return found
     folder = {"openmoji": "color/svg/", "twemoji": ""}.get(designer, "assets/")
     for path, data in _members(package).items():
         name = path.removeprefix(folder)
@@ -186,10 +214,24 @@ def _plain(code: str) -> str:
     return "-".join(part for part in code.lower().split("-") if part != "fe0f")
 
 
-def _draw(source: bytes | str, side: int) -> Picture:
-    """(side, side, 4) uint8 RGBA."""
+@cache
+def _font(designer: str) -> ImageFont.FreeTypeFont | None:
+    """The typeface of a designer whose pictures are letters of one."""
+    package = PACKAGES[designer]
+    if "-fonts/" not in package:
+        return None
+    data = _members(package)["400Regular/NotoEmoji_400Regular.ttf"]
+    return ImageFont.truetype(io.BytesIO(data), 256)
+
+
+def _draw(source: bytes | str, side: int, font: ImageFont.FreeTypeFont | None) -> Picture:
+    """(side, side, 4) uint8 RGBA of a WebP's bytes, an SVG's text or a letter of `font`."""
     if isinstance(source, bytes):
         picture = Image.open(io.BytesIO(source)).convert("RGBA")
+    elif font is not None:
+        box = font.getbbox(source)
+        picture = Image.new("RGBA", (round(box[2] - box[0]) or 1, round(box[3] - box[1]) or 1))
+        ImageDraw.Draw(picture).text((-box[0], -box[1]), source, "black", font)
     else:
         import resvg_py
 
@@ -211,11 +253,14 @@ def drawn(designer: str, names: list[str] | None = None, side: int = SIDE) -> di
     if not kept.exists():
         kept.parent.mkdir(parents=True, exist_ok=True)
         sources = _sources(designer)
+        font = _font(designer)
         pictures = {}
         for name in tqdm(wanted, desc=f"draw {designer}", disable=None):
             source = sources.get(_plain(catalogue_of_names()[name][0]))
             if source is not None:
-                pictures[name] = _draw(source, side)
+                picture = _draw(source, side, font)
+                if picture[..., 3].any():
+                    pictures[name] = picture
         beside = kept.with_suffix(".part.npz")
         np.savez_compressed(
             beside, names=np.array(list(pictures)), rgba=np.stack(list(pictures.values()))

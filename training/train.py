@@ -35,9 +35,9 @@ class Plan:
     """Everything that decides the weights, but for the machine's rounding."""
 
     seed: int = 1
-    steps: int = 1800
+    steps: int = 3600
     covers_a_step: int = 112
-    pictures_a_step: int = 112
+    pictures_a_step: int = 224
     mixed_from: int = 300
     peak_rate: float = 1.0e-3
     warmup: int = 60
@@ -121,15 +121,27 @@ def _through(layers: Any, states: torch.Tensor, mask: torch.Tensor | None = None
     return states
 
 
+def _patches(embeddings: Any, pixels: torch.Tensor, keep: float) -> torch.Tensor:
+    """(N, 3, 128, 128) → (N, 1 + kept patches, W): CLIP's own first layer as one product of
+    matrices over the patches that are kept. The gradient of the convolution that it stands for
+    took a third of a step."""
+    n, side = len(pixels), data.SIDE // 16
+    cut = pixels.view(n, 3, side, 16, side, 16).permute(0, 2, 4, 1, 3, 5).reshape(n, side**2, -1)
+    places = embeddings.position_embedding.weight
+    where = places[1:]
+    if keep < 1:
+        kept = torch.rand(n, side**2).argsort(1)[:, : int(side**2 * keep)]
+        cut = cut.gather(1, kept[..., None].expand(-1, -1, cut.shape[2]))
+        where = where[kept]
+    states = functional.linear(cut, embeddings.patch_embedding.weight.flatten(1)) + where
+    first = (embeddings.class_embedding + places[0]).expand(n, 1, -1)
+    return torch.cat([first, states], 1)
+
+
 def embed_images(model: CLIPModel, pixels: torch.Tensor, keep: float = 1.0) -> torch.Tensor:
     """(N, 3, 128, 128) → (N, 256) float32 unit rows; `keep` < 1 drops patches at random."""
     vision = model.vision_model
-    states = vision.embeddings(pixels)
-    if keep < 1:
-        patches = states.shape[1] - 1
-        kept = torch.rand(len(states), patches).argsort(1)[:, : int(patches * keep)] + 1
-        kept = torch.cat([torch.zeros(len(states), 1, dtype=kept.dtype), kept], 1)
-        states = states.gather(1, kept[..., None].expand(-1, -1, states.shape[2]))
+    states = _patches(vision.embeddings, pixels, keep)
     states = vision.pre_layrnorm(states)
     states = _through(vision.encoder.layers, states)
     pooled = model.visual_projection(vision.post_layernorm(states[:, 0]))
@@ -228,34 +240,50 @@ class Training:
         self.mean.load_state_dict(self.model.state_dict())
         self.fast = new_model(self.tokenizer).bfloat16()
         self.photo_scale = torch.nn.Parameter(torch.tensor(math.log(1 / 0.1)))
-        named = [*self.model.named_parameters(), ("photo_scale", self.photo_scale)]
-        named += [(f"embedding {name}", p) for name, p in self.landmarks.named_parameters()]
-        decayed = [p for name, p in named if p.ndim >= 2 and "embedding" not in name]
-        plain = [p for name, p in named if not (p.ndim >= 2 and "embedding" not in name)]
-        self.optimiser = torch.optim.AdamW(
-            [
-                {"params": decayed, "weight_decay": plan.decay},
-                {"params": plain, "weight_decay": 0.0},
-            ],
-            lr=plan.peak_rate, betas=(0.9, 0.98), eps=1e-8, fused=True,
-        )  # fmt: skip
+        self.optimisers = self._new_optimisers()
         self.step = 0
+        self.began = 0  # the step at which the schedule began: not 0 after `start`
         self.queue = torch.zeros(0, 256)
         self.queue_ids = torch.zeros(0, dtype=torch.long)
         self.log: list[dict[str, float]] = []
 
+    def _new_optimisers(self) -> list[torch.optim.Optimizer]:
+        """Muon (Jordan et al., 2024; scaled as in "Muon is Scalable for LLM Training", Liu et
+        al., 2025, so that it takes AdamW's rates) for the matrices inside the layers, AdamW for
+        all else."""
+        named = [*self.model.named_parameters(), ("photo_scale", self.photo_scale)]
+        named += [(f"embedding {name}", p) for name, p in self.landmarks.named_parameters()]
+        inner = [p for name, p in named if ".layers." in name and p.ndim == 2]
+        outer = [(name, p) for name, p in named if not (".layers." in name and p.ndim == 2)]
+        decayed = [p for name, p in outer if p.ndim >= 2 and "embedding" not in name]
+        plain = [p for name, p in outer if not (p.ndim >= 2 and "embedding" not in name)]
+        plan = self.plan
+        return [
+            torch.optim.Muon(
+                inner, lr=plan.peak_rate, weight_decay=plan.decay, momentum=0.95,
+                adjust_lr_fn="match_rms_adamw",
+            ),
+            torch.optim.AdamW(
+                [
+                    {"params": decayed, "weight_decay": plan.decay},
+                    {"params": plain, "weight_decay": 0.0},
+                ],
+                lr=plan.peak_rate, betas=(0.9, 0.98), eps=1e-8, fused=True,
+            ),
+        ]  # fmt: skip
+
     # one step
 
     def rate(self) -> float:
-        plan = self.plan
-        if self.step < plan.warmup:
-            return plan.peak_rate * (self.step + 1) / plan.warmup
-        share = (self.step - plan.warmup) / max(1, plan.steps - plan.warmup)
+        plan, done = self.plan, self.step - self.began
+        if done < plan.warmup:
+            return plan.peak_rate * (done + 1) / plan.warmup
+        share = (done - plan.warmup) / max(1, plan.steps - self.began - plan.warmup)
         return plan.peak_rate * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * min(1.0, share))))
 
     def losses(self, batch: data.Batch) -> tuple[torch.Tensor, ...]:
         n = len(batch.clean)
-        early = self.step < self.plan.full_from * self.plan.steps
+        early = self.step - self.began < self.plan.full_from * (self.plan.steps - self.began)
         keep = self.plan.kept_patches if early else 1.0
         keep_photos = self.plan.kept_of_photos if early else 1.0
         easy = normalised(np.concatenate([batch.clean, batch.pictures])).bfloat16()
@@ -297,7 +325,8 @@ class Training:
                 fast.grad = None
         photo_loss, text_loss, on_photos, *facts = self.losses(batch)
         loss = 1.5 * photo_loss + text_loss + 0.5 * on_photos + 0.5 * torch.stack(facts).sum()
-        self.optimiser.zero_grad()
+        for optimiser in self.optimisers:
+            optimiser.zero_grad()
         loss.backward()
         for fast, kept in zip(self.fast.parameters(), self.model.parameters(), strict=True):
             if fast.grad is not None:
@@ -305,11 +334,13 @@ class Training:
                     fast.grad.float() if kept.grad is None else kept.grad + fast.grad.float()
                 )
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
-        for group in self.optimiser.param_groups:
-            group["lr"] = self.rate()
-        self.optimiser.step()
+        for optimiser in self.optimisers:
+            for group in optimiser.param_groups:
+                group["lr"] = self.rate()
+            optimiser.step()
         with torch.no_grad():
-            share = 1 - min(self.plan.mean_decay, (1 + self.step) / (20 + self.step))
+            done = self.step - self.began
+            share = 1 - min(self.plan.mean_decay, (1 + done) / (20 + done))
             for mean, kept in zip(self.mean.parameters(), self.model.parameters(), strict=True):
                 mean.lerp_(kept, share)
         self.step += 1
@@ -330,10 +361,11 @@ class Training:
         beside = self.checkpoint.with_suffix(".part")
         torch.save(
             {
-                "plan": asdict(self.plan), "step": self.step, "model": self.model.state_dict(),
+                "plan": asdict(self.plan), "step": self.step, "began": self.began,
+                "model": self.model.state_dict(),
                 "mean": self.mean.state_dict(), "landmarks": self.landmarks.state_dict(),
                 "photo_scale": self.photo_scale.data,
-                "optimiser": self.optimiser.state_dict(), "queue": self.queue,
+                "optimisers": [one.state_dict() for one in self.optimisers], "queue": self.queue,
                 "queue_ids": self.queue_ids, "torch_rng": torch.get_rng_state(), "log": self.log,
             },
             beside,
@@ -352,15 +384,26 @@ class Training:
         }
         if changed:
             tqdm.write(f"going on under another plan from step {kept['step']}: {changed}")
+        self._take(kept)
+        self.began = kept["began"]
+        for optimiser, state in zip(self.optimisers, kept["optimisers"], strict=True):
+            optimiser.load_state_dict(state)
+        torch.set_rng_state(kept["torch_rng"])
+        return True
+
+    def start(self, checkpoint: Path) -> None:
+        """From the weights of an earlier run, under a schedule of its own; the steps count on."""
+        kept = torch.load(checkpoint, weights_only=True)
+        self._take(kept)
+        self.began = self.step
+
+    def _take(self, kept: dict[str, Any]) -> None:
         self.model.load_state_dict(kept["model"])
         self.mean.load_state_dict(kept["mean"])
         self.landmarks.load_state_dict(kept["landmarks"])
         self.photo_scale.data.copy_(kept["photo_scale"])
-        self.optimiser.load_state_dict(kept["optimiser"])
         self.queue, self.queue_ids = kept["queue"], kept["queue_ids"]
         self.step, self.log = kept["step"], kept["log"]
-        torch.set_rng_state(kept["torch_rng"])
-        return True
 
     def export(self, folder: Path) -> None:
         """The mean weights in float16, the tokenizer and the preprocessing, in one rename."""
@@ -392,8 +435,18 @@ class Training:
             writer.writerows(self.log)
 
 
-def run(plan: Plan, *, every: int = 250, workers: int = 1, until: float | None = None) -> Training:
+def run(
+    plan: Plan,
+    *,
+    every: int = 250,
+    workers: int = 1,
+    until: float | None = None,
+    start: Path | None = None,
+) -> Training:
     """Train to `plan.steps`, evaluating and exporting every `every` steps.
+
+    `start`: a checkpoint of an earlier run to take the weights from, where the folder holds none
+    of this one.
 
     `until` (seconds since the epoch) re-plans the number of steps so that the schedule ends then;
     the number it came to is in `run.json`, and a run of that many steps repeats this one.
@@ -403,6 +456,8 @@ def run(plan: Plan, *, every: int = 250, workers: int = 1, until: float | None =
     training = Training(plan)
     if training.resume():
         tqdm.write(f"resumed at step {training.step}")
+    elif start is not None:
+        training.start(start)
     held_out = report.HeldOut.quick()
     sampler = (plan.seed, plan.covers_a_step, plan.pictures_a_step, plan.mixed_from)
     started, first = time.time(), training.step
@@ -431,7 +486,10 @@ def run(plan: Plan, *, every: int = 250, workers: int = 1, until: float | None =
             training.export(WORK / "encoder")
             training.write_log()
             (WORK / "run.json").write_text(
-                json.dumps(asdict(training.plan) | {"step": training.step}, indent=1)
+                json.dumps(
+                    asdict(training.plan) | {"step": training.step, "began": training.began},
+                    indent=1,
+                )
             )
         if over:
             return training
