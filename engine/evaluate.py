@@ -191,7 +191,8 @@ def _photos(
     from engine.simulate import simulate_photo  # OpenCV: only an evaluation pays for it
 
     for album_id, cover in covers:
-        photo = simulate_photo(cover, np.random.default_rng([seed, album_id]), distortion)
+        rng = np.random.default_rng([seed, album_id])
+        photo = simulate_photo(cover, rng, distortion, held_out=True)
         image = Image.fromarray(photo.image)
         yield album_id, to_pixels(image, search.artifact.preprocessing)
 

@@ -130,6 +130,109 @@ def test_a_caption_is_not_true_of_a_picture_that_lacks_a_part_of_it():
     assert not said.fits(None, None, ("guitar",))
 
 
+def test_all_captions_are_held_against_all_pictures_as_each_is_against_each():
+    rng = np.random.default_rng(0)
+    facts = [
+        (colour, genre, things)
+        for colour, genre in (("red", "jazz"), ("blue", "punk"), (None, None))
+        for things in (("guitar",), ("owl", "guitar"), ("tree", "owl"), ("skull",))
+    ]
+    said = [captions.of_cover("red", "jazz", ("guitar", "owl"), rng) for _ in range(60)]
+    said += [Caption("something wise", any_of=frozenset({"owl", "book"})), Caption("anything")]
+    each = np.array([[text.fits(*fact) for fact in facts] for text in said])
+    assert each.any()
+    assert not each.all()
+    assert (data.fitting(said, facts) == each).all()
+
+
+def test_lines_are_filled_with_the_colours_given_and_nothing_leaks_out():
+    y, x = np.indices((160, 160)) - 80
+    ring = np.zeros((160, 160, 4), np.uint8)
+    ring[np.abs(np.hypot(x, y) - 60) < 4, 3] = 255
+    palette = np.array([[200, 30, 40], [20, 160, 220]], np.uint8)
+    assert data.is_ink(ring)
+    filled = 0
+    for seed in range(20):
+        made = data.filled_in(ring, palette, np.random.default_rng(seed))
+        assert made[0, 0, 3] == 0
+        if made[80, 80, 3]:
+            filled += 1
+            assert made[80, 80, :3].tolist() in palette.tolist()
+            assert not made[80, 140, :3].any()  # the line stays black
+    assert 5 < filled < 20
+    assert not data.is_ink(np.full((8, 8, 4), 255, np.uint8))
+
+
+@pytest.fixture
+def small(monkeypatch):
+    """Three batches, and trainings whose words and facts need no package."""
+    from training import train
+
+    facts = [("red", "jazz", ("guitar",)), ("blue", "punk", ("owl",))]
+    monkeypatch.setattr(pictures, "catalogue_of_names", lambda: {"guitar": (), "owl": ()})
+    monkeypatch.setattr(captions, "every_text", lambda: ["a red guitar", "a blue owl", "jazz"])
+    data._numbers.cache_clear()
+    rng = np.random.default_rng(5)
+
+    def batch(step: int) -> data.Batch:
+        said = [
+            Caption("a red guitar", "red", ("guitar",)),
+            Caption("jazz, much longer", None, (), "jazz"),
+        ]
+        pixels = rng.integers(0, 256, (3, 2, 128, 128, 3), np.uint8)
+        return data.Batch(
+            step, np.array([2 * step, 2 * step + 1]), *pixels, [one.text for one in said],
+            data.fitting(said, facts * 2), np.array([data.numbered(*fact) for fact in facts * 2]),
+            np.array([data.numbered(one.colour, one.genre, one.objects) for one in said]),
+        )  # fmt: skip
+
+    yield train, [batch(step) for step in range(3)]
+    data._numbers.cache_clear()
+
+
+def test_two_hands_make_the_gradient_that_one_makes(small):
+    train, batches = small
+    training = train.Training(train.Plan(kept_patches=1.0, kept_of_covers=1.0))
+    found = []
+    for count in (1, 2):
+        hands = train.Hands(training.tokenizer, count)
+        hands.take(training.model)
+        jobs = hands.jobs([(batches[0].clean, 1.0)], batches[0].texts, part=1)
+        assert len(jobs) == count
+        assert all(jobs)
+        rows, made = hands.forward(jobs)
+        (rows[:2] - rows[2:]).square().sum().backward()
+        hands.backward(rows, jobs, made)
+        training.model.zero_grad()
+        hands.give(training.model)
+        grad = training.model.vision_model.encoder.layers[0].mlp.fc1.weight.grad
+        found.append((rows.detach().numpy(), grad.numpy().ravel()))
+    (rows, grad), (same_rows, same_grad) = found
+    assert np.allclose(rows, same_rows, atol=1e-6)
+    cosine = grad @ same_grad / np.linalg.norm(grad) / np.linalg.norm(same_grad)
+    assert cosine > 0.999  # bfloat16 sums in another order
+
+
+def test_a_resumed_training_goes_on_as_an_unbroken_one_would(small, tmp_path):
+    train, batches = small
+    plan = train.Plan(steps=3, warmup=1)
+    unbroken = train.Training(plan, tmp_path)
+    for batch in batches[:2]:
+        unbroken.one(batch)
+    unbroken.save()
+    expected = unbroken.one(batches[2])
+    resumed = train.Training(plan, tmp_path)
+    assert resumed.resume()
+    assert resumed.step == 2
+    assert resumed.one(batches[2]) == pytest.approx(expected, rel=1e-3)
+
+    fresh = train.Training(plan, tmp_path / "another")
+    assert not fresh.resume()
+    fresh.start(tmp_path / "checkpoint.pt")
+    assert fresh.step == fresh.began == 2
+    assert fresh.rate() == plan.peak_rate
+
+
 def test_things_take_the_article_they_need():
     assert captions.a_thing("owl") == "an owl"
     assert captions.a_thing("guitar") == "a guitar"

@@ -215,7 +215,7 @@ def is_ink(rgba: Pixels) -> bool:
 def filled_in(ink: Pixels, palette: Pixels, rng: np.random.Generator) -> Pixels:
     """(S, S, 4) uint8, a drawing in black → the same with every region that the lines enclose
     filled with a colour of `palette`, (N, 3) uint8; or the lines alone; or in another ink."""
-    alpha = np.ascontiguousarray(ink[..., 3])
+    alpha = cv2.extractChannel(ink, 3)
     draw = rng.random()
     colour = np.zeros_like(ink[..., :3])
     if draw < 0.35:
@@ -238,38 +238,67 @@ def filled_in(ink: Pixels, palette: Pixels, rng: np.random.Generator) -> Pixels:
     return np.dstack([colour, np.where(inside, 255, alpha).astype(np.uint8)])
 
 
+Hands = tuple[list[Pixels], list[Pixels]]
+
+
+def drawings() -> list[tuple[str, Hands]]:
+    """By name, what the trained designers drew in colours and what they drew in black."""
+    by_name: dict[str, Hands] = {}
+    for designer in pictures.TRAINED:
+        for name, rgba in pictures.drawn(designer).items():
+            if name not in pictures.HELD_OUT_OBJECTS:
+                by_name.setdefault(name, ([], []))[is_ink(rgba)].append(rgba)
+    return list(by_name.items())
+
+
+def redrawn(hands: Hands, rng: np.random.Generator) -> Pixels:
+    """One designer's drawing; a third of the time a black one, its regions filled with the
+    colours of another designer's: a black outline around flat colours is how many draw."""
+    coloured, inked = hands
+    if inked and (not coloured or rng.random() < 0.35):
+        palette = rng.integers(0, 256, (8, 3), np.uint8)
+        if coloured and rng.random() < 0.75:
+            other = coloured[int(rng.integers(len(coloured)))]
+            places = rng.integers(len(other), size=(2, 64))
+            solid = other[places[0], places[1]]
+            solid = solid[solid[:, 3] > 200]
+            if len(solid):
+                palette = solid[:, :3]
+        return filled_in(inked[int(rng.integers(len(inked)))], palette, rng)
+    return coloured[int(rng.integers(len(coloured)))]
+
+
 def on_a_ground(rgba: Pixels, rng: np.random.Generator) -> Pixels:
     """(S, S, 4) uint8 → (128, 128, 3) uint8: redrawn in some other hand, on some ground.
 
     The changes of hand (outline, flat colours, grey) are what lets an unseen designer's drawing
     be told by its shape.
     """
-    colour, alpha = np.ascontiguousarray(rgba[..., :3]), np.ascontiguousarray(rgba[..., 3])
+    colour, alpha = cv2.cvtColor(rgba, cv2.COLOR_RGBA2RGB), cv2.extractChannel(rgba, 3)
+    tones = np.tile(np.arange(256.0)[:, None], 3)
     if rng.random() < 0.3:
         levels = int(rng.integers(3, 6))
-        colour = ((colour // (256 // levels)) * (255 // (levels - 1))).clip(0, 255).astype(np.uint8)
+        tones = np.minimum(tones // (256 // levels) * (255 // (levels - 1)), 255)
     if rng.random() < 0.4:
-        gains = np.exp(rng.normal(0, 0.25, 3))
-        colour = np.clip(colour * gains + rng.uniform(-30, 30), 0, 255).astype(np.uint8)
+        tones = tones * np.exp(rng.normal(0, 0.25, 3)) + rng.uniform(-30, 30)
+    colour = cv2.LUT(colour, np.clip(tones, 0, 255).astype(np.uint8)[None])
     if rng.random() < 0.1:
-        colour = np.repeat(cv2.cvtColor(colour, cv2.COLOR_RGB2GRAY)[..., None], 3, axis=2)
+        colour = cv2.cvtColor(cv2.cvtColor(colour, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
     elif rng.random() < 0.1:
-        colour = colour[..., rng.permutation(3)]
+        colour = np.ascontiguousarray(colour[..., rng.permutation(3)])
     if rng.random() < 0.4:
         thick = int(rng.integers(1, 5))
-        kernel = np.ones((thick, thick), np.uint8)
-        inner = cv2.Canny(np.ascontiguousarray(colour), 60, 140)
-        inner = cv2.dilate(inner, kernel) if rng.random() < 0.6 else np.zeros_like(inner)
-        rim = cv2.morphologyEx(alpha, cv2.MORPH_GRADIENT, np.ones((thick + 1, thick + 1), np.uint8))
-        line = np.maximum(np.where(alpha > 128, inner, 0), rim)[..., None].astype(np.float32) / 255
-        colour = (colour * (1 - line)).astype(np.uint8)
+        line = cv2.morphologyEx(alpha, cv2.MORPH_GRADIENT, np.ones((thick + 1,) * 2, np.uint8))
+        rim = line
+        if rng.random() < 0.6:
+            inner = cv2.dilate(cv2.Canny(colour, 60, 140), np.ones((thick, thick), np.uint8))
+            line = np.maximum(np.where(alpha > 128, inner, 0), rim)
+        colour = cv2.multiply(colour, cv2.cvtColor(255 - line, cv2.COLOR_GRAY2RGB), scale=1 / 255)
         alpha = np.maximum(alpha, rim)
-    ground = rng.random()
-    if ground < 0.5:
-        sheet = np.full(
-            (SIDE, SIDE, 3), 255 if rng.random() < 0.7 else rng.integers(0, 256), np.uint8
-        )
-    elif ground < 0.85:
+    plain = rng.random() < 0.65
+    if plain:
+        sheet = np.full((SIDE, SIDE, 3), 255, np.uint8)
+    elif rng.random() < 0.7:
         sheet = np.empty((SIDE, SIDE, 3), np.uint8)
         sheet[:] = rng.integers(0, 256, 3)
     else:
@@ -279,8 +308,8 @@ def on_a_ground(rgba: Pixels, rng: np.random.Generator) -> Pixels:
         sheet = cv2.resize(
             texture[y : y + 256, x : x + 256], (SIDE, SIDE), interpolation=cv2.INTER_AREA
         )
-    size = SIDE * rng.uniform(0.45, 1.0)
-    turn = rng.normal(0, 8) if rng.random() < 0.9 else rng.uniform(-180, 180)
+    size = SIDE * rng.uniform(0.7 if plain else 0.45, 1.0)
+    turn = rng.normal(0, 8) if plain or rng.random() < 0.9 else rng.uniform(-180, 180)
     stretch = np.exp(rng.normal(0, 0.08))
     scale = size / alpha.shape[0]
     spin = cv2.getRotationMatrix2D((alpha.shape[1] / 2, alpha.shape[0] / 2), turn, scale)
@@ -292,7 +321,7 @@ def on_a_ground(rgba: Pixels, rng: np.random.Generator) -> Pixels:
         colour, alpha = cv2.GaussianBlur(colour, (0, 0), 0.6), cv2.GaussianBlur(alpha, (0, 0), 0.6)
     colour = cv2.warpAffine(colour, spin, (SIDE, SIDE))
     weight = cv2.warpAffine(alpha, spin, (SIDE, SIDE)).astype(np.float32) / 255
-    if rng.random() < 0.5:
+    if rng.random() < 0.3:
         colour, weight = colour[:, ::-1], weight[:, ::-1]
     return np.asarray(
         cv2.blendLinear(np.ascontiguousarray(colour), np.ascontiguousarray(sheet),
@@ -313,13 +342,7 @@ class Sampler:
         self.seed, self.covers_a_step, self.pictures_a_step = seed, covers_a_step, pictures_a_step
         self.mixed_from = mixed_from  # the step from which the photos are as hard as they get
         self.pool = pool_of_covers()
-        # By name, what was drawn in colours and what was drawn in black.
-        by_name: dict[str, tuple[list[Pixels], list[Pixels]]] = {}
-        for designer in pictures.TRAINED:
-            for name, rgba in pictures.drawn(designer).items():
-                if name not in pictures.HELD_OUT_OBJECTS:
-                    by_name.setdefault(name, ([], []))[is_ink(rgba)].append(rgba)
-        self.drawn = list(by_name.items())
+        self.drawn = drawings()
         self.albums = [covers.album(covers.TRAINING_SEED + i) for i in range(len(self.pool))]
         alike: dict[tuple[str, str], list[int]] = {}
         for number, made in enumerate(self.albums):
@@ -351,7 +374,7 @@ class Sampler:
         shown = []
         for which in rng.choice(len(self.drawn), self.pictures_a_step, replace=False):
             name, hands = self.drawn[which]
-            shown.append(on_a_ground(self._redrawn(hands, rng), rng))
+            shown.append(on_a_ground(redrawn(hands, rng), rng))
             texts.append(captions.of_picture(name, rng))
             facts.append((None, None, (name,)))
         texts += captions.about_everything(rng)
@@ -360,21 +383,6 @@ class Sampler:
         return Batch(step, ids, np.stack(clean), np.stack(photos), np.stack(shown),
                      [text.text for text in texts], fits,
                      np.array([numbered(*fact) for fact in facts]), np.array(said))  # fmt: skip
-
-    @staticmethod
-    def _redrawn(hands: tuple[list[Pixels], list[Pixels]], rng: np.random.Generator) -> Pixels:
-        """One designer's drawing; a third of the time a black one, its regions filled with the
-        colours of another designer's: a black outline around flat colours is how many draw."""
-        coloured, inked = hands
-        if inked and (not coloured or rng.random() < 0.35):
-            palette = rng.integers(0, 256, (8, 3), np.uint8)
-            if coloured and rng.random() < 0.75:
-                other = coloured[int(rng.integers(len(coloured)))]
-                solid = other[other[..., 3] > 200][:, :3]
-                if len(solid):
-                    palette = solid[rng.integers(len(solid), size=8)]
-            return filled_in(inked[int(rng.integers(len(inked)))], palette, rng)
-        return coloured[int(rng.integers(len(coloured)))]
 
     @staticmethod
     def _nearly_clean(cover: Pixels, rng: np.random.Generator) -> Pixels:

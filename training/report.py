@@ -255,7 +255,7 @@ def parity(folder: Path, held_out: HeldOut) -> dict[str, float]:
     }
 
 
-def write(encoder: Path = WORK / "encoder") -> dict[str, float]:
+def write(encoder: Path = WORK / "shazam-starter") -> dict[str, float]:
     """Measure an exported encoder; `training/figures.json` and the plots beside it."""
     from transformers import CLIPModel, CLIPTokenizer
 

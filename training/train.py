@@ -13,6 +13,7 @@ import json
 import math
 import shutil
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -40,10 +41,11 @@ class Plan:
     pictures_a_step: int = 224
     mixed_from: int = 300
     peak_rate: float = 1.0e-3
+    inner_rate: float = 2.0  # times that for the matrices inside the layers
     warmup: int = 60
     decay: float = 0.1
-    kept_patches: float = 0.5  # of clean covers and pictures, until `full_from`
-    kept_of_photos: float = 0.75  # likewise
+    kept_patches: float = 0.5  # of pictures, until `full_from`
+    kept_of_covers: float = 0.75  # and of photos of them, likewise
     full_from: float = 0.75  # of the run
     queue: int = 4096
     mean_decay: float = 0.996
@@ -121,7 +123,15 @@ def _through(layers: Any, states: torch.Tensor, mask: torch.Tensor | None = None
     return states
 
 
-def _patches(embeddings: Any, pixels: torch.Tensor, keep: float) -> torch.Tensor:
+def some_patches(count: int, keep: float) -> torch.Tensor | None:
+    """(count, kept) numbers of patches drawn at random for each picture; None: all of them."""
+    if keep >= 1:
+        return None
+    patches = (data.SIDE // 16) ** 2
+    return torch.rand(count, patches).argsort(1)[:, : int(patches * keep)]
+
+
+def _patches(embeddings: Any, pixels: torch.Tensor, kept: torch.Tensor | None) -> torch.Tensor:
     """(N, 3, 128, 128) → (N, 1 + kept patches, W): CLIP's own first layer as one product of
     matrices over the patches that are kept. The gradient of the convolution that it stands for
     took a third of a step."""
@@ -129,8 +139,7 @@ def _patches(embeddings: Any, pixels: torch.Tensor, keep: float) -> torch.Tensor
     cut = pixels.view(n, 3, side, 16, side, 16).permute(0, 2, 4, 1, 3, 5).reshape(n, side**2, -1)
     places = embeddings.position_embedding.weight
     where = places[1:]
-    if keep < 1:
-        kept = torch.rand(n, side**2).argsort(1)[:, : int(side**2 * keep)]
+    if kept is not None:
         cut = cut.gather(1, kept[..., None].expand(-1, -1, cut.shape[2]))
         where = where[kept]
     states = functional.linear(cut, embeddings.patch_embedding.weight.flatten(1)) + where
@@ -138,10 +147,12 @@ def _patches(embeddings: Any, pixels: torch.Tensor, keep: float) -> torch.Tensor
     return torch.cat([first, states], 1)
 
 
-def embed_images(model: CLIPModel, pixels: torch.Tensor, keep: float = 1.0) -> torch.Tensor:
-    """(N, 3, 128, 128) → (N, 256) float32 unit rows; `keep` < 1 drops patches at random."""
+def embed_images(
+    model: CLIPModel, pixels: torch.Tensor, kept: torch.Tensor | None = None
+) -> torch.Tensor:
+    """(N, 3, 128, 128) → (N, 256) float32 unit rows, from the patches numbered in `kept` alone."""
     vision = model.vision_model
-    states = _patches(vision.embeddings, pixels, keep)
+    states = _patches(vision.embeddings, pixels, kept)
     states = vision.pre_layrnorm(states)
     states = _through(vision.encoder.layers, states)
     pooled = model.visual_projection(vision.post_layernorm(states[:, 0]))
@@ -151,12 +162,17 @@ def embed_images(model: CLIPModel, pixels: torch.Tensor, keep: float = 1.0) -> t
 def embed_texts(model: CLIPModel, tokenizer: CLIPTokenizer, texts: list[str]) -> torch.Tensor:
     """T texts → (T, 256) float32 unit rows."""
     tokens = tokenizer(texts, padding=True, truncation=True, max_length=77, return_tensors="pt")
-    ids, text = tokens["input_ids"], model.text_model
+    return embed_ids(model, tokens["input_ids"], tokenizer.eos_token_id)
+
+
+def embed_ids(model: CLIPModel, ids: torch.Tensor, end: int) -> torch.Tensor:
+    """(T, L) int64 tokens, padded after `end` → (T, 256) float32 unit rows."""
+    text = model.text_model
     states = text.embeddings(input_ids=ids)
     # Causal, so what pads a text comes after all that its end token sees.
     mask = torch.full((ids.shape[1],) * 2, -1e4, dtype=states.dtype).triu(1)
     states = text.final_layer_norm(_through(text.encoder.layers, states, mask))
-    ends = (ids == tokenizer.eos_token_id).int().argmax(1)
+    ends = (ids == end).int().argmax(1)
     pooled = model.text_projection(states[torch.arange(len(ids)), ends])
     return functional.normalize(pooled.float(), dim=-1)
 
@@ -167,6 +183,107 @@ def fits_loss(scores: torch.Tensor, fits: torch.Tensor) -> torch.Tensor:
     rivals = scores.masked_fill(fits, -1e4).logsumexp(1, keepdim=True)
     each = functional.softplus(rivals - scores) * fits
     return (each.sum(1) / fits.sum(1).clamp(min=1)).sum() / fits.any(1).sum().clamp(min=1)
+
+
+@dataclass
+class Job:
+    """Some of a step's pictures (uint8 pixels) or texts (tokens), and which rows they become."""
+
+    rows: torch.Tensor
+    pixels: np.ndarray[Any, Any] | None = None
+    kept: torch.Tensor | None = None
+    ids: torch.Tensor | None = None
+
+    @property
+    def cost(self) -> int:
+        """Tokens times layers."""
+        if self.ids is not None:
+            return 3 * self.ids.numel()
+        patches = (data.SIDE // 16) ** 2 if self.kept is None else self.kept.shape[1]
+        return 6 * len(self.rows) * (1 + patches)
+
+
+class Hands:
+    """Copies of the model in bfloat16, each with a thread and a part of the step to itself.
+
+    Threads that share each product of matrices wait for one another at every one of them, some
+    thousand times a step; where other work takes a core now and then, all wait for the slowest.
+    These meet twice a step.
+    """
+
+    def __init__(self, tokenizer: CLIPTokenizer, count: int) -> None:
+        self.tokenizer = tokenizer
+        self.models = [new_model(tokenizer).bfloat16() for _ in range(count)]
+        self.threads = ThreadPoolExecutor(count, initializer=torch.set_num_threads, initargs=(1,))
+
+    def take(self, model: CLIPModel) -> None:
+        """Weights from `model`; gradients forgotten."""
+        with torch.no_grad():
+            for copy in self.models:
+                for fast, kept in zip(copy.parameters(), model.parameters(), strict=True):
+                    fast.copy_(kept)
+                    fast.grad = None
+
+    def jobs(
+        self, shown: list[tuple[np.ndarray[Any, Any], float]], texts: list[str], part: int = 56
+    ) -> list[list[Job]]:
+        """Pictures with the share of their patches to keep, then texts → each hand's jobs, about
+        even; texts of one length together, as a short one padded to a long one costs the same."""
+        jobs, first = [], 0
+        for pixels, keep in shown:
+            kept = some_patches(len(pixels), keep)
+            for start in range(0, len(pixels), part):
+                some = slice(start, start + part)
+                rows = torch.arange(first, first + len(pixels))[some]
+                jobs.append(Job(rows, pixels[some], None if kept is None else kept[some]))
+            first += len(pixels)
+        tokens = self.tokenizer(texts, truncation=True, max_length=77)["input_ids"]
+        by_length = sorted(range(len(texts)), key=lambda i: len(tokens[i]))
+        for start in range(0, len(texts), 4 * part):
+            which = by_length[start : start + 4 * part]
+            longest = len(tokens[which[-1]])
+            pad = self.tokenizer.pad_token_id
+            ids = [tokens[i] + [pad] * (longest - len(tokens[i])) for i in which]
+            jobs.append(Job(torch.tensor(which) + first, ids=torch.tensor(ids)))
+        shares: list[list[Job]] = [[] for _ in self.models]
+        for job in sorted(jobs, key=lambda job: -job.cost):
+            min(shares, key=lambda share: sum(one.cost for one in share)).append(job)
+        return shares
+
+    def _forward(self, model: CLIPModel, jobs: list[Job]) -> torch.Tensor:
+        made = []
+        for job in jobs:
+            if job.ids is not None:
+                made.append(embed_ids(model, job.ids, self.tokenizer.eos_token_id))
+            else:
+                assert job.pixels is not None
+                made.append(embed_images(model, normalised(job.pixels).bfloat16(), job.kept))
+        return torch.cat(made)
+
+    def forward(self, shares: list[list[Job]]) -> tuple[torch.Tensor, list[torch.Tensor]]:
+        """→ all rows (R, 256) in their order, a leaf; and what `backward` wants."""
+        made = list(self.threads.map(self._forward, self.models, shares))
+        order = torch.cat([job.rows for share in shares for job in share])
+        rows = torch.empty(len(order), made[0].shape[1])
+        rows[order] = torch.cat([some.detach() for some in made])
+        return rows.requires_grad_(), made
+
+    def backward(
+        self, rows: torch.Tensor, shares: list[list[Job]], made: list[torch.Tensor]
+    ) -> None:
+        """The gradient of `rows` through every hand's part, into the copies' own gradients."""
+        assert rows.grad is not None
+        grads = [rows.grad[torch.cat([job.rows for job in share])] for share in shares]
+        list(self.threads.map(torch.autograd.backward, made, grads))
+
+    def give(self, model: CLIPModel) -> None:
+        """Add the sum of the copies' gradients to the model's own."""
+        copies = [copy.parameters() for copy in self.models]
+        for kept, *fast in zip(model.parameters(), *copies, strict=True):
+            for one in fast:
+                if one.grad is not None:
+                    grad = one.grad.float()
+                    kept.grad = grad if kept.grad is None else kept.grad + grad
 
 
 class Landmarks(torch.nn.Module):
@@ -238,7 +355,7 @@ class Training:
         self.landmarks = Landmarks()
         self.mean = new_model(self.tokenizer).requires_grad_(False)
         self.mean.load_state_dict(self.model.state_dict())
-        self.fast = new_model(self.tokenizer).bfloat16()
+        self.hands = Hands(self.tokenizer, torch.get_num_threads())
         self.photo_scale = torch.nn.Parameter(torch.tensor(math.log(1 / 0.1)))
         self.optimisers = self._new_optimisers()
         self.step = 0
@@ -281,15 +398,17 @@ class Training:
         share = (done - plan.warmup) / max(1, plan.steps - self.began - plan.warmup)
         return plan.peak_rate * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * min(1.0, share))))
 
-    def losses(self, batch: data.Batch) -> tuple[torch.Tensor, ...]:
-        n = len(batch.clean)
+    def shares(self, batch: data.Batch) -> list[list[Job]]:
         early = self.step - self.began < self.plan.full_from * (self.plan.steps - self.began)
         keep = self.plan.kept_patches if early else 1.0
-        keep_photos = self.plan.kept_of_photos if early else 1.0
-        easy = normalised(np.concatenate([batch.clean, batch.pictures])).bfloat16()
-        easy = embed_images(self.fast, easy, keep)
-        photos = embed_images(self.fast, normalised(batch.photos).bfloat16(), keep_photos)
-        texts = embed_texts(self.fast, self.tokenizer, batch.texts)
+        of_covers = self.plan.kept_of_covers if early else 1.0
+        shown = [(batch.clean, of_covers), (batch.pictures, keep), (batch.photos, of_covers)]
+        return self.hands.jobs(shown, batch.texts)
+
+    def losses(self, batch: data.Batch, rows: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """`rows`: clean, pictures, photos, texts, in this order."""
+        n, m = len(batch.clean), len(batch.pictures)
+        easy, photos, texts = rows.split([n + m, n, len(batch.texts)])
         clean = easy[:n]
 
         ids = torch.from_numpy(batch.cover_ids)
@@ -319,24 +438,23 @@ class Training:
         return photo_loss, text_loss, on_photos, *facts
 
     def one(self, batch: data.Batch) -> dict[str, float]:
-        with torch.no_grad():
-            for fast, kept in zip(self.fast.parameters(), self.model.parameters(), strict=True):
-                fast.copy_(kept)
-                fast.grad = None
-        photo_loss, text_loss, on_photos, *facts = self.losses(batch)
-        loss = 1.5 * photo_loss + text_loss + 0.5 * on_photos + 0.5 * torch.stack(facts).sum()
+        self.hands.take(self.model)
+        shares = self.shares(batch)
+        rows, made = self.hands.forward(shares)
+        photo_loss, text_loss, on_photos, *facts = self.losses(batch, rows)
+        of_easy, of_photos, of_texts = facts
+        loss = 1.5 * photo_loss + text_loss + 0.5 * on_photos
+        loss = loss + of_easy + 0.5 * (of_photos + of_texts)
         for optimiser in self.optimisers:
             optimiser.zero_grad()
         loss.backward()
-        for fast, kept in zip(self.fast.parameters(), self.model.parameters(), strict=True):
-            if fast.grad is not None:
-                kept.grad = (
-                    fast.grad.float() if kept.grad is None else kept.grad + fast.grad.float()
-                )
+        self.hands.backward(rows, shares, made)
+        self.hands.give(self.model)
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
-        for optimiser in self.optimisers:
+        inner, outer = self.optimisers
+        for optimiser, times in ((inner, self.plan.inner_rate), (outer, 1.0)):
             for group in optimiser.param_groups:
-                group["lr"] = self.rate()
+                group["lr"] = self.rate() * times
             optimiser.step()
         with torch.no_grad():
             done = self.step - self.began
@@ -377,10 +495,11 @@ class Training:
         if not self.checkpoint.exists():
             return False
         kept = torch.load(self.checkpoint, weights_only=True)
+        plan = asdict(self.plan)
         changed = {
-            name: (was, asdict(self.plan)[name])
-            for name, was in kept["plan"].items()
-            if name != "steps" and was != asdict(self.plan)[name]
+            name: (kept["plan"].get(name), value)
+            for name, value in plan.items()
+            if name != "steps" and kept["plan"].get(name) != value
         }
         if changed:
             tqdm.write(f"going on under another plan from step {kept['step']}: {changed}")
