@@ -14,7 +14,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 import torch
 
-from training import WORK, data, examples, pictures, report, train, words
+from training import data, examples, pictures, report, train
 
 
 def main() -> None:
@@ -27,7 +27,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument(
         "--only",
-        choices=("inputs", "train", "words", "examples", "report"),
+        choices=("inputs", "train", "examples", "report"),
         help="one part, the rest being there",
     )
     given = parser.parse_args()
@@ -49,8 +49,6 @@ def main() -> None:
         plan = train.Plan(steps=given.steps)
         train.run(plan, every=given.every, workers=given.workers, until=until,
                   start=given.start)  # fmt: skip
-    if given.only in (None, "words"):
-        words.teach(WORK / "encoder", WORK / "shazam-starter")
     if given.only in (None, "report"):
         for name, value in report.write().items():
             print(f"{name:45} {value:.4f}")

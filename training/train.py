@@ -602,7 +602,7 @@ def run(
             training.log[-1] |= figures
             print(json.dumps({"step": training.step} | figures), flush=True)
             training.save()
-            training.export(WORK / "encoder")
+            training.export(WORK / "shazam-starter")
             training.write_log()
             (WORK / "run.json").write_text(
                 json.dumps(
