@@ -11,7 +11,7 @@ export HF_HUB_OFFLINE = 1
 # A library that converts encoders sets the locale to C, in which Python would read ASCII alone.
 export PYTHONUTF8 = 1
 
-.PHONY: all install serve bento container container-test pack test fuzz faults endurance audit sbom chromium lint types format lock clean
+.PHONY: all install serve bento container container-test pack test test-ray fuzz faults endurance audit sbom chromium lint types format lock clean
 
 all: lint types test
 

@@ -12,9 +12,10 @@ import json
 import math
 import shutil
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -85,10 +86,39 @@ class Progress:
 
 
 @dataclass(frozen=True)
+class Picture:
+    """A cover's file: its name below the folder, and where its bytes are: a path, or the URL of an
+    object store (`s3://…`) that fsspec reads."""
+
+    name: str
+    where: str
+
+    def read_bytes(self) -> bytes:
+        if "://" not in self.where:
+            return Path(self.where).read_bytes()
+        import fsspec
+
+        with fsspec.open(self.where, "rb") as file:
+            data: bytes = file.read()
+            return data
+
+
+@dataclass(frozen=True)
+class Embedded:
+    """What became of a file: its digest, vector (D,) and thumbnail, or why it was skipped."""
+
+    file: Picture
+    digest: str = ""
+    vector: NDArray[np.float32] | None = None
+    thumbnail: bytes = b""
+    failure: str = ""
+
+
+@dataclass(frozen=True)
 class Cover:
     """One cover on its way into an artifact: its file and what is known of it."""
 
-    path: Path
+    path: Picture
     name: str
     digest: str
 
@@ -104,9 +134,10 @@ class Built:
 
 
 def build(
-    covers: Path,
+    covers: Path | str,
     out: Path,
     *,
+    ray: str | None = None,
     metadata: Path | None = None,
     encoder: str = DEFAULT_ENCODER,
     index: str = "auto",
@@ -120,7 +151,8 @@ def build(
 
     Files are taken in order of their relative path, which gives the album ids. A file that is no
     picture is named and skipped. Interrupted, the same command goes on where it stopped: finished
-    embeddings wait in a work folder beside `out`. Raises `BuildError`.
+    embeddings wait in a work folder beside `out`. `covers` may be the URL of an object store, and
+    `ray` the address of a cluster that embeds. Raises `BuildError`.
     """
     progress = progress or Progress()
     folder_format.refuse_existing(out, force=force)
@@ -130,7 +162,12 @@ def build(
         copy_encoder(find_encoder(encoder), folder / ENCODER)
         loaded = open_torch_encoder(folder / ENCODER, encoder)
         with _Workspace(out, folder / ENCODER) as work:
-            good, skipped = _embed(files, loaded, work, progress)
+            cluster = None
+            if ray is not None:
+                from engine.cluster import embed_on_cluster
+
+                cluster = partial(embed_on_cluster, ray, files, folder / ENCODER, encoder)
+            good, skipped = _embed(files, loaded, work, progress, cluster)
             if not good:
                 raise BuildError(
                     f"{covers} holds no picture we can read ({len(skipped)} files skipped). Give "
@@ -260,14 +297,14 @@ def add(
     catalogue = old.open_catalogue()
     known = {album.digest: album.album_id for album in catalogue if album.digest}
     skipped, fresh = [], []
-    for path, name in files:
-        digest = file_sha256(path)
+    for file in files:
+        digest = hashlib.sha256(file.read_bytes()).hexdigest()
         if digest in known:
             reason = f"the same bytes are album {known[digest]} already"
-            skipped.append((name, reason))
-            progress.remark(f"skipped {name}: {reason}")
+            skipped.append((file.name, reason))
+            progress.remark(f"skipped {file.name}: {reason}")
         else:
-            fresh.append((path, name))
+            fresh.append(file)
     with staging(out, force=force) as folder:
         _keep_encoder(old, folder)
         entry = old.manifest.encoder
@@ -449,65 +486,107 @@ def _rows(path: Path) -> Iterator[dict[str, Any]]:
         raise ValueError(f"{kind or 'a file without an ending'} is not .csv, .jsonl or .parquet")
 
 
-def _cover_files(covers: Path, except_for: Path | None) -> list[tuple[Path, str]]:
+def _cover_files(covers: Path | str, except_for: Path | None) -> list[Picture]:
+    if "://" in str(covers):
+        return _objects(str(covers))
+    covers = Path(covers)
     if not covers.is_dir():
         raise BuildError(f"{covers} is not a folder. Give --covers a folder of pictures.")
     skip = except_for.resolve() if except_for else None
     found = [
-        (path, path.relative_to(covers).as_posix())
+        Picture(path.relative_to(covers).as_posix(), str(path.absolute()))
         for path in covers.rglob("*")
         if path.is_file()
         and not any(part.startswith(".") for part in path.relative_to(covers).parts)
         and path.resolve() != skip
     ]
-    return sorted(found, key=lambda pair: pair[1])
+    return sorted(found, key=lambda file: file.name)
+
+
+def _objects(url: str) -> list[Picture]:
+    import fsspec
+
+    try:
+        store, root = fsspec.core.url_to_fs(url)
+        keys = store.find(root)
+    except Exception as error:  # every store has errors of its own
+        raise BuildError(f"{url} cannot be listed ({type(error).__name__}: {error}).") from error
+    names = ((key[len(root) :].lstrip("/"), key) for key in keys)
+    found = [
+        Picture(name, store.unstrip_protocol(key))
+        for name, key in names
+        if name and not any(part.startswith(".") for part in name.split("/"))
+    ]
+    if not found:
+        raise BuildError(f"{url} holds no files. Give --covers a folder of pictures.")
+    return sorted(found, key=lambda file: file.name)
+
+
+def embed_batch(
+    files: Sequence[Picture], encoder: Encoder, known: Container[str]
+) -> list[Embedded]:
+    """Some files → what they are, in their order; what cannot be read says why.
+
+    Contents in `known`, by sha256, are not embedded again: their vector is None. This is what a
+    build does with covers, in this process or on a cluster's workers (`engine.cluster`).
+    """
+
+    def prepare(file: Picture) -> tuple[Embedded, Pixels | None]:
+        try:
+            data = file.read_bytes()
+            digest = hashlib.sha256(data).hexdigest()
+            if digest in known:
+                return Embedded(file, digest), None
+            image = decode(data, name=file.name)
+            small = thumbnail(image, THUMBNAIL_SIDE, THUMBNAIL_QUALITY)
+            return Embedded(file, digest, None, small), to_pixels(image, encoder.preprocessing)
+        except ShazamError as error:
+            return Embedded(file, failure=error.message), None
+        except OSError as error:
+            return Embedded(file, failure=str(error)), None
+
+    with ThreadPoolExecutor() as pool:  # Pillow decodes and resizes outside the interpreter lock
+        prepared = list(pool.map(prepare, files))
+    rows = [row for row, _ in prepared]
+    # The same bytes twice in a batch are embedded once.
+    fresh = {row.digest: i for i, (row, pixels) in enumerate(prepared) if pixels is not None}
+    if fresh:
+        pixels = np.stack([prepared[i][1] for i in fresh.values()])  # type: ignore[misc]
+        for i, vector in zip(fresh.values(), encoder.embed_images(pixels), strict=True):
+            rows[i] = replace(rows[i], vector=vector)
+    return rows
 
 
 def _embed(
-    files: Sequence[tuple[Path, str]], encoder: Encoder, work: _Workspace, progress: Progress
+    files: Sequence[Picture],
+    encoder: Encoder,
+    work: _Workspace,
+    progress: Progress,
+    cluster: Callable[[Container[str]], Iterable[list[Embedded]]] | None = None,
 ) -> tuple[list[Cover], list[tuple[str, str]]]:
-    """Embed what the work folder does not hold yet; returns good covers and skipped files."""
-    good: list[Cover] = []
-    skipped: list[tuple[str, str]] = []
+    """Embed what the work folder does not hold yet; returns good covers and skipped files, each in
+    order of `files`. `cluster` embeds all of them elsewhere, given the digests there are."""
 
-    def prepare(path: Path, name: str) -> tuple[str, Pixels | None, bytes]:
-        data = path.read_bytes()
-        digest = hashlib.sha256(data).hexdigest()
-        if work.has(digest):
-            return digest, None, b""
-        image = decode(data, name=name)
-        small = thumbnail(image, THUMBNAIL_SIDE, THUMBNAIL_QUALITY)
-        return digest, to_pixels(image, encoder.preprocessing), small
-
-    with ThreadPoolExecutor() as pool:  # Pillow decodes and resizes outside the interpreter lock
+    def here(known: Container[str]) -> Iterator[list[Embedded]]:
         for start in range(0, len(files), BATCH):
-            part = files[start : start + BATCH]
-            pending: dict[str, tuple[Pixels, bytes]] = {}
-            for (path, name), future in zip(
-                part, [pool.submit(prepare, *pair) for pair in part], strict=True
-            ):
-                try:
-                    digest, pixels, small = future.result()
-                except ShazamError as error:
-                    skipped.append((name, error.message))
-                    progress.remark(f"skipped {name}: {error.message}")
-                    continue
-                except OSError as error:
-                    skipped.append((name, str(error)))
-                    progress.remark(f"skipped {name}: {error}")
-                    continue
-                if pixels is not None:
-                    pending[digest] = (pixels, small)
-                # A file name that is not UTF-8 fits into no catalogue.
-                good.append(Cover(path, name.encode(errors="replace").decode(), digest))
-            if pending:
-                vectors = encoder.embed_images(np.stack([pixels for pixels, _ in pending.values()]))
-                work.keep(
-                    (digest, vector, small)
-                    for (digest, (_, small)), vector in zip(pending.items(), vectors, strict=True)
-                )
-            progress.step(min(start + BATCH, len(files)), len(files), "covers")
-    return good, skipped
+            yield embed_batch(files[start : start + BATCH], encoder, known)
+
+    found: dict[str, Embedded] = {}
+    for batch in here(work.known) if cluster is None else cluster(frozenset(work.known)):
+        work.keep((r.digest, r.vector, r.thumbnail) for r in batch if r.vector is not None)
+        for row in batch:
+            if row.failure:
+                progress.remark(f"skipped {row.file.name}: {row.failure}")
+            found[row.file.name] = replace(row, vector=None, thumbnail=b"")
+        progress.step(len(found), len(files), "covers")
+    rows = [found[file.name] for file in files]
+    # A file name that is not UTF-8 fits into no catalogue.
+    good = [
+        Cover(row.file, row.file.name.encode(errors="replace").decode(), row.digest)
+        for row in rows
+        if not row.failure
+    ]
+    return good, [(row.file.name, row.failure) for row in rows if row.failure]
 
 
 def _albums(
@@ -626,7 +705,7 @@ def _assemble(
     index: str,
     recall: float,
     precision: Precision,
-    covers: Sequence[tuple[int, Path]] = (),
+    covers: Sequence[tuple[int, Picture]] = (),
     vectors_digest: str | None = None,
     card: Path | None = None,
     progress: Progress | None = None,
@@ -758,7 +837,7 @@ def _give_identify(folder: Path, covers: int, kept: Path | None, progress: Progr
     catalogue.close()
 
 
-def _pictures_for_runtime(encoder: Encoder, covers: Sequence[tuple[int, Path]]) -> Pixels:
+def _pictures_for_runtime(encoder: Encoder, covers: Sequence[tuple[int, Picture]]) -> Pixels:
     """(N, S, S, 3) uint8 to calibrate and compare a runtime on: the artifact's own covers, else
     those of the starter, else drawn patterns."""
     step = max(1, len(covers) // RUNTIME_PICTURES)
@@ -775,7 +854,7 @@ def _pictures_for_runtime(encoder: Encoder, covers: Sequence[tuple[int, Path]]) 
     return np.stack([to_pixels(image, encoder.preprocessing) for image in images])
 
 
-def _golden(encoder: Encoder, covers: Sequence[tuple[int, Path]]) -> GoldenQueries:
+def _golden(encoder: Encoder, covers: Sequence[tuple[int, Picture]]) -> GoldenQueries:
     """Golden queries: some covers that must find themselves, or drawn pictures where none came."""
     size = encoder.preprocessing.size
     chosen = covers[:: max(1, len(covers) // GOLDEN_PICTURES)][:GOLDEN_PICTURES]
@@ -851,8 +930,10 @@ class _Workspace:
             for suffix in ("", "-wal", "-shm"):
                 Path(f"{self._path}{suffix}").unlink(missing_ok=True)
 
-    def has(self, digest: str) -> bool:
-        return digest in self._known
+    @property
+    def known(self) -> Set[str]:
+        """Digests of what is finished."""
+        return self._known
 
     def keep(self, rows: Iterable[tuple[str, NDArray[np.float32], bytes]]) -> None:
         kept = [(digest, vector.tobytes(), small) for digest, vector, small in rows]

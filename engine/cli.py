@@ -50,6 +50,7 @@ def _build(options: argparse.Namespace) -> int:
         built = build(
             options.covers,
             options.out,
+            ray=options.ray,
             metadata=options.metadata,
             encoder=options.encoder,
             index=options.index,
@@ -484,7 +485,7 @@ def _parser() -> argparse.ArgumentParser:
         made.add_argument("--force", action="store_true", help="replace the artifact at --out")
 
     def covers(made: argparse.ArgumentParser) -> None:
-        made.add_argument("--covers", type=Path, required=True, metavar="DIR")
+        made.add_argument("--covers", required=True, metavar="DIR|s3://…")
         made.add_argument(
             "--metadata",
             type=Path,
@@ -499,6 +500,11 @@ def _parser() -> argparse.ArgumentParser:
         "--index", dest="index", choices=("auto", "flat", "hnsw", "ivf"), default="auto"
     )
     recall(made)
+    made.add_argument(
+        "--ray",
+        metavar="auto|ADDRESS",
+        help="embed on a Ray cluster; auto: the one there is, else this machine's cores",
+    )
     made.add_argument("--card", type=Path, metavar="FILE.md", help="a text kept as its README.md")
     out(made)
 

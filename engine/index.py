@@ -39,7 +39,7 @@ _TIES = 8
 _EXACT_AMONG = 5_000
 # How many times as many rows a filtered search meets. Its albums may all be far from the query,
 # where lists tell less.
-_FILTER_EFFORT = 3
+_FILTER_EFFORT = 6
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,7 +43,7 @@ def embedded(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     sizes: list[int] = []
     original = module._embed
 
-    def counting(files: Any, encoder: Any, work: Any, progress: Any) -> Any:
+    def counting(files: Any, encoder: Any, work: Any, progress: Any, *rest: Any) -> Any:
         class Counting:
             preprocessing = encoder.preprocessing
 
@@ -51,7 +51,7 @@ def embedded(monkeypatch: pytest.MonkeyPatch) -> list[int]:
                 sizes.append(len(pixels))
                 return encoder.embed_images(pixels)
 
-        return original(files, Counting(), work, progress)  # type: ignore[arg-type]
+        return original(files, Counting(), work, progress, *rest)  # type: ignore[arg-type]
 
     monkeypatch.setattr(module, "_embed", counting)
     return sizes
