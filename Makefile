@@ -60,6 +60,11 @@ FUZZ     ?= 20
 fuzz: install
 	FUZZ=$(FUZZ) $(BIN)/python -m pytest tests/test_fuzz.py --timeout=3600 $(PYTEST_ARGS)
 
+# `build --ray` on a real cluster of two workers on this machine.
+test-ray: install
+	$(PIP) install -r requirements/ray.in
+	$(BIN)/python -m pytest tests/test_cluster.py $(PYTEST_ARGS)
+
 # The browser tests drive Debian's Chromium; without it they say so and are skipped.
 chromium:
 	@command -v chromium >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null \
