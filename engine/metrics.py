@@ -17,10 +17,25 @@ Span = Callable[[str], AbstractContextManager[Any]]
 
 
 class Metrics:
-    def __init__(self, span: Span = lambda _: nullcontext()) -> None:
-        """`span` opens a span of the request's trace (`engine.tracing`)."""
-        from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram
+    def __init__(self, span: Span = lambda _: nullcontext(), *, alone: bool = False) -> None:
+        """`span` opens a span of the request's trace (`engine.tracing`).
 
+        `alone`: no other process counts with this one, so the numbers stay in memory. What
+        processes share lies in files mapped into memory, and writing to those ends a process where
+        the disk is full (SIGBUS, no exception).
+        """
+        if alone:
+            os.environ.pop("PROMETHEUS_MULTIPROC_DIR", None)
+        from prometheus_client import (
+            REGISTRY,
+            CollectorRegistry,
+            Counter,
+            Gauge,
+            Histogram,
+            disable_created_metrics,
+        )
+
+        disable_created_metrics()  # when each series began: as many again, and nobody asks
         self.span = span
         # A registry of its own where nothing is shared (tests), else two services in one process
         # would name the same series twice.

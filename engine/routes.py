@@ -52,7 +52,9 @@ settings = Settings.from_environment()
 # After the last answer, how long threads that still run may take.
 LAST_THREADS_S = 5.0
 logger = logging.getLogger("shazam")
-metrics = functools.cache(lambda: Metrics(tracing.spans(settings)))
+metrics = functools.cache(
+    lambda: Metrics(tracing.spans(settings), alone=preload.in_worker() and settings.workers == 1)
+)
 page = load_page(Path(__file__).parents[1] / "web")
 # Where the encoder runs in a process of its own: the way to it. Set before the application starts.
 remote_encoder: RemoteEncoder | None = None
