@@ -26,6 +26,7 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -436,8 +437,17 @@ def send_one(port: int, system: System, made: dict[str, Path]) -> None:
     request = urllib.request.Request(
         f"http://127.0.0.1:{port}{path}", data=body, headers={"Content-Type": kind}
     )
-    with urllib.request.urlopen(request, timeout=300) as answer:
-        assert answer.status == 200
+    for _ in range(60):
+        try:
+            with urllib.request.urlopen(request, timeout=300) as answer:
+                assert answer.status == 200
+            return
+        except urllib.error.HTTPError as refused:
+            # 128 callers left this instant: every place may still be theirs.
+            if refused.code != 503:
+                raise
+            time.sleep(0.5)
+    raise RuntimeError(f"{system.name} has had no place for half a minute")
 
 
 def raw_encoder(artifact: Path) -> float:

@@ -291,7 +291,7 @@ def add(
     """
     progress = progress or Progress()
     folder_format.refuse_existing(out, force=force)
-    old = Artifact.open(source)
+    old = _open_complete(source)
     columns = read_metadata(metadata) if metadata else {}
     files = _cover_files(covers, except_for=metadata)
     catalogue = old.open_catalogue()
@@ -346,7 +346,7 @@ def remove(
 ) -> Built:
     """An artifact without these albums; nothing is embedded, the other ids stay what they were."""
     folder_format.refuse_existing(out, force=force)
-    old = Artifact.open(source)
+    old = _open_complete(source)
     ids = old.open_catalogue().ids()
     gone = sorted(set(album_ids))
     unknown = np.setdiff1d(np.array(gone, object), ids)
@@ -385,7 +385,7 @@ def compact(
     left with rows of nobody. Nothing is embedded, and no id changes.
     """
     folder_format.refuse_existing(out, force=force)
-    old = Artifact.open(source)
+    old = _open_complete(source)
     old.verify_rows()
     before, ids = old.open_index(), old.open_catalogue().ids()
     with staging(out, force=force) as folder:
@@ -749,6 +749,18 @@ def _assemble(
         inputs=Inputs(albums=_digest_of(albums), vectors=vectors_digest),
         runtimes={"openvino-cpu": entry},
     )
+
+
+def _open_complete(source: Path) -> Artifact:
+    """The artifact to make another version of. Raises `BuildError` for a serving copy, whose
+    weights the new version would lack for good."""
+    artifact = Artifact.open(source)
+    if artifact.manifest.serving_copy:
+        raise BuildError(
+            f"{source} is a serving copy, without its encoder's weights. Change the full artifact "
+            "and make the copy again with `python -m engine pack --serving`."
+        )
+    return artifact
 
 
 def _revise(

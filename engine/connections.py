@@ -56,6 +56,14 @@ class BoundedProtocol(HttpToolsProtocol):
                 return
         super().data_received(data)
 
+    def _should_upgrade(self) -> bool:
+        """Nothing here speaks WebSocket: whoever asks for it is answered in HTTP. uvicorn would
+        change the protocol first, and one that had gone by then broke the stop of the server."""
+        return False
+
+    def _unsupported_upgrade_warning(self) -> None:
+        """Two lines of log for whoever asks are two too many."""
+
     def on_message_begin(self) -> None:
         super().on_message_begin()
         if self._waiting is None:  # a further request on a connection that was kept

@@ -304,7 +304,7 @@ def test_a_full_disk_costs_nothing_but_what_is_written_there(
     made = serve(tiny_artifact, wait=False, **there)
     client = Client(made)
     try:
-        wait_for(lambda: client.status("/readyz") == 200)
+        wait_for(lambda: client.status("/readyz") == 200, 90)
         fill(small_disk)
         assert client.finds()
         noise = os.urandom(3_000_000)

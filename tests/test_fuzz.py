@@ -269,6 +269,15 @@ def exchanged(server: Server, data: bytes, seconds: float = 3) -> bytes:
     return found
 
 
+def test_whoever_asks_for_websocket_is_answered_in_http(target: Server) -> None:
+    """uvicorn would change the protocol, and fail to stop where the caller is gone by then."""
+    asked = (
+        b"GET /livez HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+    )
+    assert exchanged(target, asked).startswith(b"HTTP/1.1 200")
+
+
 def test_damaged_requests_are_refused_in_our_shape(target: Server, tally: Tally) -> None:
     whole = [
         b"GET /api/albums/3?limit=5 HTTP/1.1\r\nHost: x\r\nAccept: */*\r\nX-Request-ID: a\r\n\r\n",

@@ -168,15 +168,28 @@ def test_a_copy_of_a_serving_copy_is_the_same_copy(tmp_path: Path, tiny_artifact
 
 
 def test_torch_on_a_serving_copy_is_refused_and_says_why(
-    tmp_path: Path, tiny_artifact: Path, covers: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, tiny_artifact: Path
 ) -> None:
     copy = tmp_path / "copy"
     pack(tiny_artifact, copy, serving=True)
     with pytest.raises(SettingsError, match="serving copy"):
         CoverSearch.open(copy, runtime="torch-cpu")
-    assert main(["remove", str(copy), "--ids", "3", "--out", str(tmp_path / "less")]) == 1
+
+
+@pytest.mark.parametrize("command", [["remove", "--ids", "3"], ["add", "--covers"], ["compact"]])
+def test_another_version_is_made_of_the_full_artifact(
+    tmp_path: Path,
+    tiny_artifact: Path,
+    covers: Path,
+    capsys: pytest.CaptureFixture[str],
+    command: list[str],
+) -> None:
+    copy = tmp_path / "copy"
+    pack(tiny_artifact, copy, serving=True)
+    name, *options = [*command, str(covers)] if command[0] == "add" else command
+    assert main([name, str(copy), *options, "--out", str(tmp_path / "new")]) == 1
     assert "serving copy" in capsys.readouterr().err
-    assert not (tmp_path / "less").exists()
+    assert not (tmp_path / "new").exists()
 
 
 def test_weights_may_be_missing_from_a_serving_copy_alone(
