@@ -5,7 +5,7 @@ typed APIs (`bentoml.SyncHTTPClient(url).search_by_image(file=path)`) and, where
 a process of its own, the adaptively batched calls to it.
 
 The launching process reads this file before it starts workers, and needs neither the routes nor
-what they import: without them it is a quarter faster and 19 MB smaller.
+what they import: without them it starts in a fifth less CPU time and holds 9 MB less.
 """
 
 from __future__ import annotations

@@ -50,6 +50,12 @@ def recall(index: Index, vectors: np.ndarray, ids: np.ndarray, among: Selection 
     return float(np.mean(shares))
 
 
+@pytest.fixture(autouse=True)
+def _mapped(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Small files are opened as large ones are."""
+    monkeypatch.setattr("engine.index.MAPPED_FROM_BYTES", 0)
+
+
 @pytest.fixture(params=FORMS)
 def form(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     exact_up_to, compact_from = FORMS[request.param]
