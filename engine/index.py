@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 # Above this many rows `--index auto` stops comparing a query with every one of them: exact search
 # took 2.4 ms at 20,000 rows of 512 numbers and 8.4 at 50,000, an inverted file 2.0 at 100,000.
 EXACT_UP_TO = 50_000
-# Exact search touches all of a small file anyway; and FAISS checks the sizes in a file that it reads,
-# not in one that it maps: a forged one ends the process.
+# Exact search touches all of a small file anyway; and FAISS checks the sizes in a file that it
+# reads, not in one that it maps: a forged one ends the process.
 MAPPED_FROM_BYTES = 64 << 20
 RECALL = 0.98
 _TIES = 8
