@@ -105,8 +105,8 @@ class OpenVINOEncoder:
                 plain = {key: value for key, value in options.items() if key[:6] != "CACHE_"}
                 return core.compile_model(folder / FOLDER / tower, "CPU", plain)
 
-        def ready(tower: str) -> Any:
-            request = compiled(tower).create_infer_request()
+        def warmed(tower: str, model: Any) -> Any:
+            request = model.create_infer_request()
             # The first inference repacks the weights; what was mapped of them is not read again.
             shortest = [1, min(LENGTHS[0], self.tokenizer.context_length)]
             zeros = {}
@@ -118,9 +118,12 @@ class OpenVINOEncoder:
             release_mapped((folder / FOLDER / tower).with_suffix(".bin"))
             return request
 
-        # Side by side: preparing a tower keeps one core busy.
+        towers = (VISION, TEXT)
+        # Compiled side by side, as that keeps one core busy; but never two first inferences at
+        # once: with another thread importing, one start in 40 waited for itself for ever.
         with ThreadPoolExecutor(2) as pool:
-            self._vision, self._text = pool.map(ready, (VISION, TEXT))
+            models = list(pool.map(compiled, towers))
+        self._vision, self._text = map(warmed, towers, models)
         self.dimension = int(self._vision.model_outputs[0].partial_shape[1].get_length())
         # An artifact from before the table left the graph has ids as the graph's one input.
         ids_go_in = len(self._text.model_inputs) == 1
