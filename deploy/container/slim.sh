@@ -16,6 +16,13 @@ rm libopenvino_intel_gpu_plugin.so libopenvino_intel_npu_*.so cache.json
 rm libopenvino_onnx_* libopenvino_tensorflow_* libopenvino_paddle_* libopenvino_pytorch_* \
    libopenvino_gguf_* libopenvino_jax_*
 
+# botocore describes 400 services of Amazon's; an artifact comes from S3, with the credentials of four
+# others. And numpy ships its tests. 30 MB.
+cd "$packages/botocore/data"
+find . -mindepth 1 -maxdepth 1 -type d ! -name s3 ! -name sts ! -name sso ! -name sso-oidc \
+    ! -name signin -exec rm -r {} +
+find "$packages/numpy" -type d -name tests -prune -exec rm -r {} +
+
 # uv, where BentoML's recipe has put it next to the base image's own Python.
 if [ -n "$(command -v uv)" ]; then
     "$(dirname "$(readlink -f "$(command -v python)")")/python3" -m pip uninstall -qy uv || true
