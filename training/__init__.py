@@ -10,4 +10,4 @@
 
 from pathlib import Path
 
-WORK = Path(__file__).parent / "work"
+RUN = Path(__file__).parent / "run"

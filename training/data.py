@@ -23,7 +23,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from engine.simulate import BACKGROUNDS, PRESETS, _texture, simulate_photo
-from training import WORK, captions, covers, pictures
+from training import RUN, captions, covers, pictures
 
 SIDE = 128
 POOL_SIDE = 192
@@ -134,7 +134,7 @@ def _draw_range(path: Path, start: int, stop: int) -> int:
 
 def pool_of_covers(count: int = POOL) -> NDArray[np.uint8]:
     """(count, 192, 192, 3) uint8, memory-mapped: the covers of the training seeds."""
-    path = WORK / f"pool-{count}.npy"
+    path = RUN / f"pool-{count}.npy"
     if not path.exists():
         beside = path.with_suffix(".part.npy")
         np.lib.format.open_memmap(
@@ -168,7 +168,7 @@ def catalogue(count: int = CATALOGUE) -> list[covers.Album]:
 
 
 def file_name(made: covers.Album) -> str:
-    """The name of its cover in `training/work/covers`."""
+    """The name of its cover in `training/run/covers`."""
     plain = "".join(c if c.isascii() and c.isalnum() else "-" for c in made.title.lower())
     while "--" in plain:
         plain = plain.replace("--", "-")
@@ -176,8 +176,8 @@ def file_name(made: covers.Album) -> str:
 
 
 def write_catalogue() -> None:
-    """`training/work/covers/*.webp` at 512 px and `training/work/metadata.csv`."""
-    folder = WORK / "covers"
+    """`training/run/covers/*.webp` at 512 px and `training/run/metadata.csv`."""
+    folder = RUN / "covers"
     folder.mkdir(parents=True, exist_ok=True)
     rows = []
     for made in tqdm(catalogue(), desc="catalogue", disable=None):
@@ -198,7 +198,7 @@ def write_catalogue() -> None:
                 "style": captions.STYLES[made.genre][0],
             }
         )
-    with (WORK / "metadata.csv").open("w", newline="", encoding="utf-8") as file:
+    with (RUN / "metadata.csv").open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, list(rows[0]))
         writer.writeheader()
         writer.writerows(rows)

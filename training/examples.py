@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from engine.simulate import BACKGROUNDS, PRESETS, simulate_photo
-from training import WORK, data
+from training import RUN, data
 
 FOLDER = Path(__file__).parent.parent / "tests" / "photos"
 MAX_BYTES = 80_000
@@ -26,7 +26,7 @@ def sheet(path: Path, side: int = 120) -> None:
     chosen += [names[2] for names in by_genre.values()][: 50 - len(chosen)]
     whole = Image.new("RGB", (10 * side, 5 * side))
     for k, name in enumerate(chosen):
-        with Image.open(WORK / "covers" / name) as cover:
+        with Image.open(RUN / "covers" / name) as cover:
             whole.paste(cover.resize((side, side)), (k % 10 * side, k // 10 * side))
     path.parent.mkdir(exist_ok=True)
     whole.save(path, quality=85)
@@ -45,7 +45,7 @@ def write(count: int = 12, seed: int = 5) -> None:
     listed = {}
     for number, genre in enumerate(genres):
         made = albums[by_genre[genre][int(rng.integers(len(by_genre[genre])))]]
-        cover = np.asarray(Image.open(WORK / "covers" / data.file_name(made)).convert("RGB"))
+        cover = np.asarray(Image.open(RUN / "covers" / data.file_name(made)).convert("RGB"))
         ground = BACKGROUNDS[True][number % len(BACKGROUNDS[True])]
         how = replace(
             PRESETS["mild"], share=(0.5, 0.72), backgrounds=(ground,), aspects=(3 / 4, 1.0, 4 / 3)

@@ -1,6 +1,6 @@
 """Packages of free pictures → pictures of named things, as each designer drew them.
 
-The packages are fetched with npm, unpacked into `training/work/inputs` and drawn once into one
+The packages are fetched with npm, unpacked into `training/run/inputs` and drawn once into one
 array a designer. OpenMoji is drawn too, but nothing trains on it: it is the unseen designer.
 """
 
@@ -19,11 +19,11 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 from tqdm import tqdm
 
-from training import WORK
+from training import RUN
 
 Picture = NDArray[np.uint8]
 
-INPUTS = WORK / "inputs"
+INPUTS = RUN / "inputs"
 SIDE = 160  # pixels of a drawn picture
 COVER_SIDE = 320  # of one that goes on a cover
 
@@ -116,7 +116,7 @@ _LEFT_OUT = re.compile(
 
 
 def fetch() -> None:
-    """Every package into `training/work/inputs`, through npm; one that is there is kept."""
+    """Every package into `training/run/inputs`, through npm; one that is there is kept."""
     INPUTS.mkdir(parents=True, exist_ok=True)
     fonts = [f"@fontsource/{name}@{FONT_VERSION}" for name in FONTS]
     for package in tqdm([*PACKAGES.values(), NAMES_PACKAGE, *fonts], desc="fetch", disable=None):
@@ -248,7 +248,7 @@ def _draw(source: bytes | str, side: int, font: ImageFont.FreeTypeFont | None) -
 
 def drawn(designer: str, names: list[str] | None = None, side: int = SIDE) -> dict[str, Picture]:
     """Name → (side, side, 4) uint8 RGBA, of every name that this designer drew. Kept on disk."""
-    kept = WORK / "pictures" / f"{designer}-{side}.npz"
+    kept = RUN / "pictures" / f"{designer}-{side}.npz"
     wanted = names if names is not None else list(catalogue_of_names())
     if not kept.exists():
         kept.parent.mkdir(parents=True, exist_ok=True)

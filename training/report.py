@@ -21,7 +21,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from engine.simulate import simulate_photo
-from training import WORK, captions, covers, data, pictures
+from training import RUN, captions, covers, data, pictures
 
 Rows = NDArray[np.float32]
 
@@ -113,11 +113,11 @@ def _drawn_once(
     code = [Path(str(module.__file__)).read_bytes() for module in (simulate, covers)]
     asked = json.dumps([len(albums), distortions]).encode()
     digest = hashlib.sha256(b"".join([*code, asked])).hexdigest()[:16]
-    kept = WORK / f"held-out-{digest}.npz"
+    kept = RUN / f"held-out-{digest}.npz"
     if not kept.exists():
         drawn = []
         for made in tqdm(albums, desc="catalogue", disable=None):
-            with Image.open(WORK / "covers" / data.file_name(made)) as cover:
+            with Image.open(RUN / "covers" / data.file_name(made)) as cover:
                 drawn.append(np.asarray(cover.convert("RGB")))
         arrays = {"clean": np.stack([data.prepared(cover) for cover in drawn])}
         for name, count in tqdm(distortions.items(), desc="photos", disable=None):
@@ -255,7 +255,7 @@ def parity(folder: Path, held_out: HeldOut) -> dict[str, float]:
     }
 
 
-def write(encoder: Path = WORK / "shazam-starter") -> dict[str, float]:
+def write(encoder: Path = RUN / "shazam-starter") -> dict[str, float]:
     """Measure an exported encoder; `training/figures.json` and the plots beside it."""
     from transformers import CLIPModel, CLIPTokenizer
 
@@ -270,7 +270,7 @@ def write(encoder: Path = WORK / "shazam-starter") -> dict[str, float]:
     plot(found, folder / "plots")
     between(folder / "README.md", "figures", tables(found))
     between(folder / "CARD.md", "figures", tables(found, brief=True))
-    planned = WORK / "run.json"
+    planned = RUN / "run.json"
     if planned.exists():
         run = json.loads(planned.read_text())
         said = (
@@ -342,7 +342,7 @@ def plot(found: dict[str, float], folder: Path) -> None:
     figure.tight_layout()
     figure.savefig(folder / "words.png", dpi=80)
 
-    log = WORK / "log.csv"
+    log = RUN / "log.csv"
     if not log.exists():
         return
     with log.open() as file:

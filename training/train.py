@@ -25,7 +25,7 @@ from torch.nn import functional
 from tqdm import tqdm
 from transformers import CLIPConfig, CLIPImageProcessor, CLIPModel, CLIPProcessor, CLIPTokenizer
 
-from training import WORK, captions, data
+from training import RUN, captions, data
 
 MEAN = (0.48145466, 0.4578275, 0.40821073)
 STD = (0.26862954, 0.26130258, 0.27577711)
@@ -46,7 +46,7 @@ class Plan:
     decay: float = 0.1
     kept_patches: float = 0.5  # of pictures, until `full_from`
     kept_of_covers: float = 0.75  # and of photos of them, likewise
-    full_from: float = 0.75  # of the run
+    full_from: float = 0.5  # of the run
     queue: int = 4096
     mean_decay: float = 0.996
 
@@ -346,7 +346,7 @@ def with_places(model: CLIPModel) -> None:
 class Training:
     """One run: its weights, their mean, its optimiser and where it stands."""
 
-    def __init__(self, plan: Plan, folder: Path = WORK) -> None:
+    def __init__(self, plan: Plan, folder: Path = RUN) -> None:
         torch.manual_seed(plan.seed)
         self.plan, self.folder = plan, folder
         self.tokenizer = new_tokenizer()
@@ -602,9 +602,9 @@ def run(
             training.log[-1] |= figures
             print(json.dumps({"step": training.step} | figures), flush=True)
             training.save()
-            training.export(WORK / "shazam-starter")
+            training.export(RUN / "shazam-starter")
             training.write_log()
-            (WORK / "run.json").write_text(
+            (RUN / "run.json").write_text(
                 json.dumps(
                     asdict(training.plan) | {"step": training.step, "began": training.began},
                     indent=1,
