@@ -251,14 +251,12 @@ def verdict(found: dict[str, Any]) -> dict[str, Any]:
 
 
 def plot(found: dict[str, Any], path: Path) -> None:
-    import matplotlib
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
+    from matplotlib.figure import Figure
 
     samples = found["samples"]
     asked = [one["requests"] for one in samples]
-    figure, (memory, counts) = plt.subplots(2, 1, figsize=(8, 5), sharex=True)
+    figure = Figure(figsize=(8, 5), layout="constrained")
+    memory, counts = figure.subplots(2, 1, sharex=True)
     memory.plot(asked, [one["rss_mb"] for one in samples], label="resident (RSS)")
     memory.plot(asked, [one["own_mb"] for one in samples], label="its own (USS)")
     memory.axvline(WARM_UP * asked[-1], color="grey", linestyle=":", label="end of the warm-up")
@@ -268,7 +266,6 @@ def plot(found: dict[str, Any], path: Path) -> None:
     counts.plot(asked, [one["threads"] for one in samples], label="threads")
     counts.set(xlabel="requests", ylim=(0, None))
     counts.legend(loc="lower right")
-    figure.tight_layout()
     figure.savefig(path, dpi=100)
 
 

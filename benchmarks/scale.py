@@ -259,12 +259,10 @@ def table(results: list[dict[str, Any]]) -> str:
 
 
 def plot(results: list[dict[str, Any]], target: Path) -> None:
-    import matplotlib
+    from matplotlib.figure import Figure
 
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
-    figure, all_axes = plt.subplots(1, 4, figsize=(14, 3.4))
+    figure = Figure(figsize=(14, 3.4), layout="constrained")
+    all_axes = figure.subplots(1, 4)
     rows = [r["rows"] for r in results]
     for axes, title, keys in zip(
         all_axes,
@@ -279,7 +277,6 @@ def plot(results: list[dict[str, Any]], target: Path) -> None:
             axes.set_yscale("log")
         axes.grid(alpha=0.3)
         axes.legend(fontsize=7)
-    figure.tight_layout()
     figure.savefig(target, dpi=110)
 
 

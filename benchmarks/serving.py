@@ -591,12 +591,10 @@ def _beside(results: dict[str, Any]) -> str:
 
 
 def plot(results: dict[str, Any]) -> None:
-    import matplotlib
+    from matplotlib.figure import Figure
 
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
-    figure, axes = plt.subplots(1, 3, figsize=(13, 4))
+    figure = Figure(figsize=(13, 4), layout="constrained")
+    axes = figure.subplots(1, 3)
     for name, found in results["systems"].items():
         for axis, key, factor in ((axes[0], "per_s", 1), (axes[1], "p50_ms", 1)):
             points = [
@@ -618,7 +616,6 @@ def plot(results: dict[str, Any]) -> None:
         axis.set_xticks(CLIENTS, [str(clients) for clients in CLIENTS])
         axis.grid(alpha=0.3)
     axes[0].legend(fontsize=8)
-    figure.tight_layout()
     figure.savefig(HERE / "serving.png", dpi=110)
 
 

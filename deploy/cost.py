@@ -41,12 +41,12 @@ class Measured:
     memory_gib: float
 
 
-def load() -> tuple[Measured, dict[str, Any], bool]:
-    """The two parameter files: what was measured, the prices, and whether the former is final."""
+def load() -> tuple[Measured, dict[str, Any]]:
+    """The two parameter files: what was measured, and the prices."""
     measured = json.loads((HERE / "measured.json").read_text())
     values = {name: measured[name]["value"] for name in Measured.__dataclass_fields__}
     prices: dict[str, Any] = json.loads((HERE / "prices.json").read_text())
-    return Measured(**values), prices, bool(measured["provisional"])
+    return Measured(**values), prices
 
 
 def cold_share(requests_per_hour: float, idle_seconds: float) -> float:
@@ -136,16 +136,10 @@ def _money(value: float | None) -> str:
     return f"{value:,.2f}" if value < 10 else f"{value:,.0f}"
 
 
-def table(m: Measured, prices: dict[str, Any], provisional: bool) -> str:
+def table(m: Measured, prices: dict[str, Any]) -> str:
     """The generated part of README.md, without its markers."""
     loads = prices["requests_per_hour"]
-    lines = []
-    if provisional:
-        lines += [
-            "> **Provisional.** measured.json still holds numbers of a sketch, see its sources.",
-            "",
-        ]
-    lines += [
+    lines = [
         f"A request takes {m.cpu_seconds_per_request * 1000:.0f} ms of CPU, a start "
         f"{m.cold_start_seconds:g} s; a replica has {m.vcpu:g} vCPU and answers "
         f"{m.requests_per_second:g} requests/s, of which {prices['highest_utilization']:.0%} are "
@@ -199,9 +193,7 @@ def digest(text: str) -> str:
 def plot(m: Measured, prices: dict[str, Any], stamp: str, path: Path = PLOT) -> None:
     """Two panels, dollars a month over requests an hour; below ten cents is on the floor."""
     import matplotlib as mpl
-
-    mpl.use("Agg")
-    import matplotlib.pyplot as plt
+    from matplotlib.figure import Figure
 
     mpl.rcParams["svg.hashsalt"] = "cost"  # the same numbers give the same file
     # Okabe and Ito's colours, told apart by nearly everybody, with dashes for the rest.
@@ -211,7 +203,8 @@ def plot(m: Measured, prices: dict[str, Any], stamp: str, path: Path = PLOT) -> 
     ]  # fmt: skip
     floor = 0.1
     loads = [10 ** (exponent / 12) for exponent in range(73)]
-    figure, axes = plt.subplots(1, 2, figsize=(11, 4.8), sharey=True, layout="constrained")
+    figure = Figure(figsize=(11, 4.8), layout="constrained")
+    axes = figure.subplots(1, 2, sharey=True)
     for axis, (mode, title) in zip(axes, MODES.items(), strict=True):
         for platform, (colour, dash) in zip(prices["platforms"], styles, strict=True):
             costs = [month(platform, mode, load_now, m, prices) for load_now in loads]
@@ -239,7 +232,6 @@ def plot(m: Measured, prices: dict[str, Any], stamp: str, path: Path = PLOT) -> 
     figure.legend(handles, labels, loc="outside lower center", ncols=4, frameon=False, fontsize=9)
     metadata = {"Date": None, "Description": f"cost {stamp}"} if path.suffix == ".svg" else None
     figure.savefig(path, metadata=metadata, dpi=120)
-    plt.close(figure)
 
 
 def current(readme: str) -> str:
@@ -252,8 +244,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--check", action="store_true", help="only say whether they are current")
     options = parser.parse_args(arguments)
 
-    m, prices, provisional = load()
-    text = table(m, prices, provisional)
+    m, prices = load()
+    text = table(m, prices)
     readme = README.read_text()
     if options.check:
         fresh = current(readme) == text and f"cost {digest(text)}" in PLOT.read_text()

@@ -268,15 +268,13 @@ def _latency(search: CoverSearch, repeats: int = 30) -> dict[str, float]:
 
 def plot(report: Report, folder: Path) -> Path:
     """Draw recall by distortion into `folder`/recall.png; returns the file."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
+    from matplotlib.figure import Figure
 
     folder.mkdir(parents=True, exist_ok=True)
     names = list(report.recall)
     places = np.arange(len(names))
-    figure, axes = plt.subplots(figsize=(1.2 + 0.85 * len(names), 4))
+    figure = Figure(figsize=(1.2 + 0.85 * len(names), 4), layout="constrained")
+    axes = figure.subplots()
     for shift, depth in enumerate((1, 5, 50)):
         heights = [float(getattr(report.recall[name], f"at_{depth}")) for name in names]
         axes.bar(places + 0.27 * (shift - 1), heights, 0.25, label=f"recall@{depth}")
@@ -284,23 +282,19 @@ def plot(report: Report, folder: Path) -> Path:
     axes.set(ylim=(0, 1), title=f"{report.encoder}, {report.albums:,} albums ({report.precision})")
     axes.grid(axis="y", alpha=0.3)
     axes.legend(loc="lower left")
-    figure.tight_layout()
     target = folder / "recall.png"
     figure.savefig(target, dpi=110)
-    plt.close(figure)
     return target
 
 
 def plot_tuning(tuning: Tuning, folder: Path) -> Path:
     """Draw the operating points an index was tuned over into `folder`/index.png."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
+    from matplotlib.figure import Figure
 
     folder.mkdir(parents=True, exist_ok=True)
     points = sorted(tuning.curve, key=lambda point: point.ms)
-    figure, axes = plt.subplots(figsize=(5.5, 4))
+    figure = Figure(figsize=(5.5, 4), layout="constrained")
+    axes = figure.subplots()
     axes.plot([p.ms for p in points], [p.recall for p in points], marker="o")
     for point in points:
         if (point.nprobe, point.reach) == (tuning.nprobe, tuning.reach):
@@ -310,8 +304,6 @@ def plot_tuning(tuning: Tuning, folder: Path) -> Path:
     axes.set_title(f"{tuning.lists} lists of {tuning.codes}, {tuning.queries} held-out queries")
     axes.grid(alpha=0.3)
     axes.legend(loc="lower right")
-    figure.tight_layout()
     target = folder / "index.png"
     figure.savefig(target, dpi=110)
-    plt.close(figure)
     return target

@@ -301,12 +301,10 @@ def _columns(answers: Sequence[tuple[float, bool]]) -> tuple[list[float], list[b
 
 def plot(trial: Trial, path: Path) -> Path:
     """Draw the reliability diagram: claimed against right. Returns the file written."""
-    import matplotlib
+    from matplotlib.figure import Figure
 
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
-    figure, axes = plt.subplots(figsize=(4.5, 4.5))
+    figure = Figure(figsize=(4.5, 4.5), layout="constrained")
+    axes = figure.subplots()
     axes.plot([0, 1], [0, 1], color="0.7", linewidth=1)
     claimed, right, counts = zip(*trial.reliability(), strict=True)
     axes.plot(claimed, right, marker="o", color="#2459a8")
@@ -315,9 +313,7 @@ def plot(trial: Trial, path: Path) -> Path:
     axes.set(xlabel="confidence given", ylabel="share right", xlim=(0, 1.03), ylim=(0, 1.03))
     axes.set_title(f"{len(trial.answers)} answers, calibration error {trial.calibration_error:.3f}")
     path.parent.mkdir(parents=True, exist_ok=True)
-    figure.tight_layout()
     figure.savefig(path, dpi=150)
-    plt.close(figure)
     return path
 
 

@@ -727,7 +727,7 @@ def test_the_table_and_the_plot_are_current(cost: ModuleType) -> None:
 
 
 def test_every_price_has_a_date_and_a_source(cost: ModuleType) -> None:
-    _, prices, _ = cost.load()
+    _, prices = cost.load()
     for platform in prices["platforms"]:
         entries = [*platform["prices"].values()]
         entries += [platform["minimum_month"]] if "minimum_month" in platform else []
@@ -765,7 +765,7 @@ def test_the_model_agrees_with_a_simulation(cost: ModuleType) -> None:
 
 
 def test_sleeping_never_costs_more_than_staying_up(cost: ModuleType) -> None:
-    measured, prices, _ = cost.load()
+    measured, prices = cost.load()
     for platform in prices["platforms"]:
         # Azure sells an idle second cheaper to those who stay up.
         if platform["scale_to_zero"] is None or platform["id"] == "azure-container-apps":
@@ -778,7 +778,7 @@ def test_sleeping_never_costs_more_than_staying_up(cost: ModuleType) -> None:
 
 
 def test_one_month_by_hand(cost: ModuleType) -> None:
-    measured, prices, _ = cost.load()
+    measured, prices = cost.load()
     [fargate] = [one for one in prices["platforms"] if one["id"] == "aws"]
     rate = {name: entry["usd"] for name, entry in fargate["prices"].items()}
     by_hand = 730 * 3600 * (2 * rate["vcpu_second"] + 4 * rate["gib_second"]) + rate["fixed_month"]

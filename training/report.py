@@ -317,29 +317,26 @@ def plot(found: dict[str, float], folder: Path) -> None:
     """Bars of recall by distortion and precision by kind of words; curves of the training."""
     import csv
 
-    import matplotlib
-
-    matplotlib.use("agg")
-    from matplotlib import pyplot
+    from matplotlib.figure import Figure
 
     folder.mkdir(exist_ok=True)
     names = [key.removesuffix(" recall@1") for key in found if key.endswith(" recall@1")]
-    figure, axes = pyplot.subplots(figsize=(9, 0.28 * len(names) + 1))
+    figure = Figure(figsize=(9, 0.28 * len(names) + 1), layout="constrained")
+    axes = figure.subplots()
     for k, height in ((50, 0.8), (5, 0.55), (1, 0.3)):
         values = [found.get(f"{name} recall@{k}", 0) for name in names]
         axes.barh(names, values, height, label=f"recall@{k}")
     axes.invert_yaxis()
     axes.set(xlim=(0, 1), title=f"Photos of {found.get('albums', 0):.0f} held-out covers")
     axes.legend(loc="lower left")
-    figure.tight_layout()
     figure.savefig(folder / "recall.png", dpi=80)
 
     kinds = [key.removesuffix(" precision@5") for key in found if key.endswith(" precision@5")]
-    figure, axes = pyplot.subplots(figsize=(7, 3))
+    figure = Figure(figsize=(7, 3), layout="constrained")
+    axes = figure.subplots()
     axes.barh(kinds, [found[f"{kind} precision@5"] for kind in kinds])
     axes.invert_yaxis()
     axes.set(xlim=(0, 1), title="Words: right covers among the first five")
-    figure.tight_layout()
     figure.savefig(folder / "words.png", dpi=80)
 
     log = RUN / "log.csv"
@@ -347,7 +344,8 @@ def plot(found: dict[str, float], folder: Path) -> None:
         return
     with log.open() as file:
         rows = list(csv.DictReader(file))
-    figure, (left, right) = pyplot.subplots(1, 2, figsize=(11, 4))
+    figure = Figure(figsize=(11, 4), layout="constrained")
+    left, right = figure.subplots(1, 2)
     for key in ("photo", "text", "text_on_photos"):
         values = np.array([float(row[key]) for row in rows])
         smooth = np.convolve(values, np.ones(25) / 25, "valid")
@@ -362,5 +360,4 @@ def plot(found: dict[str, float], folder: Path) -> None:
         )
     right.set(xlabel="step", ylim=(0, 1), title="Held out")
     right.legend(fontsize=8)
-    figure.tight_layout()
     figure.savefig(folder / "training.png", dpi=80)
