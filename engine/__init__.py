@@ -12,8 +12,9 @@ The two flows meet in `engine.artifact` alone: one writer, one verifying reader.
     catalogue.py  neighbours → albums
     artifact.py   the folder: manifest, hashes, open-and-verify, write-then-rename
     search.py     the pipeline; start reading at `CoverSearch.open`
-    build.py      covers + metadata → artifact; import, add, remove   (unpickle.py: safe pickles;
-                  cluster.py: embedding on many machines)
+    build.py      covers + metadata → artifact; import, add, remove, compact
+                  (covers.py: files → embeddings; metadata.py: tables → albums;
+                  unpickle.py: safe pickles; cluster.py: embedding on many machines)
     store.py      where an artifact is: folder, model store, URL    (remote.py: fetched; pack.py)
     evaluate.py   recall, agreement and latency of one artifact        (simulate.py: phone photos)
     batching.py   many callers, one call                               (serving.py: the async form)

@@ -6,21 +6,16 @@ through the same image, encoder and index modules as serving does.
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import json
-import math
 import shutil
-import sqlite3
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence, Set
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from engine import artifact as folder_format
 from engine.artifact import (
@@ -47,6 +42,7 @@ from engine.catalogue import (
     write_catalogue,
     write_thumbnails,
 )
+from engine.covers import EmbeddedRows, Picture, Workspace, cover_files, embed
 from engine.encoder import (
     DEFAULT_ENCODER,
     Embeddings,
@@ -58,69 +54,23 @@ from engine.encoder import (
     open_torch_encoder,
     unit_rows,
 )
-from engine.errors import BuildError, ShazamError
-from engine.image import Pixels, decode, thumbnail, to_pixels
+from engine.errors import BuildError
+from engine.image import Pixels, decode, to_pixels
 from engine.index import RECALL, build_index, read_foreign
-from engine.inverted import BLOCK, Source, Stored
+from engine.inverted import Source, Stored
+from engine.metadata import albums_of_columns, albums_of_covers, read_genres, read_metadata
+from engine.progress import Progress
 from engine.rows import FOLDER as ROWS
 from engine.rows import link
 from engine.runtimes import give_cpu_runtime
 from engine.unpickle import read_metadata_pickle
 
-BATCH = 64
-THUMBNAIL_SIDE, THUMBNAIL_QUALITY = 256, 34
 GOLDEN_TEXTS = ("a red album cover", "a dark cover with a red moon", "jazz", "a guitar on a stage")
 GOLDEN_PICTURES = 4
 RUNTIME_PICTURES = 160
 STARTER = Path(__file__).resolve().parent.parent / "artifacts" / "starter"
 
 Precision = Literal["auto", "fp32", "bf16", "int8"]
-
-
-class Progress:
-    """Progress and remarks of a long job; the command line draws them, tests and servers do not."""
-
-    def step(self, done: int, total: int, what: str) -> None: ...
-
-    def remark(self, line: str) -> None: ...
-
-
-@dataclass(frozen=True)
-class Picture:
-    """A cover's file: its name below the folder, and where its bytes are: a path, or the URL of an
-    object store (`s3://…`) that fsspec reads."""
-
-    name: str
-    where: str
-
-    def read_bytes(self) -> bytes:
-        if "://" not in self.where:
-            return Path(self.where).read_bytes()
-        import fsspec
-
-        with fsspec.open(self.where, "rb") as file:
-            data: bytes = file.read()
-            return data
-
-
-@dataclass(frozen=True)
-class Embedded:
-    """What became of a file: its digest, vector (D,) and thumbnail, or why it was skipped."""
-
-    file: Picture
-    digest: str = ""
-    vector: NDArray[np.float32] | None = None
-    thumbnail: bytes = b""
-    failure: str = ""
-
-
-@dataclass(frozen=True)
-class Cover:
-    """One cover on its way into an artifact: its file and what is known of it."""
-
-    path: Picture
-    name: str
-    digest: str
 
 
 @dataclass(frozen=True)
@@ -157,36 +107,36 @@ def build(
     progress = progress or Progress()
     folder_format.refuse_existing(out, force=force)
     columns = read_metadata(metadata) if metadata else {}
-    files = _cover_files(covers, except_for=metadata)
+    files = cover_files(covers, except_for=metadata)
     with staging(out, force=force) as folder:
         copy_encoder(find_encoder(encoder), folder / ENCODER)
         loaded = open_torch_encoder(folder / ENCODER, encoder)
-        with _Workspace(out, folder / ENCODER) as work:
+        with Workspace(out, folder / ENCODER) as work:
             cluster = None
             if ray is not None:
                 from engine.cluster import embed_on_cluster
 
                 cluster = partial(embed_on_cluster, ray, files, folder / ENCODER, encoder)
-            good, skipped = _embed(files, loaded, work, progress, cluster)
+            good, skipped = embed(files, loaded, work, progress, cluster)
             if not good:
                 raise BuildError(
                     f"{covers} holds no picture we can read ({len(skipped)} files skipped). Give "
                     "a folder of JPEG, PNG or WebP covers."
                 )
-            albums = _albums(good, columns, progress)
+            albums = albums_of_covers(good, columns, progress)
             by_id = sorted(zip((album.album_id for album in albums), good, strict=True))
             manifest = _assemble(
                 folder,
                 loaded,
                 encoder,
-                _Embedded(work, [cover.digest for _, cover in by_id], loaded.dimension),
+                EmbeddedRows(work, [cover.digest for _, cover in by_id], loaded.dimension),
                 sorted(albums, key=lambda album: album.album_id),
                 ((album_id, work.thumbnail(cover.digest)) for album_id, cover in by_id),
                 index=index,
                 recall=recall,
                 precision=precision,
                 progress=progress,
-                covers=[(album_id, cover.path) for album_id, cover in by_id],
+                covers=[(album_id, cover.file) for album_id, cover in by_id],
                 card=card,
             )
             embedded = work.embedded
@@ -264,7 +214,7 @@ def import_pair(
             loaded,
             encoder,
             unit_rows(rows[order]),
-            _imported_albums(columns, names, count, metadata_file.name),
+            albums_of_columns(columns, names, count, metadata_file.name),
             (),
             index=kind if index == "keep" else index,
             recall=recall,
@@ -293,7 +243,7 @@ def add(
     folder_format.refuse_existing(out, force=force)
     old = _open_complete(source)
     columns = read_metadata(metadata) if metadata else {}
-    files = _cover_files(covers, except_for=metadata)
+    files = cover_files(covers, except_for=metadata)
     catalogue = old.open_catalogue()
     known = {album.digest: album.album_id for album in catalogue if album.digest}
     skipped, fresh = [], []
@@ -309,19 +259,19 @@ def add(
         _keep_encoder(old, folder)
         entry = old.manifest.encoder
         loaded = open_torch_encoder(folder / ENCODER, entry.name)
-        with _Workspace(out, folder / ENCODER) as work:
-            good, unreadable = _embed(fresh, loaded, work, progress)
+        with Workspace(out, folder / ENCODER) as work:
+            good, unreadable = embed(fresh, loaded, work, progress)
             if not good:
                 raise BuildError(f"{covers} holds no new picture, so there is nothing to add.")
             genres = {genre.genre: genre.genre_id for genre in catalogue.genres() if genre.genre}
             first = int(catalogue.ids().max(initial=-1)) + 1
-            albums = _albums(good, columns, progress, first_id=first, known_genres=genres)
+            albums = albums_of_covers(good, columns, progress, first_id=first, known_genres=genres)
             taken = set(catalogue.ids().tolist())
             for album in albums:
                 if album.album_id in taken:
                     raise BuildError(f"album_id {album.album_id} is taken in {source} already.")
             by_id = sorted(zip((album.album_id for album in albums), good, strict=True))
-            golden = _golden(loaded, [(album_id, cover.path) for album_id, cover in by_id])
+            golden = _golden(loaded, [(album_id, cover.file) for album_id, cover in by_id])
             manifest = _revise(
                 old,
                 folder,
@@ -412,286 +362,6 @@ def compact(
             linked=linked,
         )
     return Built(out, manifest)
-
-
-def read_metadata(path: Path) -> dict[str, dict[str, Any]]:
-    """CSV, JSON Lines or Parquet → file name → its row. Raises `BuildError` by name.
-
-    The column that names the file is `file`, `filename`, `path`, `image` or `cover`.
-    """
-    if not path.is_file():
-        raise BuildError(f"The metadata file {path} does not exist.")
-    try:
-        rows = list(_rows(path))
-    except (OSError, ValueError, csv.Error) as error:
-        raise BuildError(f"{path.name} cannot be read: {error}") from error
-    if not rows:
-        raise BuildError(f"{path.name} holds no rows.")
-    key = next((name for name in _FILE_COLUMNS if name in rows[0]), None)
-    if key is None:
-        raise BuildError(
-            f"{path.name} has the columns {', '.join(map(str, rows[0]))}; one named 'file' must "
-            "give each cover's file name, since rows are joined by name and never by position."
-        )
-    table: dict[str, dict[str, Any]] = {}
-    for number, row in enumerate(rows, start=2):
-        name = str(row.get(key) or "").replace("\\", "/")
-        if not name:
-            raise BuildError(f"{path.name}, row {number}: the column {key!r} is empty.")
-        if name in table:
-            raise BuildError(f"{path.name}, row {number}: {name} has a row already.")
-        table[name] = {column: value for column, value in row.items() if column != key}
-    return table
-
-
-def read_genres(path: Path) -> dict[int, str]:
-    """Genre names by id: a JSON list or object, or a text file with one name a line."""
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-        if path.suffix.lower() != ".json":
-            return dict(enumerate(line.strip() for line in text.splitlines() if line.strip()))
-        raw = json.loads(text)
-        pairs = raw.items() if isinstance(raw, dict) else enumerate(raw)
-        return {int(number): str(name) for number, name in pairs}
-    except (OSError, ValueError, TypeError) as error:
-        raise BuildError(f"{path} is not a list of genres: {error}") from error
-
-
-_FILE_COLUMNS = ("file", "filename", "file_name", "path", "image", "cover")
-_KNOWN_COLUMNS = ("album_id", "genre_id", "title", "artist", "genre", "year")
-
-
-def _rows(path: Path) -> Iterator[dict[str, Any]]:
-    kind = path.suffix.lower()
-    if kind == ".csv":
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            for row in csv.DictReader(file):
-                if None in row:
-                    raise ValueError(f"the row of {next(iter(row.values()))!r} has too many values")
-                yield row
-    elif kind in (".jsonl", ".ndjson"):
-        with path.open(encoding="utf-8-sig") as file:
-            for line in file:
-                if line.strip():
-                    row = json.loads(line)
-                    if not isinstance(row, dict):
-                        raise ValueError("each line must be a JSON object")
-                    yield row
-    elif kind == ".parquet":
-        import pyarrow.parquet
-
-        for batch in pyarrow.parquet.ParquetFile(path).iter_batches():
-            yield from batch.to_pylist()
-    else:
-        raise ValueError(f"{kind or 'a file without an ending'} is not .csv, .jsonl or .parquet")
-
-
-def _cover_files(covers: Path | str, except_for: Path | None) -> list[Picture]:
-    if "://" in str(covers):
-        return _objects(str(covers))
-    covers = Path(covers)
-    if not covers.is_dir():
-        raise BuildError(f"{covers} is not a folder. Give --covers a folder of pictures.")
-    skip = except_for.resolve() if except_for else None
-    found = [
-        Picture(path.relative_to(covers).as_posix(), str(path.absolute()))
-        for path in covers.rglob("*")
-        if path.is_file()
-        and not any(part.startswith(".") for part in path.relative_to(covers).parts)
-        and path.resolve() != skip
-    ]
-    return sorted(found, key=lambda file: file.name)
-
-
-def _objects(url: str) -> list[Picture]:
-    import fsspec
-
-    try:
-        store, root = fsspec.core.url_to_fs(url)
-        keys = store.find(root)
-    except Exception as error:  # every store has errors of its own
-        raise BuildError(f"{url} cannot be listed ({type(error).__name__}: {error}).") from error
-    names = ((key[len(root) :].lstrip("/"), key) for key in keys)
-    found = [
-        Picture(name, store.unstrip_protocol(key))
-        for name, key in names
-        if name and not any(part.startswith(".") for part in name.split("/"))
-    ]
-    if not found:
-        raise BuildError(f"{url} holds no files. Give --covers a folder of pictures.")
-    return sorted(found, key=lambda file: file.name)
-
-
-def embed_batch(
-    files: Sequence[Picture], encoder: Encoder, known: Container[str]
-) -> list[Embedded]:
-    """Some files → what they are, in their order; what cannot be read says why.
-
-    Contents in `known`, by sha256, are not embedded again: their vector is None. This is what a
-    build does with covers, in this process or on a cluster's workers (`engine.cluster`).
-    """
-
-    def prepare(file: Picture) -> tuple[Embedded, Pixels | None]:
-        try:
-            data = file.read_bytes()
-            digest = hashlib.sha256(data).hexdigest()
-            if digest in known:
-                return Embedded(file, digest), None
-            image = decode(data, name=file.name)
-            small = thumbnail(image, THUMBNAIL_SIDE, THUMBNAIL_QUALITY)
-            return Embedded(file, digest, None, small), to_pixels(image, encoder.preprocessing)
-        except ShazamError as error:
-            return Embedded(file, failure=error.message), None
-        except OSError as error:
-            return Embedded(file, failure=str(error)), None
-
-    with ThreadPoolExecutor() as pool:  # Pillow decodes and resizes outside the interpreter lock
-        prepared = list(pool.map(prepare, files))
-    rows = [row for row, _ in prepared]
-    # The same bytes twice in a batch are embedded once.
-    fresh = {row.digest: i for i, (row, pixels) in enumerate(prepared) if pixels is not None}
-    if fresh:
-        pixels = np.stack([prepared[i][1] for i in fresh.values()])  # type: ignore[misc]
-        for i, vector in zip(fresh.values(), encoder.embed_images(pixels), strict=True):
-            rows[i] = replace(rows[i], vector=vector)
-    return rows
-
-
-def _embed(
-    files: Sequence[Picture],
-    encoder: Encoder,
-    work: _Workspace,
-    progress: Progress,
-    cluster: Callable[[Container[str]], Iterable[list[Embedded]]] | None = None,
-) -> tuple[list[Cover], list[tuple[str, str]]]:
-    """Embed what the work folder does not hold yet; returns good covers and skipped files, each in
-    order of `files`. `cluster` embeds all of them elsewhere, given the digests there are."""
-
-    def here(known: Container[str]) -> Iterator[list[Embedded]]:
-        for start in range(0, len(files), BATCH):
-            yield embed_batch(files[start : start + BATCH], encoder, known)
-
-    found: dict[str, Embedded] = {}
-    for batch in here(work.known) if cluster is None else cluster(frozenset(work.known)):
-        work.keep((r.digest, r.vector, r.thumbnail) for r in batch if r.vector is not None)
-        for row in batch:
-            if row.failure:
-                progress.remark(f"skipped {row.file.name}: {row.failure}")
-            found[row.file.name] = replace(row, vector=None, thumbnail=b"")
-        progress.step(len(found), len(files), "covers")
-    rows = [found[file.name] for file in files]
-    # A file name that is not UTF-8 fits into no catalogue.
-    good = [
-        Cover(row.file, row.file.name.encode(errors="replace").decode(), row.digest)
-        for row in rows
-        if not row.failure
-    ]
-    return good, [(row.file.name, row.failure) for row in rows if row.failure]
-
-
-def _albums(
-    covers: Sequence[Cover],
-    columns: Mapping[str, Mapping[str, Any]],
-    progress: Progress,
-    *,
-    first_id: int = 0,
-    known_genres: Mapping[str, int] | None = None,
-) -> list[Album]:
-    """Join covers and metadata by file name. Genre ids are given in order of name where missing."""
-    rows = [_row_of(cover.name, columns) for cover in covers]
-    unused = len(columns) - sum(row is not None for row in rows)
-    if columns and unused:
-        progress.remark(f"{unused} metadata rows name a file that is not among the covers")
-    missing = [cover.name for cover, row in zip(covers, rows, strict=True) if row is None]
-    if columns and missing:
-        progress.remark(f"{len(missing)} covers have no metadata row, the first is {missing[0]}")
-    genres = dict(known_genres or {})
-    given = {
-        str(row["genre"]): _integer(row["genre_id"], "genre_id")
-        for row in rows
-        if row and row.get("genre") and row.get("genre_id") not in (None, "")
-    }
-    genres.update(given)
-    names = sorted({str(row["genre"]) for row in rows if row and row.get("genre")} - set(genres))
-    free = max(genres.values(), default=-1) + 1
-    genres.update({name: free + i for i, name in enumerate(names)})
-    albums, seen = [], set()
-    for position, (cover, found) in enumerate(zip(covers, rows, strict=True)):
-        row: Mapping[str, Any] = found or {}
-        given_id = row.get("album_id")
-        album_id = first_id + position if given_id in (None, "") else _integer(given_id, "album_id")
-        if album_id in seen or album_id < 0:
-            raise BuildError(f"album_id {album_id} ({cover.name}) is negative or used twice.")
-        seen.add(album_id)
-        genre = _text(row.get("genre"))
-        genre_id = row.get("genre_id")
-        albums.append(
-            Album(
-                album_id,
-                genres[genre]
-                if genre
-                else UNKNOWN_GENRE
-                if genre_id in (None, "")
-                else _integer(genre_id, "genre_id"),
-                _text(row.get("title")),
-                _text(row.get("artist")),
-                genre,
-                _year(row.get("year")),
-                cover.name,
-                cover.digest,
-                {
-                    key: value
-                    for key, given in row.items()
-                    if key not in _KNOWN_COLUMNS and (value := _plain(given)) not in (None, "")
-                },
-            )
-        )
-    return albums
-
-
-def _row_of(name: str, columns: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Any] | None:
-    """A cover's row by relative path, by file name, or by file name without its ending."""
-    path = Path(name)
-    return next(
-        (columns[key] for key in (name, path.name, path.stem) if key in columns),
-        None,
-    )
-
-
-def _imported_albums(
-    columns: Mapping[str, Sequence[Any]], genres: Mapping[int, str], count: int, name: str
-) -> list[Album]:
-    def column(*names: str) -> Sequence[Any]:
-        return next((columns[key] for key in names if key in columns), [None] * count)
-
-    labels, titles = column("labels"), column("titles", "title")
-    artists, years = column("artists", "artist"), column("years", "year")
-    genre_names = column("genres", "genre")
-    used = {"labels", "titles", "title", "artists", "artist", "years", "year", "genres", "genre"}
-    rest = [key for key in columns if key not in used]
-    ids: dict[str, int] = {}
-    albums = []
-    for i in range(count):
-        label = labels[i]
-        if isinstance(label, str) and not label.lstrip("-").isdigit():
-            # Labels that are names become ids in order of appearance.
-            genre_id, genre = ids.setdefault(label, len(ids)), label
-        else:
-            genre_id = UNKNOWN_GENRE if label is None else _integer(label, f"{name}: labels")
-            genre = genres.get(genre_id) or _text(genre_names[i])  # type: ignore[assignment]
-        extra = {key: _plain(columns[key][i]) for key in rest}
-        albums.append(
-            Album(
-                i,
-                genre_id,
-                _text(titles[i]),
-                _text(artists[i]),
-                genre,
-                _year(years[i]),
-                extra=extra,
-            )
-        )
-    return albums
 
 
 def _assemble(
@@ -911,83 +581,6 @@ def _digest_of(albums: Iterable[Album]) -> str:
     return digest.hexdigest()
 
 
-class _Workspace:
-    """Finished embeddings and thumbnails beside `out`, by content: what lets a build resume.
-
-    Belongs to one encoder: with another the rows would be of another space, so they are dropped.
-    """
-
-    def __init__(self, out: Path, encoder_folder: Path) -> None:
-        self._path = out.parent / f".{out.name}.work.sqlite"
-        self._encoder = folder_format.digest_of_folder(encoder_folder)
-        self.embedded = 0
-        self.finished = False
-
-    def __enter__(self) -> _Workspace:
-        self._db = sqlite3.connect(self._path, check_same_thread=False)
-        self._db.executescript(
-            "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;"
-            "CREATE TABLE IF NOT EXISTS encoder (digest TEXT);"
-            "CREATE TABLE IF NOT EXISTS done"
-            " (digest TEXT PRIMARY KEY, vector BLOB NOT NULL, thumbnail BLOB NOT NULL);"
-        )
-        if self._db.execute("SELECT digest FROM encoder").fetchone() != (self._encoder,):
-            self._db.executescript("DELETE FROM done; DELETE FROM encoder;")
-            self._db.execute("INSERT INTO encoder VALUES (?)", (self._encoder,))
-            self._db.commit()
-        self._known = {row[0] for row in self._db.execute("SELECT digest FROM done")}
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._db.close()
-        if self.finished:
-            for suffix in ("", "-wal", "-shm"):
-                Path(f"{self._path}{suffix}").unlink(missing_ok=True)
-
-    @property
-    def known(self) -> Set[str]:
-        """Digests of what is finished."""
-        return self._known
-
-    def keep(self, rows: Iterable[tuple[str, NDArray[np.float32], bytes]]) -> None:
-        kept = [(digest, vector.tobytes(), small) for digest, vector, small in rows]
-        with self._db:
-            self._db.executemany("INSERT OR REPLACE INTO done VALUES (?,?,?)", kept)
-        self._known.update(digest for digest, _, _ in kept)
-        self.embedded += len(kept)
-
-    def vector(self, digest: str) -> NDArray[np.float32]:
-        return np.frombuffer(self._column("vector", digest), np.float32)
-
-    def thumbnail(self, digest: str) -> bytes:
-        return self._column("thumbnail", digest)
-
-    def _column(self, name: str, digest: str) -> bytes:
-        sql = f"SELECT {name} FROM done WHERE digest = ?"
-        return bytes(self._db.execute(sql, (digest,)).fetchone()[0])
-
-
-class _Embedded:
-    """The embeddings of a work folder, in order of `digests`, as rows to build an index from."""
-
-    def __init__(self, work: _Workspace, digests: Sequence[str], dimension: int) -> None:
-        self._work, self._digests, self.dimension = work, digests, dimension
-
-    def __len__(self) -> int:
-        return len(self._digests)
-
-    def blocks(self) -> Iterator[tuple[int, Embeddings]]:
-        for start in range(0, len(self), BLOCK):
-            yield start, self._rows(range(start, min(start + BLOCK, len(self))))
-
-    def sample(self, count: int, seed: int) -> tuple[NDArray[np.int64], Embeddings]:
-        positions = np.random.default_rng(seed).permutation(len(self))[:count]
-        return positions, self._rows(positions.tolist())
-
-    def _rows(self, positions: Iterable[int]) -> Embeddings:
-        return np.stack([self._work.vector(self._digests[i]) for i in positions])
-
-
 def _card_of(artifact: Artifact) -> Path | None:
     card = artifact.path / "README.md"
     return card if card.is_file() else None
@@ -996,54 +589,3 @@ def _card_of(artifact: Artifact) -> Path | None:
 def _encoder_name(encoder: str) -> str:
     """A hub id stays what it is; of a folder only its last name goes into the manifest."""
     return Path(encoder).resolve().name if Path(encoder).exists() else encoder
-
-
-def _text(value: Any) -> str | None:
-    value = _plain(value)
-    # A lone surrogate (half an emoji, a file name that is not UTF-8) fits into no database.
-    return None if value is None or value == "" else str(value).encode(errors="replace").decode()
-
-
-def _year(value: Any) -> int | None:
-    text = _text(value)
-    try:
-        year = int(float(text)) if text else None
-        return None if year is None or abs(year) > 9999 else year
-    except (ValueError, OverflowError):
-        return None
-
-
-def _integer(value: Any, what: str) -> int:
-    plain = _plain(value)
-    try:
-        if isinstance(plain, float) and not plain.is_integer():
-            raise ValueError
-        number = int(plain)
-        if not -(2**63) <= number < 2**63:
-            raise ValueError
-        return number
-    except (TypeError, ValueError, OverflowError):
-        raise BuildError(f"{what}: {plain!r} is not a whole number of 64 bits.") from None
-
-
-def _plain(value: Any, depth: int = 3) -> Any:
-    """Any value of a row → what JSON can hold: NaN → None, a date and the like → its text.
-
-    Containers more than `depth` deep are left out: a pickle's may hold themselves.
-    """
-    if isinstance(value, np.generic | np.ndarray):
-        value = value.tolist()
-    if value is None or isinstance(value, bool | int | str):
-        return value
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, bytes | bytearray):
-        return value.decode("utf-8", "replace")
-    if isinstance(value, Mapping | list | tuple | set | frozenset):
-        if depth == 0 or len(value) > 1000:
-            return None
-        if isinstance(value, Mapping):
-            return {str(key)[:200]: _plain(item, depth - 1) for key, item in value.items()}
-        items = sorted(value, key=repr) if isinstance(value, set | frozenset) else value
-        return [_plain(item, depth - 1) for item in items]
-    return str(value)

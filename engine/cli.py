@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from engine.errors import BuildError, ShazamError
 
 if TYPE_CHECKING:
-    from engine.build import Built, Progress
+    from engine.build import Built
+    from engine.progress import Progress
     from engine.search import CoverSearch
 
 
@@ -384,10 +385,10 @@ class _IndexOption(argparse.Action):
 
 
 class _Bar:
-    """`engine.build.Progress` on a terminal; elsewhere only the remarks are printed."""
+    """`engine.progress.Progress` on a terminal; elsewhere only the remarks are printed."""
 
     def __enter__(self) -> Progress:
-        from engine.build import Progress
+        from engine.progress import Progress
 
         bar = self
         self._bar: Any = None

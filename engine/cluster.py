@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from engine.build import BATCH, Embedded, Picture, embed_batch
+from engine.covers import BATCH, Embedded, Picture, embed_batch
 from engine.errors import BuildError
 
 ENGINE = Path(__file__).resolve().parent

@@ -16,11 +16,11 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from engine.build import Progress
 from engine.encoder import Embeddings, Encoder
 from engine.errors import BuildError, ShazamError
 from engine.image import Pixels, decode, to_pixels
 from engine.index import Neighbour, Tuning
+from engine.progress import Progress
 from engine.search import CoverSearch, load_encoder
 
 BATCH = 32

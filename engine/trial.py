@@ -18,7 +18,6 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from engine.build import Progress
 from engine.calibration import Calibration, expected_calibration_error
 from engine.candidates import Prover
 from engine.catalogue import Catalogue
@@ -26,6 +25,7 @@ from engine.errors import BuildError, ShazamError
 from engine.identify import Identification, Identifier
 from engine.image import Pixels, decode, to_pixels
 from engine.index import Ids, build_index
+from engine.progress import Progress
 from engine.references import cover_of, make_references, split_references
 from engine.search import CoverSearch
 from engine.simulate import (

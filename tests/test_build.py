@@ -14,9 +14,11 @@ from conftest import COVERS, draw_cover
 
 from engine import build as module
 from engine.artifact import Artifact, read_manifest
-from engine.build import Progress, add, build, read_genres, read_metadata, remove
+from engine.build import add, build, remove
 from engine.encoder import TorchEncoder
 from engine.errors import ArtifactError, BuildError
+from engine.metadata import read_genres, read_metadata
+from engine.progress import Progress
 from engine.schemas import Wanted
 from engine.search import CoverSearch
 
@@ -41,7 +43,7 @@ class Told(Progress):
 def embedded(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How many pictures each call of the encoder was given while covers were embedded."""
     sizes: list[int] = []
-    original = module._embed
+    original = module.embed
 
     def counting(files: Any, encoder: Any, work: Any, progress: Any, *rest: Any) -> Any:
         class Counting:
@@ -53,7 +55,7 @@ def embedded(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
         return original(files, Counting(), work, progress, *rest)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(module, "_embed", counting)
+    monkeypatch.setattr(module, "embed", counting)
     return sizes
 
 
@@ -187,7 +189,7 @@ def test_the_same_inputs_give_the_same_id_whatever_the_floats(
         return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True), np.float32)
 
     monkeypatch.setattr(TorchEncoder, "embed_images", noisy)
-    monkeypatch.setattr(module, "BATCH", 7)
+    monkeypatch.setattr("engine.covers.BATCH", 7)
     second = build(covers, tmp_path / "two", encoder=str(tiny_clip)).manifest
     assert second.files["index.faiss"] != first.files["index.faiss"]  # the floats did differ
     assert second.id == first.id
@@ -249,7 +251,7 @@ def test_an_interrupted_build_goes_on_where_it_stopped(
     embedded: list[int],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(module, "BATCH", 8)
+    monkeypatch.setattr("engine.covers.BATCH", 8)
 
     class Interrupts(Told):
         def step(self, done: int, total: int, what: str) -> None:

@@ -12,9 +12,11 @@ import numpy as np
 import pytest
 
 from engine.artifact import Artifact, read_manifest
-from engine.build import Picture, Progress, build
+from engine.build import build
 from engine.cluster import embed_on_cluster
+from engine.covers import Picture
 from engine.errors import BuildError
+from engine.progress import Progress
 
 ray = pytest.importorskip("ray", reason="Ray is not installed: pip install -r requirements/ray.in")
 
@@ -53,7 +55,7 @@ def test_a_clusters_build_is_the_single_machines(
 ) -> None:
     shutil.copytree(covers, tmp_path / "covers")
     (tmp_path / "covers/zz-broken.jpg").write_bytes(b"%PDF-1.7 not a cover")
-    monkeypatch.setattr("engine.build.BATCH", 4)
+    monkeypatch.setattr("engine.covers.BATCH", 4)
     monkeypatch.setattr("engine.cluster.BATCH", 4)
     built = build(
         tmp_path / "covers",
@@ -95,7 +97,7 @@ def test_a_driver_that_dies_goes_on_where_it_stopped(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("engine.build.BATCH", 4)
+    monkeypatch.setattr("engine.covers.BATCH", 4)
     monkeypatch.setattr("engine.cluster.BATCH", 4)
     progress = Stopped(after=12)
     source = f"file://{covers}"  # as from an object store, through fsspec

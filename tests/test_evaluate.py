@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 
 from engine import evaluate as module
-from engine.build import Progress
 from engine.errors import BuildError
 from engine.evaluate import evaluate
 from engine.index import Index, Neighbour
+from engine.progress import Progress
 from engine.search import CoverSearch
 
 

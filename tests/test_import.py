@@ -14,9 +14,10 @@ import pytest
 from encoders import write_clip
 
 from engine.artifact import Artifact
-from engine.build import Built, Progress, import_pair
+from engine.build import Built, import_pair
 from engine.encoder import unit_rows
 from engine.errors import BuildError, UnsafePickle
+from engine.progress import Progress
 from engine.schemas import Wanted
 from engine.search import CoverSearch
 
