@@ -3,8 +3,8 @@
     python requirements/inventory.py licences > requirements/LICENCES.md
     python requirements/inventory.py sbom > build/sbom.json
 
-Both read requirements/serve.lock and the metadata of what is installed of it. The base image's
-Debian packages are not in it: a scanner of images lists those.
+Both read requirements/serve.lock and the metadata of what is installed of it. The base image is
+named, its Debian packages are not: a scanner of images lists those.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 LOCK = Path(__file__).parent / "serve.lock"
+SERVICE = Path(__file__).parents[1] / "service.py"
 # Declared by classifier or free text: the SPDX identifier each of those stands for.
 SPDX = {
     "Apache License 2.0": "Apache-2.0",
@@ -39,6 +40,8 @@ SPDX = {
     "MPL-2.0 AND MIT": "MPL-2.0 AND MIT",
     "Python Software Foundation License": "PSF-2.0",
 }
+# How projects call the address that tells what they are, best first. Others are chats and funds.
+HOMEPAGES = ("homepage", "home", "repository", "source", "source code", "github", "documentation")
 # What a wheel's binaries bring beside the package's own code, where that is stricter.
 BUNDLED = {
     "pillow_heif": "BSD-3-Clause AND LGPL-3.0-or-later AND GPL-2.0-or-later",  # libheif, x265
@@ -88,11 +91,12 @@ def licence_of(meta: email.message.Message) -> str | None:
 
 
 def homepage_of(meta: email.message.Message) -> str | None:
+    urls = {}
     for line in meta.get_all("Project-URL", []):
-        _, _, url = line.partition(", ")
-        if url.startswith("http"):
-            return url
-    return meta.get("Home-page")
+        label, _, url = line.partition(", ")
+        urls[label.lower()] = url
+    found = [urls.get(label) for label in HOMEPAGES] + [meta.get("Home-page")]
+    return next((url for url in found if url and url.startswith("http")), None)
 
 
 def licences() -> str:
@@ -131,6 +135,10 @@ def sbom() -> str:
         if one.homepage:
             component["externalReferences"] = [{"type": "website", "url": one.homepage}]
         components.append(component)
+    base = re.search(r'base_image="([^"]+?):([^":]+)"', SERVICE.read_text())
+    assert base is not None
+    name, tag = base.groups()
+    image = {"type": "container", "name": name, "version": tag, "bom-ref": f"{name}:{tag}"}
     application = {"type": "application", "name": "shazam-visual", "bom-ref": "self"}
     document = {
         "bomFormat": "CycloneDX",
@@ -138,8 +146,10 @@ def sbom() -> str:
         "serialNumber": f"urn:uuid:{uuid.uuid5(uuid.NAMESPACE_URL, LOCK.read_text())}",
         "version": 1,
         "metadata": {"component": application},
-        "components": components,
-        "dependencies": [{"ref": "self", "dependsOn": [one["purl"] for one in components]}],
+        "components": [image, *components],
+        "dependencies": [
+            {"ref": "self", "dependsOn": [one["bom-ref"] for one in (image, *components)]}
+        ],
     }
     return json.dumps(document, indent=1) + "\n"
 
