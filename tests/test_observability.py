@@ -101,14 +101,31 @@ def test_every_query_parses_and_asks_for_what_the_service_exports(
     assert {label.strip() for part in grouped for label in part.split(",")} <= labels
 
 
-def test_promtool_finds_nothing_wrong_with_the_rules() -> None:
-    promtool = shutil.which("promtool")
-    if promtool is None:
+def promtool(*arguments: str) -> subprocess.CompletedProcess[str]:
+    found = shutil.which("promtool")
+    if found is None:
         pytest.skip("no promtool on this machine: apt-get install prometheus")
-    command = [promtool, "check", "rules", str(FOLDER / "alerts.yaml")]
-    run = subprocess.run(command, capture_output=True, text=True)
+    return subprocess.run([found, *arguments], cwd=FOLDER, capture_output=True, text=True)
+
+
+def test_promtool_finds_nothing_wrong_with_the_rules() -> None:
+    run = promtool("check", "rules", "alerts.yaml")
     assert run.returncode == 0, run.stderr
     assert "6 rules found" in run.stdout
+
+
+def test_the_alerts_fire_when_they_should_and_at_nothing_else() -> None:
+    run = promtool("test", "rules", "alerts.test.yaml")
+    assert run.returncode == 0, run.stdout + run.stderr
+
+
+def test_every_alert_is_tried() -> None:
+    cases = yaml.safe_load((FOLDER / "alerts.test.yaml").read_text())["tests"]
+    tried = [
+        (case["alertname"], "exp_alerts" in case) for t in cases for case in t["alert_rule_test"]
+    ]
+    for rule in ALERTS["groups"][0]["rules"]:
+        assert {(rule["alert"], True), (rule["alert"], False)} <= set(tried)
 
 
 def test_every_alert_says_what_to_do() -> None:
