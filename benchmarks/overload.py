@@ -1,6 +1,6 @@
 """More callers than places, probes meanwhile, and a stop in the middle: what is lost.
 
-    python benchmarks/overload.py [--seconds 20] [--clients 64] [--places 16]
+    python benchmarks/overload.py [ARTIFACT] [--seconds 20] [--clients 64] [--places 16]
 
 64 callers send a different picture each time to a service that takes 16 at once; /livez and /readyz
 are asked fifty times a second from a process of their own; then SIGTERM, while all go on. A request
@@ -44,7 +44,7 @@ def probe(port: int, seconds: float, found: Any) -> None:
     found.send(sorted(taken))
 
 
-def run(seconds: float, clients: int, places: int) -> dict[str, Any]:
+def run(artifact: str, seconds: float, clients: int, places: int) -> dict[str, Any]:
     with socket.socket() as any_port:
         any_port.bind(("127.0.0.1", 0))
         port = any_port.getsockname()[1]
@@ -54,7 +54,7 @@ def run(seconds: float, clients: int, places: int) -> dict[str, Any]:
     stopped_at: list[float] = []
     stopping, lock = threading.Event(), threading.Lock()
     with tempfile.TemporaryDirectory() as home:
-        process = serve("artifacts/starter", port, home)
+        process = serve(artifact, port, home)
 
         def ask(seed: int) -> None:
             client = Client(port, seed, made, 1)
@@ -115,11 +115,12 @@ def run(seconds: float, clients: int, places: int) -> dict[str, Any]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("artifact", nargs="?", default="artifacts/starter")
     parser.add_argument("--seconds", type=float, default=20)
     parser.add_argument("--clients", type=int, default=64)
     parser.add_argument("--places", type=int, default=16)
     options = parser.parse_args()
-    found = run(options.seconds, options.clients, options.places)
+    found = run(options.artifact, options.seconds, options.clients, options.places)
     print(json.dumps(found, indent=1))
     return 0 if not found["lost"] and found["exit status"] == 0 else 1
 

@@ -472,6 +472,10 @@ def check_ids(index: Index, catalogue: Catalogue) -> None:
             if len(stray)
             else "The index holds an album twice. Rebuild the artifact."
         )
+    if not index.has_rows_of(in_catalogue):
+        raise CountMismatch(
+            f"{ROWS}/ does not hold the rows of the albums in the catalogue. Rebuild the artifact."
+        )
 
 
 def digest_of_encoder(weights: str, tokenizer: str, preprocessing: Preprocessing) -> str:

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from engine.encoder import Embeddings, unit_rows
 from engine.errors import ArtifactError, BuildError, InvalidRequest
+from engine.mapping import sizes_fit
 from engine.rows import Ids as Ids
 from engine.rows import Rows
 
@@ -32,8 +33,7 @@ if TYPE_CHECKING:
 # Above this many rows `--index auto` stops comparing a query with every one of them: exact search
 # took 2.4 ms at 20,000 rows of 512 numbers and 8.4 at 50,000, an inverted file 2.0 at 100,000.
 EXACT_UP_TO = 50_000
-# Exact search touches all of a small file anyway; and FAISS checks the sizes in a file that it
-# reads, not in one that it maps: a forged one ends the process.
+# Exact search touches all of a small file anyway.
 MAPPED_FROM_BYTES = 64 << 20
 RECALL = 0.98
 _TIES = 8
@@ -144,17 +144,19 @@ class Index:
         tuning: Tuning | None = None,
         mapped: bool = True,
     ) -> Index:
-        """Open an index file. Check its digest first: FAISS's mapping reader trusts its input.
+        """Open an index file. Raises `ArtifactError` where it is none, whatever is in it.
 
-        Not `mapped`, it is read into memory and may be changed and written; so is a small one,
-        by the reader that checks the sizes it meets.
+        Not `mapped`, it is read into memory and may be changed and written; so is a small one, and
+        one whose sizes the mapping reader must not believe (`engine.mapping`).
         """
         mapped = mapped and path.stat().st_size > MAPPED_FROM_BYTES
+        # Lists on disk are mapped by another reader, which checks.
+        mapped = mapped and (kind == "ivf" or sizes_fit(path))
         inverted = faiss.IO_FLAG_MMAP | faiss.IO_FLAG_READ_ONLY
         flags = 0 if not mapped else inverted if kind == "ivf" else faiss.IO_FLAG_MMAP_IFC
         try:
-            index = faiss.read_index(str(path), flags)
-        except (RuntimeError, MemoryError) as error:  # std::bad_alloc: an invented size
+            index = _read(path, flags)
+        except (RuntimeError, MemoryError) as error:  # std::bad_alloc
             raise ArtifactError(
                 f"{path.name} is not a FAISS index this version can read ({_first_line(error)})."
             ) from error
@@ -196,6 +198,10 @@ class Index:
             return _ids_of_lists(self._inverted)
         inner = faiss.downcast_index(self._index)
         return np.asarray(faiss.vector_to_array(inner.id_map), dtype=np.int64)
+
+    def has_rows_of(self, album_ids: Ids) -> bool:
+        """Whether the rows beside the index, where it has any, are those of (N,) ascending ids."""
+        return self._rows is None or self._rows.are_those_of(album_ids)
 
     def search(
         self, queries: Embeddings, k: int, among: Selection | None = None
@@ -379,8 +385,8 @@ def read_foreign(path: Path) -> tuple[Embeddings, Ids, str]:
     without an id map (without one, ids are positions). Raises `BuildError` by name for the rest.
     """
     try:
-        index = faiss.read_index(str(path))
-    except (RuntimeError, MemoryError) as error:  # std::bad_alloc: an invented size
+        index = _read(path)
+    except (RuntimeError, MemoryError) as error:  # std::bad_alloc
         raise BuildError(
             f"{path.name} is not a FAISS index this version can read ({_first_line(error)})."
         ) from error
@@ -419,6 +425,25 @@ def read_foreign(path: Path) -> tuple[Embeddings, Ids, str]:
             f"{_first_line(error)}. {_ADVICE}"
         ) from error
     return np.ascontiguousarray(rows, np.float32), ids, kind
+
+
+_reading = threading.Lock()
+
+
+def _read(path: Path, flags: int = 0) -> Any:
+    """FAISS's reader. It believes sizes up to these limits, which are the process's: by its own, a
+    file of 24 KB took 16 GB of memory before it was refused. Tables that are none of the file's
+    (`IVFPQ`'s, of squared distances alone) are left out."""
+    size = path.stat().st_size
+    with _reading:
+        usual = faiss.get_deserialization_vector_byte_limit()
+        faiss.set_deserialization_vector_byte_limit(size)
+        faiss.set_deserialization_loop_limit(size)
+        try:
+            return faiss.read_index(str(path), flags | faiss.IO_FLAG_SKIP_PRECOMPUTE_TABLE)
+        finally:
+            faiss.set_deserialization_vector_byte_limit(usual)
+            faiss.set_deserialization_loop_limit(0)
 
 
 _ADVICE = "Build the artifact from the covers instead (`python -m engine build`)."

@@ -45,7 +45,8 @@ class Rows:
         try:
             self.ids: Ids = np.load(folder / IDS, mmap_mode="r", allow_pickle=False)
             self._places = np.load(folder / PLACES, mmap_mode="r", allow_pickle=False)
-        except (OSError, ValueError, EOFError) as error:
+        except Exception as error:
+            # A damaged header makes numpy raise what its tokenizer does, among others.
             raise ArtifactError(f"{FOLDER}/ cannot be read ({error}). Build it again.") from error
         held = [path.stat().st_size / self._width for path in self.segments]
         self._per_segment = int(held[0]) if held else 0
@@ -74,6 +75,10 @@ class Rows:
     def __del__(self) -> None:
         for file in getattr(self, "_files", ()):
             os.close(file)
+
+    def are_those_of(self, album_ids: Ids) -> bool:
+        """Whether there is a row for each of these (N,) ascending ids, and for no others."""
+        return np.array_equal(self.ids, album_ids)
 
     def codes(self, album_ids: Ids) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
         """(N,) ids → (N, D) int8 and the (N,) float32 they are multiplied by. KeyError names the

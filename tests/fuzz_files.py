@@ -1,18 +1,24 @@
-"""Feeds damaged indexes and catalogues to `import` and to an artifact's reader; prints a tally.
+"""Feeds damaged files to `import` and to an artifact's readers; prints a tally.
 
-    python tests/fuzz_files.py SEED COUNT
+    python tests/fuzz_files.py SEED COUNT ARTIFACT
 
-A process of its own, with a bound on its memory: libraries that read files in C must neither end it
-nor ask for the machine. Anything but a named error ends it with a traceback.
+Indexes of strangers and pickles; an artifact's index (read and mapped), rows, catalogue and
+manifest. ARTIFACT is a good one, whose manifest is damaged. A process of its own, with a bound on
+its memory: libraries that read files in C must neither end it nor ask for the machine. Anything but
+a named error ends it with a traceback.
 """
 
 # ruff: noqa: E402 (it finds the project itself)
 from __future__ import annotations
 
+import faulthandler
+import pickle
 import resource
+import shutil
 import sys
 import tempfile
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).parents[1])]
@@ -21,82 +27,143 @@ import faiss
 import numpy as np
 from mutations import mutated
 
-from engine.artifact import check_ids
+from engine import index as indexes
+from engine import inverted
+from engine.artifact import check_ids, read_manifest
 from engine.catalogue import Album, Catalogue, write_catalogue
+from engine.encoder import unit_rows
 from engine.errors import ShazamError
 from engine.index import Index, build_index, read_foreign
+from engine.rows import FOLDER, Rows
+from engine.unpickle import read_metadata_pickle
 
 MEMORY = 3 << 30
+ROWS, WIDTH = 400, 8  # as few as compact codes can be trained on
+
+Case = tuple[str, bytes, Callable[[Path], object]]
+"""What it is called, a good file, and who reads it when it is damaged."""
 
 
-ROWS, WIDTH = 80, 8
-
-
-def foreign_indexes(rng: np.random.Generator) -> list[bytes]:
+def foreign_indexes(rows: np.ndarray) -> list[Case]:
     """Small indexes of every kind that `import` reads."""
-    rows = rng.normal(size=(ROWS, WIDTH)).astype(np.float32)
     recipes = ("Flat", "IVF4,Flat", "HNSW8", "SQ8", "PQ4x4", "IVF4,PQ4x4", "PCA4,Flat")
-    made = []
-    for recipe in recipes:
+    made: list[Case] = []
+    for recipe in (*recipes, "IDMap2,Flat", "IDMap,HNSW8"):
         index = faiss.index_factory(WIDTH, recipe, faiss.METRIC_INNER_PRODUCT)
         index.train(rows)
-        index.add(rows)
-        made.append(faiss.serialize_index(index).tobytes())
+        if recipe.startswith("IDMap"):
+            index.add_with_ids(rows, np.arange(len(rows)))
+        else:
+            index.add(rows)
+        made.append(("index to import", faiss.serialize_index(index).tobytes(), read_foreign))
     return made
 
 
-def own_indexes(rng: np.random.Generator) -> list[bytes]:
-    rows = rng.normal(size=(ROWS, WIDTH)).astype(np.float32)
-    kinds = ("flat", "hnsw", "ivf")
+def pickles() -> list[Case]:
+    columns = {"labels": np.arange(ROWS), "title": [f"Title {n}" for n in range(ROWS)]}
+    plain = {"labels": list(range(ROWS)), "year": [1970.5, None] * (ROWS // 2)}
     return [
-        faiss.serialize_index(build_index(rows, np.arange(ROWS), kind)._index).tobytes()
-        for kind in kinds
+        ("pickle", pickle.dumps(value, protocol), read_metadata_pickle)
+        for value in (columns, plain)
+        for protocol in range(6)
     ]
 
 
-def main(seed: int, count: int) -> None:
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-    faiss.omp_set_num_threads(1)
-    rng = np.random.default_rng(seed)
-    tally: Counter[str] = Counter()
-    with tempfile.TemporaryDirectory() as folder:
-        path, good = Path(folder) / "file", Path(folder) / "good.sqlite"
-        write_catalogue(good, (Album(n, n % 3, f"Title {n}", "Artist") for n in range(ROWS)))
-        foreign, own = foreign_indexes(rng), own_indexes(rng)
-        path.write_bytes(own[0])
-        catalogue, index = Catalogue(good), Index.read(path, "flat")
+def own_indexes(rows: np.ndarray, catalogue: Catalogue, folder: Path) -> list[Case]:
+    """Our own kinds, each read into memory and mapped, and the rows beside the compact one."""
+    ids = np.arange(ROWS)
 
-        def read_own_index() -> None:
-            found = Index.read(path, "flat")
+    def reader(kind: str, mapped: bool) -> Callable[[Path], object]:
+        def read(path: Path) -> None:
+            indexes.MAPPED_FROM_BYTES = 0 if mapped else 1 << 40
+            found = Index.read(path, kind)
             check_ids(found, catalogue)
             found.search(np.ones((1, found.dimension), np.float32), 5)
 
-        def read_catalogue() -> None:
+        return read
+
+    made: list[Case] = []
+    for kind in ("flat", "hnsw", "ivf", "ivf"):  # the second time with codes of a byte
+        data = faiss.serialize_index(build_index(rows, ids, kind)._index).tobytes()
+        for mapped in (False, True):
+            made.append((f"artifact's {kind} index", data, reader(kind, mapped)))
+        inverted.EXACT_UP_TO = 0 if kind == "ivf" else inverted.EXACT_UP_TO
+    inverted.COMPACT_FROM = 0
+    compact = build_index(rows, ids, "ivf", folder=folder)
+    lists = folder / "compact.faiss"
+    compact.write(lists)
+    for mapped in (False, True):
+        made.append(("artifact's compact index", lists.read_bytes(), reader("ivf", mapped)))
+    for part in sorted((folder / FOLDER).iterdir()):
+
+        def read_rows(path: Path, name: str = part.name) -> None:
+            copy = path.parent / "copy"
+            shutil.copytree(folder / FOLDER, copy / FOLDER)
+            try:
+                shutil.copy(path, copy / FOLDER / name)
+                beside = Rows(copy / FOLDER, WIDTH)
+                found = Index.read(lists, "ivf", rows=beside, tuning=compact.tuning)
+                check_ids(found, catalogue)
+                found.search(rows[:1], 5)
+            finally:
+                shutil.rmtree(copy)
+
+        made.append(("artifact's rows", part.read_bytes(), read_rows))
+    return made
+
+
+def main(seed: int, count: int, artifact: Path) -> None:
+    faulthandler.enable()
+    faiss.omp_set_num_threads(1)
+    rng = np.random.default_rng(seed)
+    rows = unit_rows(rng.normal(size=(ROWS, WIDTH)))
+    tally: Counter[str] = Counter()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        path, good = folder / "file", folder / "good.sqlite"
+        write_catalogue(good, (Album(n, n % 3, f"Title {n}", "Artist") for n in range(ROWS)))
+        catalogue = Catalogue(good)
+        index = build_index(rows, np.arange(ROWS), "flat")
+
+        def read_catalogue(path: Path) -> None:
             found = Catalogue(path)
             try:
                 check_ids(index, found)
             finally:
                 found.close()
 
+        def read_changed_manifest(path: Path) -> None:
+            shutil.copy(path, folder / "manifest.json")
+            read_manifest(folder)
+
+        manifest = (artifact / "manifest.json").read_bytes()
+        sorts = [
+            foreign_indexes(rows),
+            own_indexes(rows, catalogue, folder),
+            pickles(),
+            [("artifact's catalogue", good.read_bytes(), read_catalogue)],
+            [("artifact's manifest", manifest, read_changed_manifest)],
+        ]
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
         for number in range(count):
-            match number % 3:
-                case 0:
-                    what, read, whole = "index to import", lambda: read_foreign(path), foreign
-                case 1:
-                    what, read, whole = "artifact's index", read_own_index, own
-                case _:
-                    what, read, whole = "catalogue", read_catalogue, [good.read_bytes()]
-            path.write_bytes(mutated(whole[rng.integers(len(whole))], rng))
+            cases = sorts[number % len(sorts)]
+            what, whole, read = cases[rng.integers(len(cases))]
+            path.write_bytes(mutated(whole, rng))
             try:
-                read()
+                read(path)
             except ShazamError as refusal:
                 refusal.message.encode()
+                if "bad_alloc" in refusal.message:  # to be refused before it is tried
+                    raise AssertionError(refusal.message) from refusal
                 tally[f"{what}: refused"] += 1
             else:
                 tally[f"{what}: read"] += 1
+        grown = 1024 * (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+        assert grown < 200e6, f"{grown / 1e6:.0f} MB more at the most"
     for what, times in sorted(tally.items()):
         print(f"{times} × {what}")
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), int(sys.argv[2]))
+    main(int(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3]))

@@ -388,10 +388,12 @@ def test_headers_without_end_are_cut_off(target: Server, tally: Tally) -> None:
 # Files
 
 
-def test_damaged_indexes_and_catalogues_are_refused(tally: Tally) -> None:
+def test_damaged_files_of_artifacts_and_imports_are_refused(
+    tally: Tally, tiny_artifact: Path
+) -> None:
     for seed in range(TIMES):
         run = subprocess.run(
-            [sys.executable, "tests/fuzz_files.py", str(seed), "300"],
+            [sys.executable, "tests/fuzz_files.py", str(seed), "600", str(tiny_artifact)],
             cwd=PROJECT,
             capture_output=True,
             text=True,
