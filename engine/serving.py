@@ -95,7 +95,7 @@ class AsyncSearch:
         self._remembered: OrderedDict[bytes, Vector] = OrderedDict()
         threads, limit_s = settings.usable_threads(), settings.timeout_s
         self._decode = Lane("decode", threads, limit_s)
-        # One call of the encoder at a time, pictures or words: it uses all cores by itself.
+        # One call of the encoder at a time, pictures or words: it spreads over the cores by itself.
         self._encoding = computing("encode", 1)
         self._searching = computing("search", 1)
         # Beside the decoders: one slow identification must not keep searches from being decoded.
