@@ -11,6 +11,7 @@ golden queries and loaded anew.
 from __future__ import annotations
 
 import asyncio
+import gc
 import hashlib
 import logging
 import time
@@ -238,6 +239,9 @@ class AsyncSearch:
                 self.failure = None
                 self._ready.set()
                 self.metrics.ready.set(1)
+                # What loading left stays: 150,000 objects that Python's collector would look
+                # through again and again, for some 100 ms in which not even a probe is answered.
+                gc.freeze()
                 unverified = self._loaded.search.artifact.unverified
                 if unverified and self._verifying is None:
                     self._verifying = asyncio.create_task(self._verify(unverified))
@@ -364,6 +368,7 @@ class AsyncSearch:
                 await loaded.check()
         except Exception as found:
             self._loaded = None
+            gc.unfreeze()  # what it leaves in cycles may go
             self.metrics.ready.set(0)
             self.failure = NotReady(
                 f"The encoder stopped answering ({type(found).__name__}); it is being loaded "
