@@ -41,7 +41,7 @@ from engine.errors import ShazamError
 from engine.logs import configure_logging
 from engine.schemas import IdentifyResponse, SearchResponse, Wanted
 from engine.settings import Settings
-from engine.store import check_exists
+from engine.store import check_exists, check_installed
 
 if TYPE_CHECKING:
     from engine.answers import Answers
@@ -50,6 +50,7 @@ try:
     settings = Settings.from_environment()
     configure_logging(settings.log_format, settings.log_level, unknown=Settings.unknown())
     check_exists(settings.artifact)
+    check_installed(settings.index)
 except ShazamError as refusal:
     sys.exit(f"{refusal.code}: {refusal.message}")
 
@@ -99,7 +100,7 @@ class EncoderService:
 
     def __init__(self) -> None:
         from engine.artifact import Artifact
-        from engine.search import load_encoder
+        from engine.search import load_encoder, open_index
         from engine.store import find_artifact
 
         artifact = Artifact.open(find_artifact(settings.artifact))
@@ -107,7 +108,8 @@ class EncoderService:
             artifact, runtime=settings.runtime, threads=settings.usable_threads()
         )
         self._artifact_id = artifact.id
-        artifact.golden().check(self._encoder, artifact.open_index())
+        index = open_index(artifact, settings.index)
+        artifact.golden().check(self._encoder, index)
 
     @bentoml.api
     def describe(self) -> dict[str, str]:

@@ -8,7 +8,8 @@ The two flows meet in `engine.artifact` alone: one writer, one verifying reader.
 
     image.py      bytes → image → pixels
     encoder.py    pixels, texts → embeddings
-    index.py      embedding → neighbours      (inverted.py: trained and tuned; rows.py; mapping.py)
+    index.py      embedding → neighbours      (inverted.py: trained and tuned; rows.py; mapping.py;
+                                               lance.py: in an engine, past one machine)
     catalogue.py  neighbours → albums
     artifact.py   the folder: manifest, hashes, open-and-verify, write-then-rename
     search.py     the pipeline; start reading at `CoverSearch.open`
