@@ -458,7 +458,7 @@ def _check_digests(path: Path, manifest: Manifest, names: set[str]) -> None:
             )
 
 
-def check_ids(index: VectorIndex, catalogue: Catalogue) -> None:
+def check_ids(index: Index, catalogue: Catalogue) -> None:
     """Every row of the index is an album of the catalogue, and the other way round."""
     try:
         in_index, in_catalogue = np.sort(index.ids()), catalogue.ids()

@@ -26,7 +26,7 @@ from engine.catalogue import Album, Catalogue
 from engine.encoder import Embeddings, Encoder, cuda_available, open_torch_encoder
 from engine.errors import AlbumNotFound, EncoderMismatch, InvalidRequest, SettingsError, ShazamError
 from engine.image import MAX_IMAGE_PIXELS, Pixels, decode, to_pixels
-from engine.index import Neighbour, Selection, VectorIndex, set_index_threads
+from engine.index import Index, Neighbour, Selection, VectorIndex, set_index_threads
 from engine.schemas import Wanted
 from engine.settings import OWN_INDEX, gpu_present
 
@@ -88,7 +88,7 @@ class CoverSearch:
         set_index_threads(1)
         catalogue = artifact.open_catalogue()
         index = open_index(artifact, index_at, timeout_s=timeout_s)
-        if index_at == OWN_INDEX:  # a publication has checked an engine's, once for all replicas
+        if isinstance(index, Index):  # a publication has checked an engine's, once for all replicas
             check_ids(index, catalogue)
         clock.lap("index")
         encoder = None
