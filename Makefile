@@ -30,7 +30,7 @@ $(VENV)/.serves: requirements/serve.lock
 	@touch $@
 
 serve: $(VENV)/.serves
-	SHAZAM_ARTIFACT='$(ARTIFACT)' $(BIN)/bentoml serve --port $(PORT)
+	SHAZAM_ARTIFACT='$(ARTIFACT)' $(BIN)/python -m engine serve --port $(PORT)
 
 # A bento of one artifact, pinned: ARTIFACT=folder, tag or URL; RECIPE=bentofile.gpu.yaml for GPUs.
 RECIPE   ?= bentofile.yaml

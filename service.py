@@ -11,6 +11,7 @@ what they import: without them it starts in a fifth less CPU time and holds 9 MB
 from __future__ import annotations
 
 import faulthandler
+import gc
 import os
 import sys
 from collections.abc import Iterator
@@ -27,6 +28,10 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 # smaller under load.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("MALLOC_ARENA_MAX", "2")
+
+# Imports make objects and no garbage: looking for it is a tenth of their time. What they made stays
+# for good and need not be looked at again.
+gc.disable()
 
 from engine import preload
 
@@ -239,3 +244,6 @@ def _serve_routes(service: Any) -> None:
 
 if not preload.launching():
     _serve_routes(ShazamVisual)
+
+gc.freeze()
+gc.enable()

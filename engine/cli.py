@@ -145,6 +145,12 @@ def _verify(options: argparse.Namespace) -> int:
     return 0
 
 
+def _serve(options: argparse.Namespace) -> int:
+    from engine.launch import serve
+
+    return serve(options.host, options.port)
+
+
 def _query(options: argparse.Namespace) -> int:
     from engine.schemas import Wanted
     from engine.search import CoverSearch
@@ -460,7 +466,7 @@ class _Bar:
 
 def _parser() -> argparse.ArgumentParser:
     from engine import __version__
-    from engine.encoder import DEFAULT_ENCODER
+    from engine.settings import DEFAULT_ENCODER
 
     parser = argparse.ArgumentParser(
         prog="python -m engine",
@@ -577,6 +583,12 @@ def _parser() -> argparse.ArgumentParser:
 
     made = command("verify", _verify, "Check every hash, count and golden query.")
     artifact(made)
+
+    made = command("serve", _serve, "Serve the artifact that SHAZAM_ARTIFACT names.")
+    made.add_argument("--host", default="0.0.0.0", help="address to listen at (default: all)")
+    made.add_argument(
+        "--port", type=_whole(1, 65_535), default=3000, metavar="N", help="default: 3000"
+    )
 
     made = command("query", _query, "Search without a server.")
     artifact(made)

@@ -19,6 +19,9 @@ PREFIX = "SHAZAM_"
 # What SHAZAM_INDEX may say: the artifact's own file, or an engine and where it keeps its tables.
 OWN_INDEX, LANCEDB = "artifact", "lancedb:"
 
+# Of `build` and `import`; here, as the command line must not load NumPy to name it.
+DEFAULT_ENCODER = "openai/clip-vit-base-patch32"
+
 
 @dataclass(frozen=True)
 class Variable:
