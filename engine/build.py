@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -44,6 +44,7 @@ from engine.catalogue import (
 )
 from engine.covers import EmbeddedRows, Picture, Workspace, cover_files, embed
 from engine.encoder import (
+    DEFAULT_ENCODER,
     Embeddings,
     Encoder,
     TorchEncoder,
@@ -53,16 +54,16 @@ from engine.encoder import (
     open_torch_encoder,
     unit_rows,
 )
+from engine.encoder_openvino import OpenVINOEncoder
 from engine.errors import BuildError
 from engine.image import Pixels, decode, to_pixels
-from engine.index import RECALL, build_index, read_foreign
+from engine.index import RECALL, Index, build_index, read_foreign
 from engine.inverted import Source, Stored
 from engine.metadata import albums_of_columns, albums_of_covers, read_genres, read_metadata
 from engine.progress import Progress
 from engine.rows import FOLDER as ROWS
 from engine.rows import link
 from engine.runtimes import give_cpu_runtime
-from engine.settings import DEFAULT_ENCODER
 from engine.unpickle import read_metadata_pickle
 
 GOLDEN_TEXTS = ("a red album cover", "a dark cover with a red moon", "jazz", "a guitar on a stage")
@@ -402,7 +403,8 @@ def _assemble(
         requested=precision,
         remark=(progress or Progress()).remark,
     )
-    _give_identify(folder, count, None, progress or Progress())
+    served = partial(OpenVINOEncoder, folder / ENCODER, encoder_name, precision=entry.precision)
+    _give_identify(folder, count, None, progress or Progress(), (searchable, served))
     if card:
         shutil.copyfile(card, folder / "README.md")
     return write_manifest(
@@ -502,19 +504,32 @@ def _keep_encoder(old: Artifact, folder: Path) -> None:
     shutil.copytree(old.encoder_folder, folder / ENCODER, copy_function=link)
 
 
-def _give_identify(folder: Path, covers: int, kept: Path | None, progress: Progress) -> None:
-    """What identify reads: references to the covers and a calibration of their evidence."""
+def _give_identify(
+    folder: Path,
+    covers: int,
+    kept: Path | None,
+    progress: Progress,
+    seen_with: tuple[Index, Callable[[], Encoder]] | None = None,
+) -> None:
+    """What identify reads: references to the covers and a calibration of their evidence, which is
+    `kept` where there was one. Without index and encoder, a new one is of proofs alone."""
     if covers < 2:
         return
     from engine import calibration  # OpenCV: an import that brings no covers never pays for it
     from engine.references import CALIBRATION, FOLDER, write_references
+    from engine.sight import Sight
 
     catalogue = Catalogue(folder / CATALOGUE, folder / THUMBNAILS)
     references = write_references(folder, catalogue, progress.step)
     if references is not None and kept is not None and kept.is_file():
         shutil.copyfile(kept, folder / FOLDER / CALIBRATION)
     elif references is not None and covers >= calibration.FEWEST_COVERS:
-        observed = calibration.observe(catalogue, step=progress.step)
+        sight = None
+        if seen_with is not None:
+            index, open_encoder = seen_with
+            encoder = open_encoder()
+            sight = partial(Sight, index, encoder.preprocessing, encoder.embed_images)
+        observed = calibration.observe(catalogue, step=progress.step, sight=sight)
         calibration.fit(observed).write(folder / FOLDER / CALIBRATION)
     catalogue.close()
 

@@ -23,11 +23,12 @@ from engine.errors import ArtifactError
 if TYPE_CHECKING:
     from engine.candidates import Candidate
     from engine.catalogue import Catalogue
+    from engine.references import References
+    from engine.sight import Sight
 
-# Of `Candidate` and `Proof`, which say what they are.
-FEATURES = (
-    "likeness",
-    "margin",
+# Of `Candidate`, `Proof` and `Explained`, which say what they are.
+LAYOUT = ("likeness", "margin")
+PROOF = (
     "inlier_share",
     "seen",
     "own_correlation",
@@ -38,14 +39,20 @@ FEATURES = (
     "colour",
     "tint",
     "blur",
+    "agreeing",
+    "differing",
 )
+EXPLAINED = ("found", "missed", "added", "agreement", "unexplained", "contrast", "noise")
+FEATURES = (*LAYOUT, *PROOF, *EXPLAINED)
+# Of `Sight.evidence`: only a calibration fitted with the artifact's own encoder has weights for it.
+SIGHT = ("alike", "ahead")
 # Photos of each kind that a calibration rests on, where the catalogue is large enough.
 PHOTOS = 300
 # Fewer covers than this are too few to fit on.
 FEWEST_COVERS = 100
 # What is photographed: everything at once mostly, and single things that can go wrong.
 # Hidden ones weigh much: what a thumb covers must not be taken for what another cover shows.
-_PRESETS = ("mixed", "mixed", "mixed", "hidden", "hidden", "mild", "rotation", "small", "crop")
+_PRESETS = ("mixed", "mixed", "mixed", "mixed", "hidden", "hidden", "rotation", "small", "crop")
 _FALSE_MATCHES = 0.005
 _PARTS = 5
 
@@ -55,8 +62,9 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Calibration:
-    """`weights` and `bias` over `FEATURES`; below `match_at` no match is claimed, from `sure_at`
-    on no further proof is sought. `present` (slope, bias) over the log-odds of the best candidate
+    """`weights` and `bias` over `FEATURES`, or over `FEATURES` and `SIGHT` where the encoder's word
+    counts; below `match_at` no match is claimed, from `sure_at` on no further proof is sought.
+    `present` (slope, bias) over the log-odds of the best candidate
     gives the probability that the album is in the catalogue although none is claimed."""
 
     weights: tuple[float, ...]
@@ -67,17 +75,25 @@ class Calibration:
     photos: int = 0
 
     def probability(self, features: NDArray[np.float64]) -> float:
-        """(12,) → the probability, 0–1, that the photo shows this very album."""
-        return float(_sigmoid(np.dot(self.weights, features) + self.bias))
+        """(21,) or (23,) → the probability, 0–1, that the photo shows this very album."""
+        known = features[: len(self.weights)]
+        return float(_sigmoid(np.dot(self.weights, known) + self.bias))
 
-    def plain(self, margin: float, colour: float, tint: float) -> float:
-        """The probability for a cover too plain to align: its layout and colours alone speak.
+    def of_candidate(self, candidate: Candidate) -> float:
+        """The probability that a photo shows this very album, by all that is known of it.
 
-        Set by hand, since few catalogues have enough such covers to fit on, and never above 0.95.
+        Of a cover too plain to align, layout, colours and encoder alone speak. Those weights are
+        set by hand, since few catalogues have enough such covers to fit on, and give 0.95 at most.
         In a coloured light nobody knows which plain cover it is.
         """
-        ahead = _sigmoid(25 * (margin - 0.15))
-        return float(0.95 * ahead * _sigmoid(40 * (0.12 - colour - tint / 2)))
+        proof = candidate.proof
+        if proof.inliers:
+            return self.probability(candidate.features)
+        chance = 0.95 * _sigmoid(25 * (candidate.margin - 0.15))
+        chance *= _sigmoid(40 * (0.12 - proof.colour - proof.tint / 2))
+        if candidate.ahead is not None:
+            chance *= _sigmoid(10 * (candidate.ahead - 0.2))
+        return float(chance)
 
     def absent(self, probability: float) -> float:
         """The probability that the catalogue lacks the album, given its best candidate's."""
@@ -85,9 +101,14 @@ class Calibration:
         clipped = min(max(probability, 1e-4), 1 - 1e-4)
         return float(1 - _sigmoid(slope * np.log(clipped / (1 - clipped)) + bias))
 
+    @property
+    def features(self) -> tuple[str, ...]:
+        return (*FEATURES, *SIGHT)[: len(self.weights)]
+
     def write(self, path: Path) -> None:
         path.write_text(
-            json.dumps({"features": FEATURES, **asdict(self)}, indent=2) + "\n", encoding="utf-8"
+            json.dumps({"features": self.features, **asdict(self)}, indent=2) + "\n",
+            encoding="utf-8",
         )
 
     @classmethod
@@ -102,13 +123,14 @@ class Calibration:
             return DEFAULT
         try:
             read = json.loads(path.read_text(encoding="utf-8"))
-            if read.pop("features") != list(FEATURES):
+            features = read.pop("features")
+            if features not in (list(FEATURES), [*FEATURES, *SIGHT]):
                 logger.warning(
                     "identify/calibration.json is another version's; a built-in one is used. "
                     "Build the artifact again for one of its own covers."
                 )
                 return DEFAULT
-            if len(read["weights"]) != len(FEATURES):
+            if len(read["weights"]) != len(features):
                 raise ValueError("it has not a weight for each feature")
             pairs = {name: tuple(read[name]) for name in ("weights", "present")}
             made = cls(**{**read, **pairs})
@@ -123,10 +145,11 @@ class Calibration:
 
 # Fitted on the demo catalogue; what an artifact too small for a fit of its own uses.
 DEFAULT = Calibration(
-    weights=(-5.68, 8.07, 4.03, 5.34, 7.19, 5.35, 0.46, 0.18, 4.16, 0.6, -4.41, 1.18),
-    bias=-11.42,
-    present=(0.2, -1.57),
-    match_at=0.67,
+    weights=(-5.72, 10, 5.54, 6.1, 2.94, 1.37, 0.68, -1.62, 2.53, 0.04, -1.05, 1.19, 6.01, -17.6)
+    + (0.0,) * 7,
+    bias=-8.98,
+    present=(0.57, -0.56),
+    match_at=0.75,
     sure_at=0.95,
 )
 
@@ -174,7 +197,7 @@ def fit(observed: Sequence[Observed]) -> Calibration:
     if len(observed) < 60 or min(present.sum(), (~present).sum()) < 20:
         return DEFAULT
     x, y = _columns(observed)
-    if min(y.sum(), (1 - y).sum()) < 20:
+    if min(y.sum(), (1 - y).sum()) < 10:
         return DEFAULT
     weights, bias = fit_logistic(x, y)
     found = np.array([len(photo.rows) > 0 for photo in observed])
@@ -194,7 +217,8 @@ def fit(observed: Sequence[Observed]) -> Calibration:
     odds = scores * slope[0] + offset
     probabilities = _sigmoid(odds)
     strangers = np.sort(probabilities[~present])
-    allowed = int(_FALSE_MATCHES * len(strangers))
+    # Of new strangers, (k + 1) / (N + 1) are expected to come before the k-th best of N.
+    allowed = max(0, int(_FALSE_MATCHES * (len(strangers) + 1)) - 1)
     match_at = float(np.clip(strangers[-1 - allowed] + 0.01, 0.6, 0.99))
     # Where no match is claimed: how often the album is there all the same.
     unclaimed = probabilities < match_at
@@ -211,8 +235,9 @@ def fit(observed: Sequence[Observed]) -> Calibration:
 
 def _columns(observed: Sequence[Observed]) -> tuple[Rows, Rows]:
     """Every candidate of every photo: its features, and 1 where it is right, else 0."""
-    x = np.concatenate([photo.features for photo in observed])
-    y = np.concatenate([[float(row == photo.right) for row in photo.rows] for photo in observed])
+    found = [photo for photo in observed if photo.rows]
+    x = np.concatenate([photo.features for photo in found])
+    y = np.concatenate([[float(row == photo.right) for row in photo.rows] for photo in found])
     return x, y
 
 
@@ -221,9 +246,11 @@ def observe(
     photos: int = PHOTOS,
     seed: int = 0,
     step: Callable[[int, int, str], None] = lambda done, total, what: None,
+    *,
+    sight: Callable[[References], Sight] | None = None,
 ) -> list[Observed]:
     """Photograph a catalogue's covers before references that lack a fifth of them: `photos` of
-    those they have, and as many of those they lack."""
+    those they have, and as many of those they lack. `sight` makes an encoder look too."""
     from concurrent.futures import ThreadPoolExecutor
 
     from engine.candidates import Prover, working_copy
@@ -236,6 +263,7 @@ def observe(
         return []
     references, strangers = split
     prover = Prover(references, DEFAULT)
+    eye = sight(references) if sight else None
     rng = np.random.default_rng(seed)
     known = rng.permutation(len(references))[:photos].tolist()
     unknown = [strangers[i] for i in rng.permutation(len(strangers))]
@@ -251,7 +279,7 @@ def observe(
         how = hidden if preset == "hidden" else PRESETS[preset]
         photo, _ = working_copy(simulate_photo(cover, mine, how).image)
         same = frozenset(references.twins(row)) if row >= 0 else frozenset()
-        return _observed(prover.candidates(photo), row, same)
+        return _observed(prover.candidates(photo, eye), row, same)
 
     found = []
     with ThreadPoolExecutor(2) as pool:
@@ -263,7 +291,8 @@ def observe(
 
 
 def _observed(candidates: Sequence[Candidate], row: int, same: frozenset[int]) -> Observed:
-    features = np.array([c.features for c in candidates]).reshape(len(candidates), len(FEATURES))
+    width = len(candidates[0].features) if candidates else 0
+    features = np.array([c.features for c in candidates]).reshape(len(candidates), width)
     rows = tuple(row if c.row in same else c.row for c in candidates)
     return Observed(features, rows, row)
 

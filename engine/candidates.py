@@ -1,15 +1,16 @@
 """Photo → the albums it may show, each with its proof and a probability.
 
-    photo ─outlines→ quads ─layout→ likely covers ─proof→ evidence ─calibration→ probability
-          └ only where that is not sure yet: fainter outlines, keypoint votes, the encoder's ideas
+    photo ─outlines→ quads ─layout→ likely covers ─proof→ evidence ┐
+                                    view of the place ─sight→ evidence ┴calibration→ probability
+          └ only where that is not sure yet: more outlines, keypoints, what the encoder sees in them
 
 Proposing is cheap and may be wrong; only proof counts. It runs down the proposals, likeliest
-first, and stops as soon as one is sure: most photos pay for one or two.
+first, and stops as soon as one is sure: most photos pay for three outlines and one proof.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import cv2
@@ -17,20 +18,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine import layout
-from engine.calibration import FEATURES, Calibration
+from engine.calibration import EXPLAINED, PROOF, Calibration
 from engine.image import Pixels
-from engine.outlines import Quads, find_outlines
+from engine.outlines import Quads, find_outlines, frames, is_plausible
 from engine.proof import Proof, keypoints_of_photo, prove, quad_from_keypoints
 from engine.references import References
+from engine.sight import VIEW_SIDE, Glance, Sight
 
-# A sleeve on 15 % of a 3:4 frame is then 215 pixels wide, more than proof looks at.
-WORKING_SIDE = 480
+# A sleeve on 15 % of a 3:4 frame is then 161 pixels wide, more than proof looks at.
+WORKING_SIDE = 360
 SMALLEST_PHOTO = 32  # pixels: less shows no sleeve
-_QUICK_PROOFS, _THOROUGH_PROOFS, _KEYPOINT_PROOFS = 3, 12, 6
-_LIKELIEST = 6  # outlines looked into before the others
+_LIKELIEST = 3  # outlines looked into before the others
+_QUICK_PROOFS, _THOROUGH_PROOFS, _KEYPOINT_PROOFS, _SIGHT_PROOFS = 3, 8, 4, 6
+_SIGHT_OUTLINES = 4
+_SIGHT_IDEAS = 2  # albums the encoder sees at a place where another one was looked for
+_LEAST_SEEN = 0.25  # of a cover: less agrees by chance, and is not worth the encoder's time
+_SAME_PLACE = 0.04  # corners, as a share of the side: one view serves for both
 
-# A photo → the ids of albums that the encoder finds near.
-Ideas = Callable[[Pixels], Sequence[int]]
 # A row of the references, and the outline of its cover from the cover's own top left on.
 Proposals = Iterator[tuple[int, Quads]]
 
@@ -38,19 +42,26 @@ Proposals = Iterator[tuple[int, Quads]]
 @dataclass(frozen=True, slots=True)
 class Candidate:
     """An album that the photo may show, by its row in the references. `likeness` is the cosine of
-    layout codes at the proven outline, `margin` what it is ahead of the next album there."""
+    layout codes at the proven outline, `margin` what it is ahead of the next album there; `glance`,
+    `alike` and `ahead` are the encoder's (`Sight.evidence`), None without one."""
 
     row: int
     proof: Proof
     likeness: float
     margin: float
+    glance: Glance | None = None
+    alike: float | None = None
+    ahead: float | None = None
     probability: float = 0.0
 
     @property
     def features(self) -> NDArray[np.float64]:
-        """(12,) float64, in the order of `calibration.FEATURES`."""
-        own = (self.likeness, self.margin)
-        return np.array([*own, *(getattr(self.proof, name) for name in FEATURES[len(own) :])])
+        """In the order of `calibration.FEATURES`, then, where there is an encoder, `SIGHT`."""
+        layout_says = (self.likeness, self.margin)
+        proven = [getattr(self.proof, name) for name in PROOF]
+        explained = [getattr(self.proof.explained, name) for name in EXPLAINED]
+        seen = () if self.alike is None else (self.alike, self.ahead)
+        return np.array([*layout_says, *proven, *explained, *seen], np.float64)
 
 
 class Prover:
@@ -59,86 +70,148 @@ class Prover:
     def __init__(self, references: References, calibration: Calibration) -> None:
         self.references, self.calibration = references, calibration
 
-    def candidates(self, photo: Pixels, ideas: Ideas | None = None) -> list[Candidate]:
+    def candidates(self, photo: Pixels, sight: Sight | None = None) -> list[Candidate]:
         """(H, W, 3) uint8 RGB, upright, of working size → what was proven, likeliest first."""
         if min(photo.shape[:2]) < SMALLEST_PHOTO:
             return []
-        levels = layout.halvings(photo)
-        found: dict[int, Candidate] = {}
-        for row, quad in self._proposals(levels, ideas):
-            known = found.get(row)
-            if known is not None and known.probability > 0.5:
-                continue
-            candidate = self._candidate(levels, row, quad)
-            if candidate is None:
-                continue
-            if known is None or candidate.probability > known.probability:
-                found[row] = candidate
-            if candidate.probability >= self.calibration.sure_at:
+        return _Proving(self, photo, sight).run()
+
+
+class _Proving:
+    """One photo being looked at."""
+
+    def __init__(self, prover: Prover, photo: Pixels, sight: Sight | None) -> None:
+        self.references, self.calibration = prover.references, prover.calibration
+        self.levels, self.sight = layout.halvings(photo), sight
+        self.found: dict[int, Candidate] = {}
+        self.places: list[tuple[Quads, Glance]] = []
+
+    def run(self) -> list[Candidate]:
+        for proposals in self._stages():
+            for row, quad in proposals:
+                if self._try(row, quad) >= self.calibration.sure_at:
+                    return self._ranked()
+            # What comes later looks in other places; it does not make this one surer.
+            if max((one.probability for one in self.found.values()), default=0.0) >= (
+                self.calibration.match_at
+            ):
                 break
-        return sorted(found.values(), key=lambda one: (-one.probability, one.row))
+        return self._ranked()
 
-    def _proposals(self, levels: Sequence[Pixels], ideas: Ideas | None) -> Proposals:
-        """Cheap ones first; each kind is made only when those before it proved nothing."""
-        photo = levels[0]
+    def _ranked(self) -> list[Candidate]:
+        return sorted(self.found.values(), key=lambda one: (-one.probability, one.row))
+
+    def _stages(self) -> Iterator[Proposals]:
+        """Cheap ones first; each is made only when those before it proved nothing."""
+        photo = self.levels[0]
         outlines = find_outlines(photo)
-        yield from self._by_layout(levels, outlines[:_LIKELIEST], _QUICK_PROOFS)
-        yield from self._by_layout(levels, outlines[_LIKELIEST:], _QUICK_PROOFS)
-        fainter = find_outlines(photo, thorough=True)
-        yield from self._by_layout(levels, fainter, _THOROUGH_PROOFS)
-        yield from self._by_keypoints(photo, ideas)
+        yield self._by_layout(outlines[:_LIKELIEST], _QUICK_PROOFS)
+        others = np.concatenate([frames(photo), outlines[_LIKELIEST:]])
+        yield self._by_layout(others, _QUICK_PROOFS)
+        yield self._by_keypoints(photo)
+        yield self._by_sight(outlines[:_SIGHT_OUTLINES])
+        yield self._by_layout(find_outlines(photo, thorough=True), _THOROUGH_PROOFS)
 
-    def _candidate(self, levels: Sequence[Pixels], row: int, quad: Quads) -> Candidate | None:
+    def _try(self, row: int, quad: Quads) -> float:
+        """Look for an album at a place, and for those the encoder sees there; the best
+        probability."""
+        best, place, ideas = self._prove(row, quad)
+        for idea in ideas:
+            if best >= self.calibration.sure_at:
+                break
+            best = max(best, self._prove(idea, place)[0])
+        return best
+
+    def _prove(self, row: int, quad: Quads) -> tuple[float, Quads, list[int]]:
+        """The probability of an album at a place, the place made more exact, and rows that the
+        encoder sees there, where it has not looked before."""
+        known = self.found.get(row)
+        if known is not None and known.probability > 0.5:
+            return 0.0, quad, []
+        reference = self.references.reference(row)
+        proof = prove(self.levels, quad, reference) if reference is not None else None
+        if proof is None or (proof.inliers and proof.seen < _LEAST_SEEN):
+            return 0.0, quad, []
+        candidate, ideas = self._candidate(row, proof)
+        if known is None or candidate.probability > known.probability:
+            self.found[row] = candidate
+        return candidate.probability, proof.quad, [idea for idea in ideas if idea != row]
+
+    def _candidate(self, row: int, proof: Proof) -> tuple[Candidate, list[int]]:
+        """A proof with what layout and encoder say of its place; rows that the encoder sees there,
+        where it has not looked before."""
         references = self.references
-        reference = references.reference(row)
-        proof = prove(levels, quad, reference) if reference is not None else None
-        if proof is None:
-            return None
-        view = layout.rectify(levels, proof.quad, layout.SIDE)
+        view = layout.rectify(self.levels, proof.quad, layout.SIDE)
         code = references.basis.codes(layout.features(view[None]))
+        twins = references.twins(row)
         likeness = float(code[0] @ references.codes[row])
-        near = references.nearest(code, 2)[0]
-        others = [n.similarity for n in near if n.row != row]
+        near = references.nearest(code, 2 + len(twins))[0]
+        others = [one.similarity for one in near if one.row not in (row, *twins)]
         candidate = Candidate(row, proof, likeness, likeness - max(others, default=0.0))
-        calibration = self.calibration
-        if proof.inliers:
-            chance = calibration.probability(candidate.features)
-        else:
-            chance = calibration.plain(candidate.margin, proof.colour, proof.tint)
-        return replace(candidate, probability=chance)
+        ideas: list[int] = []
+        if self.sight is not None:
+            glance, is_new = self._glance(proof.quad)
+            alike, ahead = self.sight.evidence(glance, row, twins)
+            candidate = replace(candidate, glance=glance, alike=alike, ahead=ahead)
+            if is_new:
+                ideas = [references.row_of[one.album_id] for one in glance.near[:_SIGHT_IDEAS]]
+        return replace(candidate, probability=self.calibration.of_candidate(candidate)), ideas
 
-    def _by_layout(self, levels: Sequence[Pixels], outlines: Quads, most: int) -> Proposals:
+    def _glance(self, quad: Quads) -> tuple[Glance, bool]:
+        """What the encoder sees in an outline, and whether it had to look."""
+        assert self.sight is not None
+        near = _SAME_PLACE * float(np.sqrt(abs(cv2.contourArea(quad))))
+        for place, glance in self.places:
+            if np.abs(place - quad).max() < near:
+                return glance, False
+        [glance] = self.sight.glances([layout.rectify(self.levels, quad, VIEW_SIDE)])
+        self.places.append((quad, glance))
+        return glance, True
+
+    def _by_layout(self, outlines: Quads, most: int) -> Proposals:
         """The covers most alike in layout to what lies in any outline, turned any way."""
         references = self.references
         if not len(outlines):
             return
-        views = np.stack([layout.rectify(levels, quad, layout.SIDE) for quad in outlines])
+        views = np.stack([layout.rectify(self.levels, quad, layout.SIDE) for quad in outlines])
         turned = layout.features_turned(views)
         codes = references.basis.codes(turned.reshape(-1, turned.shape[-1]))
-        hits = [
-            (like.similarity, like.row, number)
-            for number, near in enumerate(references.nearest(codes, 4))
-            for like in near
-        ]
-        hits.sort(key=lambda hit: -hit[0])
-        times: dict[int, int] = {}
-        for _, row, number in hits:
-            # Two outlines a cover: the second where the first was a frame inside of the sleeve.
-            if times.get(row, 0) == 2:
-                continue
-            times[row] = times.get(row, 0) + 1
-            yield row, np.roll(outlines[number // 4], -(number % 4), axis=0)
-            if sum(times.values()) == most:
-                return
+        yield from _likeliest(
+            [
+                (like.similarity, like.row, number)
+                for number, near in enumerate(references.nearest(codes, 4))
+                for like in near
+            ],
+            outlines,
+            most,
+        )
 
-    def _by_keypoints(self, photo: Pixels, ideas: Ideas | None) -> Proposals:
-        """Covers that many keypoints vote for, and those the encoder finds near."""
+    def _by_sight(self, outlines: Quads) -> Proposals:
+        """The albums that the encoder sees in any outline, turned any way."""
+        outlines = np.array([quad for quad in outlines if is_plausible(quad)])
+        if self.sight is None or not len(outlines):
+            return
+        views = [layout.rectify(self.levels, quad, VIEW_SIDE) for quad in outlines]
+        turned = [np.ascontiguousarray(np.rot90(view, k)) for view in views for k in range(4)]
+        row_of = self.references.row_of
+        yield from _likeliest(
+            [
+                (near.similarity, row_of[near.album_id], number)
+                for number, glance in enumerate(self.sight.glances(turned))
+                for near in glance.near[:_SIGHT_IDEAS]
+            ],
+            outlines,
+            _SIGHT_PROOFS,
+        )
+
+    def _by_keypoints(self, photo: Pixels) -> Proposals:
+        """Covers that many keypoints vote for, and those the encoder sees in the whole photo."""
         references = self.references
         keypoints = keypoints_of_photo(photo)
         rows = references.vote(keypoints, _KEYPOINT_PROOFS)
-        if ideas is not None:
-            near = ideas(photo)
-            rows += [references.row_of[i] for i in near if i in references.row_of]
+        if self.sight is not None:
+            [glance] = self.sight.glances([photo])
+            rows += [references.row_of[near.album_id] for near in glance.near[:_SIGHT_IDEAS]]
         for row in dict.fromkeys(rows):
             reference = references.reference(row)
             quad = quad_from_keypoints(keypoints, reference) if reference is not None else None
@@ -146,8 +219,22 @@ class Prover:
                 yield row, quad
 
 
+def _likeliest(hits: list[tuple[float, int, int]], outlines: Quads, most: int) -> Proposals:
+    """(similarity, row, 4 × outline + quarter turns counter-clockwise) → `most` of them."""
+    hits.sort(key=lambda hit: -hit[0])
+    times: dict[int, int] = {}
+    for _, row, number in hits:
+        # Two outlines a cover: the second where the first was a frame inside of the sleeve.
+        if times.get(row, 0) == 2:
+            continue
+        times[row] = times.get(row, 0) + 1
+        yield row, np.roll(outlines[number // 4], -(number % 4), axis=0)
+        if sum(times.values()) == most:
+            return
+
+
 def working_copy(photo: Pixels) -> tuple[Pixels, float]:
-    """The photo, its shorter edge at most 480 pixels, and how much larger the photo itself is."""
+    """The photo, its shorter edge at most 360 pixels, and how much larger the photo itself is."""
     height, width = photo.shape[:2]
     # A strip has no sleeve in it, and its longer edge would stay enormous.
     scale = min(WORKING_SIDE / min(height, width), 4 * WORKING_SIDE / max(height, width), 1.0)

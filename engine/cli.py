@@ -145,12 +145,6 @@ def _verify(options: argparse.Namespace) -> int:
     return 0
 
 
-def _serve(options: argparse.Namespace) -> int:
-    from engine.launch import serve
-
-    return serve(options.host, options.port)
-
-
 def _query(options: argparse.Namespace) -> int:
     from engine.schemas import Wanted
     from engine.search import CoverSearch
@@ -271,8 +265,11 @@ def _evaluate(options: argparse.Namespace) -> int:
 
 
 def _try_identify(options: argparse.Namespace, search: CoverSearch) -> int:
-    from engine.trial import plot, run_trial, table
+    from engine.trial import CONDITIONS, plot, run_trial, table
 
+    wanted = [name for name in CONDITIONS if any(word in name for word in options.condition)]
+    if options.condition and not wanted:
+        _usage(f"--condition must be part of one of: {'; '.join(CONDITIONS)}")
     with _Bar() as bar:
         trial = run_trial(
             search,
@@ -281,6 +278,7 @@ def _try_identify(options: argparse.Namespace, search: CoverSearch) -> int:
             sample=options.sample,
             distractors=options.distractors,
             seed=options.seed,
+            conditions=wanted or tuple(CONDITIONS),
             progress=bar,
         )
     if options.plots:
@@ -295,30 +293,9 @@ def _try_identify(options: argparse.Namespace, search: CoverSearch) -> int:
 def _publish(options: argparse.Namespace) -> int:
     from engine.store import publish
 
-    if options.index:
-        return _publish_index(options)
     tag = publish(_folder(options.artifact), serving=options.serving)
     latest = tag.partition(":")[0] + ":latest"
     print(f"published {tag}; serve it with SHAZAM_ARTIFACT={tag} (or {latest})")
-    return 0
-
-
-def _publish_index(options: argparse.Namespace) -> int:
-    from engine.artifact import Artifact
-    from engine.lance import publish_index
-
-    artifact = Artifact.open(_folder(options.artifact))
-    with _Bar() as bar:
-        told = publish_index(artifact, options.index, bar.step)
-    searched = (
-        f"{told.nprobe} of {told.lists:,} lists a search, recall@10 {told.recall:.3f}"
-        if told.lists
-        else "few enough to compare all"
-    )
-    print(
-        f"published {told.rows:,} rows as {told.table}, {told.added:,} of them now; {searched}; "
-        f"serve it with SHAZAM_INDEX={options.index}"
-    )
     return 0
 
 
@@ -379,18 +356,6 @@ def _share(text: str) -> float:
     if not 0.5 <= share <= 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a share, 0.5 to 1")
     return share
-
-
-def _engine(text: str) -> str:
-    from engine.settings import OWN_INDEX, VARIABLES
-
-    try:
-        where = str(VARIABLES["index"].parse(text))
-    except ValueError as problem:
-        raise argparse.ArgumentTypeError(f"{text!r} {problem}") from None
-    if where == OWN_INDEX:
-        raise argparse.ArgumentTypeError("the artifact holds its own index already")
-    return where
 
 
 def _report(built: Built) -> int:
@@ -466,7 +431,7 @@ class _Bar:
 
 def _parser() -> argparse.ArgumentParser:
     from engine import __version__
-    from engine.settings import DEFAULT_ENCODER
+    from engine.encoder import DEFAULT_ENCODER
 
     parser = argparse.ArgumentParser(
         prog="python -m engine",
@@ -584,12 +549,6 @@ def _parser() -> argparse.ArgumentParser:
     made = command("verify", _verify, "Check every hash, count and golden query.")
     artifact(made)
 
-    made = command("serve", _serve, "Serve the artifact that SHAZAM_ARTIFACT names.")
-    made.add_argument("--host", default="0.0.0.0", help="address to listen at (default: all)")
-    made.add_argument(
-        "--port", type=_whole(1, 65_535), default=3000, metavar="N", help="default: 3000"
-    )
-
     made = command("query", _query, "Search without a server.")
     artifact(made)
     what = made.add_mutually_exclusive_group(required=True)
@@ -629,6 +588,13 @@ def _parser() -> argparse.ArgumentParser:
         help="with --identify: N times as many covers more, mixed from the artifact's own",
     )
     made.add_argument(
+        "--condition",
+        action="append",
+        default=[],
+        metavar="WORD",
+        help="with --identify: only conditions with this in their name, such as 'mixed'; repeat it",
+    )
+    made.add_argument(
         "--sample", type=_whole(1, 10**9), default=200, help="albums a distortion (default: 200)"
     )
     made.add_argument("--seed", type=_whole(0, 2**32 - 1), default=0)
@@ -637,12 +603,6 @@ def _parser() -> argparse.ArgumentParser:
     made = command("publish", _publish, "Into the BentoML model store, as shazam-visual:<id>.")
     artifact(made)
     serving(made)
-    made.add_argument(
-        "--index",
-        type=_engine,
-        metavar="lancedb:URL",
-        help="its index alone, into LanceDB at a folder or a URL, for SHAZAM_INDEX",
-    )
 
     made = command("pack", _pack, "To one file for SHAZAM_ARTIFACT=URL#sha256=…, or to a folder.")
     artifact(made)

@@ -12,7 +12,7 @@ on the whole photo and on what lies in its outlines, and says how little that is
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -24,14 +24,14 @@ from engine import layout
 from engine.calibration import Calibration
 from engine.candidates import WORKING_SIDE, Candidate, Prover, working_copy
 from engine.encoder import Embeddings
-from engine.image import MAX_IMAGE_PIXELS, Pixels, decode, to_pixels
+from engine.image import HALVED_SIDES, MAX_IMAGE_PIXELS, Pixels, decode
 from engine.index import Neighbour
 from engine.outlines import Quads, find_outlines, is_plausible
 from engine.references import References
 from engine.search import CoverSearch
+from engine.sight import Embed, Sight, embed_views
 
 Decision = Literal["match", "ambiguous", "no_match"]
-Embed = Callable[[Pixels], Embeddings]
 
 CANDIDATES = 5
 MOST_SLEEVES = 12
@@ -85,7 +85,8 @@ class Identifier:
         `embed` takes (N, S, S, 3) uint8 to (N, D) unit rows; left out, it is the search's own
         encoder. Raises what `engine.image.decode` raises.
         """
-        image = decode(data, max_pixels=max_pixels, shortest_side=WORKING_SIDE)
+        least = int(WORKING_SIDE / HALVED_SIDES)  # what the decoder leaves is then enough
+        image = decode(data, max_pixels=max_pixels, shortest_side=least)
         # The decoder may have shrunk a large JPEG; its longer edge tells by how much.
         scale = max(_size(data)) / max(image.size)
         found = self.by_pixels(np.asarray(image, np.uint8), embed, many=many)
@@ -118,11 +119,9 @@ class Identifier:
 
     def _by_proof(self, prover: Prover, photo: Pixels, embed: Embed) -> Identification:
         calibration, references = prover.calibration, prover.references
-
-        def ideas(picture: Pixels) -> list[int]:
-            return [near.album_id for near in self._near([picture], embed)]
-
-        proven = prover.candidates(photo, ideas)
+        search = self.search
+        sight = Sight(search.index, search.artifact.preprocessing, embed, references)
+        proven = prover.candidates(photo, sight)
         best = proven[0] if proven else None
         twins = references.twins(best.row) if best and best.probability >= 0.5 else []
         rivals = [other.row for other in proven[1:] if best and _is_rival(best, other)]
@@ -132,20 +131,20 @@ class Identifier:
             near = self._near([photo], embed)
             return Identification("no_match", absent, None, None, None, tuple(near))
         ids = [int(references.ids[row]) for row in dict.fromkeys([best.row, *twins, *rivals])]
-        view = layout.rectify(layout.halvings(photo), best.proof.quad, 2 * layout.SIDE)
+        assert best.glance is not None, "it was looked at with an encoder"
         return Identification(
             "match" if told_apart else "ambiguous",
             best.probability,
             ids[0] if told_apart else None,
             best.proof.inliers,
             best.proof.quad,
-            tuple(self._near([view], embed, ids)),
+            tuple(self._nearest(best.glance.vector[None], ids)),
         )
 
     def _by_similarity(self, photo: Pixels, embed: Embed) -> Identification:
         """Without references: the encoder alone, on the photo and on what lies in its outlines."""
         levels = layout.halvings(photo)
-        outlines = [quad for quad in find_outlines(photo)[1:] if is_plausible(quad)]
+        outlines = [quad for quad in find_outlines(photo) if is_plausible(quad)]
         views = [
             np.ascontiguousarray(np.rot90(layout.rectify(levels, quad, 2 * layout.SIDE), turn))
             for quad in outlines[:_ENCODER_OUTLINES]
@@ -160,13 +159,12 @@ class Identifier:
             return Identification("no_match", 1 - max(chance, 0.4), None, None, None, tuple(near))
         return Identification("match", chance, near[0].album_id, None, None, tuple(near))
 
-    def _near(
-        self, pictures: Sequence[Pixels], embed: Embed, first: Sequence[int] = ()
-    ) -> list[Neighbour]:
-        """The albums nearest to any of the pictures, those named `first` before the others."""
-        preprocessing = self.search.artifact.preprocessing
-        views = [to_pixels(Image.fromarray(picture), preprocessing) for picture in pictures]
-        vectors = embed(np.stack(views))
+    def _near(self, pictures: Sequence[Pixels], embed: Embed) -> list[Neighbour]:
+        """The albums nearest to any of the pictures."""
+        return self._nearest(embed_views(pictures, self.search.artifact.preprocessing, embed))
+
+    def _nearest(self, vectors: Embeddings, first: Sequence[int] = ()) -> list[Neighbour]:
+        """The albums nearest to any of (N, D) unit rows, those named `first` before the others."""
         best: dict[int, float] = {}
         for row in self.search.nearest(vectors, CANDIDATES):
             for near in row:

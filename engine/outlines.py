@@ -41,28 +41,32 @@ class _Search:
     most: int
 
 
-_QUICK = (_Search(side=240, lines=40, faint=0.06, most=16),)
+# 240 pixels and 40 lines find 3 % more and take twice as long: that is what thorough is for.
+_QUICK = (_Search(side=180, lines=28, faint=0.06, most=8),)
 _THOROUGH = (
     _Search(side=240, lines=60, faint=0.03, most=48),
     _Search(side=160, lines=60, faint=0.03, most=24),
 )
 
 
-def find_outlines(photo: Pixels, *, thorough: bool = False) -> Quads:
-    """(H, W, 3) uint8 RGB → (N, 4, 2) float32, likeliest first; the picture's own frame leads.
-
-    N is at most 18, or 74 when `thorough`. On simulated photos with every distortion the sleeve is
-    among them (mean corner within 6 % of its side) in 88 %, thorough in 95 %.
-    """
+def frames(photo: Pixels) -> Quads:
+    """(H, W, 3) → (1 or 2, 4, 2) float32: the picture's own frame, and of a long one, such as a
+    screenshot, the square in its middle."""
     height, width = photo.shape[:2]
     frame = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
-    quads = [frame[None]]
-    if not 0.8 < width / height < 1.25:  # a screenshot: the square in its middle
-        half, middle = min(width, height) / 2, frame.mean(0)
-        square = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]], np.float32)
-        quads.append((middle + half * square)[None])
-    for search in _THOROUGH if thorough else _QUICK:
-        quads.append(_find(photo, search))
+    if 0.8 < width / height < 1.25:
+        return frame[None]
+    half, middle = min(width, height) / 2, frame.mean(0)
+    square = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]], np.float32)
+    return np.stack([frame, middle + np.float32(half) * square])
+
+
+def find_outlines(photo: Pixels, *, thorough: bool = False) -> Quads:
+    """(H, W, 3) uint8 RGB → (N, 4, 2) float32, likeliest first.
+
+    N is at most 8, or 72 when `thorough`.
+    """
+    quads = [_find(photo, search) for search in (_THOROUGH if thorough else _QUICK)]
     return np.concatenate(quads).astype(np.float32)
 
 

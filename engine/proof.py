@@ -16,21 +16,25 @@ from functools import cached_property
 
 import cv2
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
+from engine.explained import SIDE as _SEEN_SIDE
+from engine.explained import Explained, explain
 from engine.image import Pixels
 from engine.layout import rectify
 from engine.outlines import Quads, is_plausible
 
 REFERENCE_SIDE = 256
 KEYPOINT_SIDE = 360  # shorter edge of a photo when its keypoints are taken, pixels
-_SEEN_SIDE, _WINDOW = 128, 11
+_WINDOW = 11  # pixels of _SEEN_SIDE
 _AT = (slice(4, None, 8),) * 2  # the middles of 16 × 16 cells
 _BLURS = (0.8, 1.7, 3.0)  # sigmas, pixels of _SEEN_SIDE
 _OWN = 16  # cells a side of a map of what is a cover's own
 _FEWEST = 6  # inliers below which a homography is chance
+_TEXTURE = 4.0  # deviation of grey levels below which a patch has nothing to compare
 _PATCH_CORRELATION = 0.5
-_WINDOW_CORRELATION = 0.6
+_WINDOW_CORRELATION, _WINDOW_DIFFERENCE = 0.6, 0.35
 _OTHER_COLOUR = 0.45
 _PLAIN = 0.02  # share of textured windows below which a cover has nothing to compare
 
@@ -62,8 +66,13 @@ class Proof:
     `worst` and `lower` are the 10 % and 25 % quantiles of correlation in the others: a look-alike
     with other lettering differs there, a cover under a thumb does not.
 
+    `agreeing` and `differing` weigh what is the cover's own in the other windows: how much of it
+    the photo shows, and how much shows something else, as roots of shares of the cover. Lettering
+    under which the picture is hidden still tells one cover of a series from the next.
+
     `colour` is how much the chroma differs, `tint` how coloured a light would explain the rest;
-    `blur` is how far the cover had to be blurred to look like the photo, 0–2.
+    `blur` is how far the cover had to be blurred to look like the photo, 0–2. `explained` compares
+    once more, with the photo's own blur.
     """
 
     quad: Quads
@@ -77,6 +86,9 @@ class Proof:
     colour: float
     tint: float
     blur: float
+    agreeing: float
+    differing: float
+    explained: Explained
 
     @property
     def inlier_share(self) -> float:
@@ -111,8 +123,12 @@ class Reference:
     @cached_property
     def windows(self) -> tuple[Windows, ...]:
         """As sharp as it is, and as blurred as photos are."""
-        cover = _resized(self.cover, _SEEN_SIDE)
-        return tuple(Windows(cover, _WINDOW, blur) for blur in _BLURS)
+        return tuple(Windows(self.view, _WINDOW, blur) for blur in _BLURS)
+
+    @cached_property
+    def view(self) -> Pixels:
+        """What a photo of it would show in its outline."""
+        return _resized(self.cover, _SEEN_SIDE)
 
     @cached_property
     def keypoints(self) -> Keypoints:
@@ -170,6 +186,9 @@ def _proof(view: Pixels, quad: Quads, inliers: int, patches: int, reference: Ref
         colour=float(np.median(colour)),
         tint=tint,
         blur=float(blur),
+        agreeing=float(np.sqrt((own * bare * (correlation > _WINDOW_CORRELATION)).mean())),
+        differing=float(np.sqrt((own * bare * (correlation < _WINDOW_DIFFERENCE)).mean())),
+        explained=explain(view, reference.view),
     )
 
 
@@ -233,19 +252,14 @@ def _all_agree(correlation: NDArray[np.float32], textured: NDArray[np.bool_]) ->
 
 
 class _Patches:
-    """A grid of patches of a cover, those without texture left out."""
+    """A grid of grey patches of a cover, those without texture left out."""
 
     def __init__(self, cover: Pixels, step: _Step) -> None:
-        image = cv2.GaussianBlur(_resized(cover, step.side), (0, 0), 0.8)
-        places = np.arange(0, step.side - step.patch + 1, step.step)
-        self.at: list[tuple[int, int]] = []
-        self.pixels: list[Pixels] = []
-        for y in places.tolist():
-            for x in places.tolist():
-                patch = image[y : y + step.patch, x : x + step.patch]
-                if patch.reshape(-1, 3).std(0).max() > 5:
-                    self.at.append((x, y))
-                    self.pixels.append(patch)
+        image = _grey(_resized(cover, step.side))
+        every = sliding_window_view(image, (step.patch, step.patch))[:: step.step, :: step.step]
+        rows, columns = np.nonzero(every.std((2, 3)) > _TEXTURE)
+        self.at = [(x * step.step, y * step.step) for y, x in zip(rows, columns, strict=True)]
+        self.pixels = [every[y, x].copy() for y, x in zip(rows, columns, strict=True)]
 
 
 class Windows:
@@ -274,7 +288,7 @@ def _aligned(
 ) -> tuple[Quads, int, int] | None:
     """One round: a better quad, inliers and the number of patches looked for."""
     patches = reference.patches(step)
-    view = cv2.GaussianBlur(rectify(levels, quad, step.side, step.reach), (0, 0), 0.8)
+    view = _grey(rectify(levels, quad, step.side, step.reach))
     span, reach = step.patch + 2 * step.reach, step.reach
     source, target = [], []
     for (x, y), patch in zip(patches.at, patches.pixels, strict=True):
@@ -339,6 +353,12 @@ def _colours(
     bright = logs.mean(2)
     difference = np.abs(logs - bright[..., None]).sum(2) + np.abs(bright)
     return difference, float(np.abs(light - light.mean()).sum())
+
+
+def _grey(view: Pixels) -> Pixels:
+    """Brightness alone: patches in colour cost 2.5 times as much and align no better."""
+    grey = cv2.cvtColor(view, cv2.COLOR_RGB2GRAY)
+    return np.asarray(cv2.GaussianBlur(grey, (0, 0), 0.8), np.uint8)
 
 
 def _vertex(left: float, top: float, right: float) -> float:

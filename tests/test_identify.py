@@ -26,6 +26,7 @@ from engine.image import thumbnail
 from engine.index import build_index
 from engine.references import FOLDER, References, split_references, write_references
 from engine.search import CoverSearch
+from engine.sight import Sight
 from engine.simulate import Distortion, simulate_photo
 from engine.trial import run_trial
 
@@ -251,18 +252,43 @@ def test_an_artifact_holds_what_identify_reads(tiny_artifact: Path) -> None:
     assert answer.decision in ("match", "ambiguous", "no_match")
 
 
-def test_a_calibration_is_fitted_on_the_covers_and_on_strangers(identifier: Identifier) -> None:
-    observed = calibration.observe(identifier.search.catalogue, photos=35, seed=1)
-    assert [photo.present for photo in observed].count(True) == 33
-    made = calibration.fit(observed)
-    assert made.photos == 66
-    best = [
-        max((made.probability(row) for row in photo.features), default=0.0) for photo in observed
-    ]
-    present = np.array([photo.present for photo in observed])
-    assert np.mean(np.array(best)[present] > 0.5) > 0.85
-    assert np.mean(np.array(best)[~present] > 0.5) < 0.1
-    assert made.absent(0.01) > 0.8 > 0.2 > made.absent(0.99)
+def test_a_calibration_is_observed_on_covers_and_on_strangers(identifier: Identifier) -> None:
+    files, index = identifier.search.artifact, identifier.search.index
+    embed = ColourEncoder().embed_images
+    observed = calibration.observe(
+        identifier.search.catalogue,
+        photos=6,
+        seed=1,
+        sight=lambda references: Sight(index, files.preprocessing, embed, references),
+    )
+    assert [photo.present for photo in observed] == [True] * 6 + [False] * 6
+    found = [photo for photo in observed if photo.right in photo.rows]
+    assert len(found) >= 4, "the album photographed is among its candidates"
+    every = len(calibration.FEATURES) + len(calibration.SIGHT)
+    assert {photo.features.shape[1] for photo in found} == {every}
+
+
+def test_a_calibration_says_how_often_it_is_right() -> None:
+    """Of two candidates the right one has 1 more of everything; half of the photos lack it."""
+    rng = np.random.default_rng(3)
+    width = len(calibration.FEATURES) + len(calibration.SIGHT)
+
+    def photo(present: bool) -> calibration.Observed:
+        features = rng.normal(0, 2.5, (2, width))
+        features[0] += present
+        return calibration.Observed(features, (7, 8), 7 if present else -1)
+
+    made = calibration.fit([photo(number % 2 == 0) for number in range(600)])
+    assert (made.photos, len(made.weights)) == (600, width)
+    seen = [photo(number % 2 == 0) for number in range(2000)]
+    chances = np.array([[made.probability(row) for row in one.features] for one in seen])
+    right = np.array([[row == one.right for row in one.rows] for one in seen])
+    best = np.arange(len(seen)), chances.argmax(1)
+    error = calibration.expected_calibration_error(chances[best].tolist(), right[best].tolist())
+    assert error < 0.05
+    strangers = np.array([not one.present for one in seen])
+    assert np.mean(chances[best][strangers] >= made.match_at) < 0.03
+    assert made.absent(0.01) > 0.8 > 0.5 > made.absent(0.99)
 
 
 def test_a_calibration_survives_its_file_and_a_damaged_one_is_refused(tmp_path: Path) -> None:
