@@ -11,7 +11,7 @@ export HF_HUB_OFFLINE = 1
 # A library that converts encoders sets the locale to C, in which Python would read ASCII alone.
 export PYTHONUTF8 = 1
 
-.PHONY: all install serve bento container container-test pack test test-ray fuzz faults endurance audit sbom chromium lint types format lock clean
+.PHONY: all install serve bento container container-test pack test test-ray test-engine fuzz faults endurance audit sbom chromium lint types format lock clean
 
 all: lint types test
 
@@ -30,7 +30,7 @@ $(VENV)/.serves: requirements/serve.lock
 	@touch $@
 
 serve: $(VENV)/.serves
-	SHAZAM_ARTIFACT='$(ARTIFACT)' $(BIN)/bentoml serve --port $(PORT)
+	SHAZAM_ARTIFACT='$(ARTIFACT)' $(BIN)/python -m engine serve --port $(PORT)
 
 # A bento of one artifact, pinned: ARTIFACT=folder, tag or URL; RECIPE=bentofile.gpu.yaml for GPUs.
 RECIPE   ?= bentofile.yaml
@@ -64,6 +64,11 @@ fuzz: install
 test-ray: install
 	$(PIP) install -r requirements/ray.in
 	$(BIN)/python -m pytest tests/test_cluster.py $(PYTEST_ARGS)
+
+# The index in LanceDB: what any index must do, and what only an engine does.
+test-engine: install
+	$(PIP) install -r requirements/lancedb.in
+	$(BIN)/python -m pytest tests/test_index.py tests/test_lance.py $(PYTEST_ARGS)
 
 # The browser tests drive Debian's Chromium; without it they say so and are skipped.
 chromium:

@@ -3,7 +3,8 @@
     python benchmarks/overload.py [ARTIFACT] [--seconds 20] [--clients 64] [--places 16]
 
 64 callers send a different picture each time to a service that takes 16 at once; /livez and /readyz
-are asked fifty times a second from a process of their own; then SIGTERM, while all go on. A request
+are asked fifty times a second from a process of their own; then SIGTERM, while all go on. The
+callers are niced: elsewhere, as callers are, they would take nothing from the service. A request
 is answered, refused (503 with `Retry-After`), not taken (the connection was refused or closed
 before a byte of an answer, and it was begun after SIGTERM or half a second before) or lost, of
 which there must be none.
@@ -83,9 +84,10 @@ def run(artifact: str, seconds: float, clients: int, places: int) -> dict[str, A
         callers = [threading.Thread(target=ask, args=(seed,)) for seed in range(clients)]
         receiver, sender = multiprocessing.Pipe(duplex=False)
         prober = multiprocessing.Process(target=probe, args=(port, seconds, sender))
+        prober.start()
+        os.nice(10)  # of this thread and those it starts
         for caller in callers:
             caller.start()
-        prober.start()
         taken = receiver.recv()
         prober.join()
         start = time.monotonic()

@@ -224,7 +224,7 @@ def list_systems(
         "/health",
         cwd=HERE,
     )
-    serve = [python, "-m", "bentoml", "serve", "service:ShazamVisual", "--port", "PORT"]
+    serve = [python, "-m", "engine", "serve", "--port", "PORT"]  # as `make serve`
     env = {**offline, "SHAZAM_ARTIFACT": str(artifact), "SHAZAM_LOG_LEVEL": "warning"}
     # Kernels prepared at an earlier start, as in an image that was started once while it was built;
     # other artifacts of this user must not push them out in between.

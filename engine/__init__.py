@@ -8,7 +8,8 @@ The two flows meet in `engine.artifact` alone: one writer, one verifying reader.
 
     image.py      bytes → image → pixels
     encoder.py    pixels, texts → embeddings
-    index.py      embedding → neighbours      (inverted.py: trained and tuned; rows.py; mapping.py)
+    index.py      embedding → neighbours      (inverted.py: trained and tuned; rows.py; mapping.py;
+                                               lance.py: in an engine, past one machine)
     catalogue.py  neighbours → albums
     artifact.py   the folder: manifest, hashes, open-and-verify, write-then-rename
     search.py     the pipeline; start reading at `CoverSearch.open`
@@ -22,6 +23,7 @@ The two flows meet in `engine.artifact` alone: one writer, one verifying reader.
     access.py     keys, and how often each may ask
     lanes.py      threads that compute, and how much may wait for them
     http.py       what every request meets before a route          (connections.py: before HTTP)
+    launch.py     what is there before a worker is: a socket
 """
 
 from __future__ import annotations

@@ -47,7 +47,7 @@ from engine.errors import (
     ManifestInvalid,
 )
 from engine.image import Pixels, Preprocessing
-from engine.index import Index, Point, Tuning
+from engine.index import Index, Point, Tuning, VectorIndex
 from engine.rows import FOLDER as ROWS
 from engine.rows import SUFFIX as SEGMENT
 from engine.rows import Rows
@@ -247,7 +247,7 @@ class GoldenQueries:
             # A damaged .npz makes zipfile, zlib and numpy raise some ten kinds of error.
             raise GoldenQueryFailed(f"{path.name} cannot be read ({error}).") from error
 
-    def check(self, encoder: Encoder, index: Index) -> None:
+    def check(self, encoder: Encoder, index: VectorIndex) -> None:
         """Run every query through both towers and the index; `GoldenQueryFailed` says which broke.
 
         Doubles as the warm-up: afterwards both towers and the index have answered once.

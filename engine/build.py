@@ -44,7 +44,6 @@ from engine.catalogue import (
 )
 from engine.covers import EmbeddedRows, Picture, Workspace, cover_files, embed
 from engine.encoder import (
-    DEFAULT_ENCODER,
     Embeddings,
     Encoder,
     TorchEncoder,
@@ -64,6 +63,7 @@ from engine.progress import Progress
 from engine.rows import FOLDER as ROWS
 from engine.rows import link
 from engine.runtimes import give_cpu_runtime
+from engine.settings import DEFAULT_ENCODER
 from engine.unpickle import read_metadata_pickle
 
 GOLDEN_TEXTS = ("a red album cover", "a dark cover with a red moon", "jazz", "a guitar on a stage")

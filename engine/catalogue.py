@@ -130,6 +130,14 @@ class Catalogue:
         sql = "SELECT album_id FROM albums WHERE genre_id = ? ORDER BY album_id"
         return self._numbers(sql, [_bounded(genre_id)])
 
+    def genres_of(self, album_ids: Ids) -> Ids:
+        """(N,) ascending ids that follow each other in the catalogue → (N,) int64 genre ids."""
+        sql = (
+            "SELECT genre_id AS album_id FROM albums WHERE albums.album_id BETWEEN ? AND ? "
+            "ORDER BY albums.album_id"
+        )
+        return self._numbers(sql, [int(album_ids[0]), int(album_ids[-1])])
+
     def ids(self) -> Ids:
         """(N,) int64, every album id, ascending."""
         return self._numbers("SELECT album_id FROM albums ORDER BY album_id")

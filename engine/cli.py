@@ -145,6 +145,12 @@ def _verify(options: argparse.Namespace) -> int:
     return 0
 
 
+def _serve(options: argparse.Namespace) -> int:
+    from engine.launch import serve
+
+    return serve(options.host, options.port)
+
+
 def _query(options: argparse.Namespace) -> int:
     from engine.schemas import Wanted
     from engine.search import CoverSearch
@@ -293,9 +299,30 @@ def _try_identify(options: argparse.Namespace, search: CoverSearch) -> int:
 def _publish(options: argparse.Namespace) -> int:
     from engine.store import publish
 
+    if options.index:
+        return _publish_index(options)
     tag = publish(_folder(options.artifact), serving=options.serving)
     latest = tag.partition(":")[0] + ":latest"
     print(f"published {tag}; serve it with SHAZAM_ARTIFACT={tag} (or {latest})")
+    return 0
+
+
+def _publish_index(options: argparse.Namespace) -> int:
+    from engine.artifact import Artifact
+    from engine.lance import publish_index
+
+    artifact = Artifact.open(_folder(options.artifact))
+    with _Bar() as bar:
+        told = publish_index(artifact, options.index, bar.step)
+    searched = (
+        f"{told.nprobe} of {told.lists:,} lists a search, recall@10 {told.recall:.3f}"
+        if told.lists
+        else "few enough to compare all"
+    )
+    print(
+        f"published {told.rows:,} rows as {told.table}, {told.added:,} of them now; {searched}; "
+        f"serve it with SHAZAM_INDEX={options.index}"
+    )
     return 0
 
 
@@ -356,6 +383,18 @@ def _share(text: str) -> float:
     if not 0.5 <= share <= 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a share, 0.5 to 1")
     return share
+
+
+def _engine(text: str) -> str:
+    from engine.settings import OWN_INDEX, VARIABLES
+
+    try:
+        where = str(VARIABLES["index"].parse(text))
+    except ValueError as problem:
+        raise argparse.ArgumentTypeError(f"{text!r} {problem}") from None
+    if where == OWN_INDEX:
+        raise argparse.ArgumentTypeError("the artifact holds its own index already")
+    return where
 
 
 def _report(built: Built) -> int:
@@ -431,7 +470,7 @@ class _Bar:
 
 def _parser() -> argparse.ArgumentParser:
     from engine import __version__
-    from engine.encoder import DEFAULT_ENCODER
+    from engine.settings import DEFAULT_ENCODER
 
     parser = argparse.ArgumentParser(
         prog="python -m engine",
@@ -549,6 +588,12 @@ def _parser() -> argparse.ArgumentParser:
     made = command("verify", _verify, "Check every hash, count and golden query.")
     artifact(made)
 
+    made = command("serve", _serve, "Serve the artifact that SHAZAM_ARTIFACT names.")
+    made.add_argument("--host", default="0.0.0.0", help="address to listen at (default: all)")
+    made.add_argument(
+        "--port", type=_whole(1, 65_535), default=3000, metavar="N", help="default: 3000"
+    )
+
     made = command("query", _query, "Search without a server.")
     artifact(made)
     what = made.add_mutually_exclusive_group(required=True)
@@ -603,6 +648,12 @@ def _parser() -> argparse.ArgumentParser:
     made = command("publish", _publish, "Into the BentoML model store, as shazam-visual:<id>.")
     artifact(made)
     serving(made)
+    made.add_argument(
+        "--index",
+        type=_engine,
+        metavar="lancedb:URL",
+        help="its index alone, into LanceDB at a folder or a URL, for SHAZAM_INDEX",
+    )
 
     made = command("pack", _pack, "To one file for SHAZAM_ARTIFACT=URL#sha256=…, or to a folder.")
     artifact(made)

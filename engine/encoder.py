@@ -30,7 +30,6 @@ Embeddings = NDArray[np.float32]
 Runtime = Literal["torch-cpu", "torch-cuda", "openvino-cpu"]
 Precision = Literal["fp32", "bf16", "int8"]
 
-DEFAULT_ENCODER = "openai/clip-vit-base-patch32"
 CONTEXT_LENGTH = 77
 CONFIG, WEIGHTS, TOKENIZER, PREPROCESSOR = (
     "config.json",

@@ -12,6 +12,7 @@
     ├── Overloaded                   overloaded         503 (429 for a caller's own rate)
     ├── DeadlineExceeded             timeout            504
     ├── NotReady                     not_ready          503
+    │   └── IndexUnavailable         index_unavailable  503
     ├── Internal                     internal           500
     ├── SettingsError                invalid_setting    (stops the start)
     ├── ArtifactError                invalid_artifact   (a reader's refusal; see the subclasses)
@@ -123,6 +124,12 @@ class NotReady(Overloaded):
     code = "not_ready"
 
 
+class IndexUnavailable(NotReady):
+    """The engine that holds the index (`SHAZAM_INDEX`) does not answer."""
+
+    code = "index_unavailable"
+
+
 class DeadlineExceeded(ShazamError):
     code = "timeout"
     status = HTTPStatus.GATEWAY_TIMEOUT
@@ -198,6 +205,12 @@ class CountMismatch(ArtifactError):
 
 class EncoderMismatch(ArtifactError):
     code = "encoder_mismatch"
+
+
+class IndexNotPublished(ArtifactError):
+    """The engine that `SHAZAM_INDEX` names does not hold this artifact's rows, or not all."""
+
+    code = "index_not_published"
 
 
 class GoldenQueryFailed(ArtifactError):

@@ -15,7 +15,7 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import faiss
 import numpy as np
@@ -36,10 +36,10 @@ EXACT_UP_TO = 50_000
 # Exact search touches all of a small file anyway.
 MAPPED_FROM_BYTES = 64 << 20
 RECALL = 0.98
-_TIES = 8
+TIES = 8
 # A filter that leaves no more albums than this is answered from their rows, exactly: a graph or a
 # coarse code finds only some of a few. Past some thousands asking the lists is as good and faster.
-_EXACT_AMONG = 5_000
+EXACT_AMONG = 5_000
 # How many times as many rows a filtered search meets. Its albums may all be far from the query,
 # where lists tell less.
 _FILTER_EFFORT = 6
@@ -86,11 +86,11 @@ class Tuning:
 class Selection:
     """The albums that searches of one index are restricted to, prepared once for many of them."""
 
-    def __init__(self, album_ids: Ids) -> None:
-        """`album_ids` (N,) int64, each once, in any order."""
-        self.count = len(album_ids)
+    def __init__(self, album_ids: Ids, genre_id: int | None = None) -> None:
+        """`album_ids` (N,) int64, each once, in any order; `genre_id` where they are all of one."""
+        self.count, self.genre_id = len(album_ids), genre_id
         # Kept for exact answers; of more, the bits below are all that is needed.
-        self.ids: Ids = album_ids[: _EXACT_AMONG + 1].copy()
+        self.ids: Ids = album_ids[: EXACT_AMONG + 1].copy()
         # Of an inverted file: how many of the albums each list holds. Filled at the first search.
         self.per_list: NDArray[np.int64] | None = None
         top = int(album_ids.max(initial=0))
@@ -112,6 +112,24 @@ class Selection:
         bytes_ = self._bits[np.where(inside, album_ids, 0) >> 3]
         held: NDArray[np.bool_] = (bytes_ >> (album_ids & 7).astype(np.uint8)) & 1 > 0
         return inside & held
+
+
+class VectorIndex(Protocol):
+    """What a search asks of an index: a file of ours, or an engine's table (`engine.lance`)."""
+
+    kind: str
+    tuning: Tuning | None
+    dimension: int
+
+    def __len__(self) -> int: ...
+
+    def ids(self) -> Ids: ...
+
+    def search(
+        self, queries: Embeddings, k: int, among: Selection | None = None
+    ) -> list[list[Neighbour]]: ...
+
+    def vectors(self, album_ids: Sequence[int] | Ids) -> Embeddings: ...
 
 
 class Index:
@@ -220,10 +238,10 @@ class Index:
         if k < 1 or not len(queries) or not len(self) or not most:
             return [[] for _ in queries]
         queries = np.ascontiguousarray(queries, np.float32)
-        if among is not None and self.kind != "flat" and among.count <= _EXACT_AMONG:
+        if among is not None and self.kind != "flat" and among.count <= EXACT_AMONG:
             return self._search_exactly(queries, k, among.ids)
         # A few more than asked for, so that equals at the k-th place are cut by album id too.
-        reach = k + _TIES
+        reach = k + TIES
         if self._rows is not None and self.tuning is not None:
             reach = max(reach, math.ceil(self.tuning.reach * k / 10))
         reach = min(reach, most)
@@ -239,12 +257,12 @@ class Index:
             if self._rows is not None:
                 row_ids = row_ids[row_ids >= 0]
                 row = self._rows.similarities(queries[i], row_ids)
-            answers.append(_best(row, row_ids, k))
+            answers.append(best_of(row, row_ids, k))
         return answers
 
     def _search_exactly(self, queries: Embeddings, k: int, among: Ids) -> list[list[Neighbour]]:
         similarities = queries @ self.vectors(among).T
-        return [_best(row, among, k) for row in similarities]
+        return [best_of(row, among, k) for row in similarities]
 
     def vectors(self, album_ids: Sequence[int] | Ids) -> Embeddings:
         """(N, D) float32 unit rows of these albums; KeyError names the first unknown id."""
@@ -336,7 +354,7 @@ class Index:
         return similarities, ids
 
 
-def _best(similarities: NDArray[Any], ids: Ids, k: int) -> list[Neighbour]:
+def best_of(similarities: NDArray[Any], ids: Ids, k: int) -> list[Neighbour]:
     """One row of FAISS's answer → its `k` best, ties by album id, padding (−1) left out."""
     order = np.lexsort((ids, -similarities))
     pairs = ((int(ids[i]), float(similarities[i])) for i in order if ids[i] >= 0)

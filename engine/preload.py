@@ -94,4 +94,6 @@ def open_search(settings: Settings, *, with_encoder: bool = True) -> CoverSearch
         runtime=settings.runtime,
         threads=settings.usable_threads(),
         with_encoder=with_encoder,
+        index_at=settings.index,
+        timeout_s=settings.timeout_s / 2,  # of a request: its caller still hears what failed
     )

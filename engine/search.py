@@ -26,9 +26,9 @@ from engine.catalogue import Album, Catalogue
 from engine.encoder import Embeddings, Encoder, cuda_available, open_torch_encoder
 from engine.errors import AlbumNotFound, EncoderMismatch, InvalidRequest, SettingsError, ShazamError
 from engine.image import MAX_IMAGE_PIXELS, Pixels, decode, to_pixels
-from engine.index import Index, Neighbour, Selection, set_index_threads
+from engine.index import Index, Neighbour, Selection, VectorIndex, set_index_threads
 from engine.schemas import Wanted
-from engine.settings import gpu_present
+from engine.settings import OWN_INDEX, gpu_present
 
 # How strongly `negative` words push away. At 1 a query and its negative weigh the same, and what is
 # left is mostly the difference of two similar vectors: noise.
@@ -52,7 +52,7 @@ class CoverSearch:
     """One opened artifact. `encoder` is None where the encoder runs in another process."""
 
     artifact: Artifact
-    index: Index
+    index: VectorIndex
     catalogue: Catalogue
     encoder: Encoder | None = None
     load_seconds: dict[str, float] = field(default_factory=dict)
@@ -67,11 +67,15 @@ class CoverSearch:
         precision: str | None = None,
         threads: int | None = None,
         with_encoder: bool = True,
+        index_at: str = OWN_INDEX,
+        timeout_s: float = 30.0,
     ) -> CoverSearch:
         """Open and verify an artifact, load encoder and index, and run its golden queries.
 
-        Raises an `ArtifactError` that names what is wrong, `SettingsError` for a runtime that is
-        not there. `load_seconds` tells where the time went: digests, encoder, index, warm-up.
+        `index_at` is what `SHAZAM_INDEX` says; an engine's answer may take `timeout_s`. Raises an
+        `ArtifactError` that names what is wrong, `SettingsError` for a runtime that is not there,
+        `IndexUnavailable` for an engine that does not answer. `load_seconds` tells where the time
+        went: digests, encoder, index, warm-up.
         """
         clock = _Clock()
         if with_encoder and runtime != "torch-cpu" and not gpu_present():
@@ -82,8 +86,10 @@ class CoverSearch:
         # One: a search is short beside an encoding, and FAISS's threads wait by spinning, which
         # takes the cores from the encoder's (20,000 rows: 35 ms instead of 2 under load).
         set_index_threads(1)
-        index, catalogue = artifact.open_index(), artifact.open_catalogue()
-        check_ids(index, catalogue)
+        catalogue = artifact.open_catalogue()
+        index = open_index(artifact, index_at, timeout_s=timeout_s)
+        if isinstance(index, Index):  # a publication has checked an engine's, once for all replicas
+            check_ids(index, catalogue)
         clock.lap("index")
         encoder = None
         if with_encoder:
@@ -140,7 +146,7 @@ class CoverSearch:
     def _of_genre(self, genre_id: int) -> Selection:
         selection = self._genres.get(genre_id)
         if selection is None:
-            selection = Selection(self.catalogue.ids_of_genre(genre_id))
+            selection = Selection(self.catalogue.ids_of_genre(genre_id), genre_id)
             self._genres[genre_id] = selection
             while len(self._genres) > _REMEMBERED_GENRES:
                 with contextlib.suppress(KeyError):  # another thread was first
@@ -161,6 +167,15 @@ class CoverSearch:
     def _encoder(self) -> Encoder:
         assert self.encoder is not None, "opened with with_encoder=False"
         return self.encoder
+
+
+def open_index(artifact: Artifact, where: str, *, timeout_s: float = 30.0) -> VectorIndex:
+    """The artifact's own index, or its rows in the engine that `SHAZAM_INDEX` names."""
+    if where == OWN_INDEX:
+        return artifact.open_index()
+    from engine.lance import LanceIndex
+
+    return LanceIndex.open(where, artifact.manifest, limit_s=timeout_s)
 
 
 def _import_openvino() -> None:

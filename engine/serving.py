@@ -11,6 +11,7 @@ golden queries and loaded anew.
 from __future__ import annotations
 
 import asyncio
+import gc
 import hashlib
 import logging
 import time
@@ -21,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from engine import preload
 from engine.batching import Batcher, Stalled
-from engine.errors import NotReady, ShazamError
+from engine.errors import IndexUnavailable, NotReady, ShazamError
 from engine.http import current_exchange
 from engine.lanes import Lane, computing
 from engine.metrics import Metrics
@@ -95,7 +96,7 @@ class AsyncSearch:
         self._remembered: OrderedDict[bytes, Vector] = OrderedDict()
         threads, limit_s = settings.usable_threads(), settings.timeout_s
         self._decode = Lane("decode", threads, limit_s)
-        # One call of the encoder at a time, pictures or words: it uses all cores by itself.
+        # One call of the encoder at a time, pictures or words: it spreads over the cores by itself.
         self._encoding = computing("encode", 1)
         self._searching = computing("search", 1)
         # Beside the decoders: one slow identification must not keep searches from being decoded.
@@ -181,16 +182,20 @@ class AsyncSearch:
             if wanted.genre_id is None:
                 neighbours = await self.loaded.nearest((vector, wanted.k))
                 return search.hits(neighbours, wanted)
-            return await asyncio.get_running_loop().run_in_executor(
-                self._searching, search.by_vector, vector, wanted
-            )
+            return await self._search_alone(search.by_vector, vector, wanted)
 
     async def similar(self, album_id: int, wanted: Wanted) -> list[Hit]:
         search = await self.search()
         with self.metrics.timed("search"):
-            return await asyncio.get_running_loop().run_in_executor(
-                self._searching, search.similar, album_id, wanted
-            )
+            return await self._search_alone(search.similar, album_id, wanted)
+
+    async def _search_alone(self, call: Callable[..., list[Hit]], *values: Any) -> list[Hit]:
+        """A search that no other can share."""
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._searching, call, *values)
+        except IndexUnavailable as error:
+            self._look_into(error)
+            raise
 
     async def identify(self, data: bytes, *, many: bool = False) -> list[Identification]:
         """Bytes of a picture → what it shows. Raises what decoding raises."""
@@ -238,6 +243,9 @@ class AsyncSearch:
                 self.failure = None
                 self._ready.set()
                 self.metrics.ready.set(1)
+                # What loading left stays: 150,000 objects that Python's collector would look
+                # through again and again, for some 100 ms in which not even a probe is answered.
+                gc.freeze()
                 unverified = self._loaded.search.artifact.unverified
                 if unverified and self._verifying is None:
                     self._verifying = asyncio.create_task(self._verify(unverified))
@@ -279,6 +287,7 @@ class AsyncSearch:
             max_items=4 * settings.max_batch,
             limit_s=settings.timeout_s,
             on_batch=metrics.batch.labels("index").observe,
+            on_failure=self._search_failed,
         )
         if self._remote is not None:
             about = await self._describe_remote(search)
@@ -348,13 +357,18 @@ class AsyncSearch:
 
         return watched
 
+    def _search_failed(self, error: Exception) -> None:
+        # Our own index fails for a caller's query alone; an engine may have gone away.
+        if isinstance(error, IndexUnavailable):
+            self._look_into(error)
+
     def _look_into(self, error: Exception) -> None:
         if self._loaded is not None and (self._checking is None or self._checking.done()):
             self._checking = asyncio.create_task(self._check(self._loaded, error))
 
     async def _check(self, loaded: _Loaded, error: Exception) -> None:
-        """After a failed call: an encoder that does not answer its golden queries is replaced."""
-        logger.error("a call of the encoder failed", exc_info=error)
+        """After a failed call: golden queries that are not answered have everything opened anew."""
+        logger.error("a call of the encoder or the index failed", exc_info=error)
         try:
             if isinstance(error, Stalled):
                 # Its thread cannot be ended, only left behind; others take over.
@@ -364,15 +378,20 @@ class AsyncSearch:
                 await loaded.check()
         except Exception as found:
             self._loaded = None
+            gc.unfreeze()  # what it leaves in cycles may go
             self.metrics.ready.set(0)
-            self.failure = NotReady(
-                f"The encoder stopped answering ({type(found).__name__}); it is being loaded "
-                "again. Try again shortly.",
+            self.failure = (
+                found
+                if isinstance(found, IndexUnavailable)
+                else NotReady(
+                    f"The encoder stopped answering ({type(found).__name__}); it is being loaded "
+                    "again. Try again shortly.",
+                )
             )
             logger.error("degraded: %s", self.failure.message)
             self._loading = asyncio.create_task(self._load_until_ready())
         else:
-            logger.warning("the encoder answers its golden queries; it stays")
+            logger.warning("the golden queries are answered; all stays as it is")
 
     def _through(
         self, remote: RemoteEncoder

@@ -16,6 +16,11 @@ from typing import Any
 from engine.errors import SettingsError
 
 PREFIX = "SHAZAM_"
+# What SHAZAM_INDEX may say: the artifact's own file, or an engine and where it keeps its tables.
+OWN_INDEX, LANCEDB = "artifact", "lancedb:"
+
+# Of `build` and `import`; here, as the command line must not load NumPy to name it.
+DEFAULT_ENCODER = "openai/clip-vit-base-patch32"
 
 
 @dataclass(frozen=True)
@@ -82,6 +87,13 @@ def _origins(text: str) -> tuple[str, ...]:
     return origins
 
 
+def _index(text: str) -> str:
+    where = text.strip()
+    if where != OWN_INDEX and not re.fullmatch(rf"{LANCEDB}\S+", where):
+        raise ValueError(f"is neither {OWN_INDEX!r} nor {LANCEDB!r} and a folder or a URL")
+    return where
+
+
 def _collector(text: str) -> str:
     if not re.fullmatch(r"https?://\S+", text.strip()):
         raise ValueError("is not an http:// or https:// address")
@@ -96,6 +108,12 @@ VARIABLES: dict[str, Variable] = {
         "artifacts/starter",
         "What to serve: a folder, a model-store tag (`shazam-visual:latest`), or an `https://`, "
         "`s3://`, `gs://` or `hf://` URL of a packed artifact with `#sha256=…`",
+    ),
+    "index": Variable(
+        _index,
+        "lancedb:s3://bucket/covers",
+        "Where the index is: `artifact`, its own file, or `lancedb:` and a folder or a URL "
+        "(`s3://`, `gs://`, `az://`) to which `publish --index` has written it",
     ),
     "runtime": Variable(
         _choice("auto", "torch-cuda", "torch-cpu", "openvino-cpu"),
@@ -167,6 +185,7 @@ class Settings:
     """All settings of one process; the field `max_batch` is the variable `SHAZAM_MAX_BATCH`."""
 
     artifact: str = "artifacts/starter"
+    index: str = OWN_INDEX
     runtime: str = "auto"
     encoder_process: str = "auto"
     workers: int = 1

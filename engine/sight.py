@@ -16,7 +16,7 @@ from PIL import Image
 
 from engine.encoder import Embeddings
 from engine.image import Pixels, Preprocessing, to_pixels
-from engine.index import Index, Neighbour
+from engine.index import Neighbour, VectorIndex
 from engine.references import References
 
 Embed = Callable[[Pixels], Embeddings]
@@ -41,7 +41,7 @@ class Sight:
     """An encoder and its index, before those albums that have references."""
 
     def __init__(
-        self, index: Index, preprocessing: Preprocessing, embed: Embed, references: References
+        self, index: VectorIndex, preprocessing: Preprocessing, embed: Embed, references: References
     ) -> None:
         self._index, self._preprocessing = index, preprocessing
         self._embed, self._references = embed, references

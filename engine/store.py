@@ -7,6 +7,7 @@ carry from machine to machine, and URLs are `engine.remote`'s.
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import re
 import shutil
 import tempfile
@@ -15,6 +16,7 @@ from pathlib import Path
 
 from engine.errors import ArtifactNotFound, SettingsError, ShazamError
 from engine.remote import RemoteArtifact, fetch, is_url
+from engine.settings import OWN_INDEX
 
 NAME = "shazam-visual"
 # Serving copies have a name of their own: `shazam-visual:latest` must never be one without weights.
@@ -61,6 +63,15 @@ def check_exists(where: str) -> None:
         raise SettingsError(
             f"SHAZAM_ARTIFACT={where!r}: {error.message} Example: SHAZAM_ARTIFACT=artifacts/starter"
         ) from error
+
+
+def check_installed(index: str) -> None:
+    """Raise a one-line `SettingsError` where `SHAZAM_INDEX` names an engine that is not here."""
+    if index != OWN_INDEX and importlib.util.find_spec("lancedb") is None:
+        raise SettingsError(
+            f"SHAZAM_INDEX={index!r} needs LanceDB, which is not installed. Run: "
+            "pip install -r requirements/lancedb.in"
+        )
 
 
 def publish(source: Path, *, serving: bool = False) -> str:

@@ -241,7 +241,7 @@ def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
 
 @pytest.fixture(scope="session")
 def server(serve: Serve) -> Server:
-    """The service as `make serve` starts it, on the embedded artifact."""
+    """The service as `bentoml serve` starts it, on the embedded artifact."""
     if not (STARTER / "manifest.json").is_file():
         pytest.skip("artifacts/starter is not there yet")
     return serve(STARTER)

@@ -11,7 +11,15 @@ import numpy as np
 import pytest
 
 from engine.encoder import TorchEncoder
-from engine.encoder_openvino import FOLDER, LARGEST_BATCH, TEXT, TOKENS, OpenVINOEncoder, export
+from engine.encoder_openvino import (
+    BATCHES,
+    FOLDER,
+    TEXT,
+    TOKENS,
+    OpenVINOEncoder,
+    export,
+    parts,
+)
 
 TEXTS = [
     "a red album cover",
@@ -39,7 +47,7 @@ def folder(
 
 @pytest.fixture(scope="module")
 def exported(folder: Path) -> OpenVINOEncoder:
-    return OpenVINOEncoder(folder, "tiny", precision="fp32", threads=1)
+    return OpenVINOEncoder(folder, "tiny", precision="fp32", threads=2)
 
 
 def test_any_number_of_items_is_embedded_as_torch_does(
@@ -60,16 +68,35 @@ def test_only_a_few_shapes_reach_the_runtime(
     seen = set()
 
     class Watched:
-        def infer(self, inputs: dict[int, np.ndarray], **options: Any) -> list[np.ndarray]:
+        def start_async(
+            self, inputs: dict[int, np.ndarray], rows: np.ndarray, **options: Any
+        ) -> None:
             seen.add(inputs[0].shape[:2])
-            return [np.ones((len(inputs[0]), 32), np.float32)]
+            rows[:] = 1
+
+        def wait_all(self) -> None:
+            pass
+
+        def __len__(self) -> int:
+            return 2
 
     monkeypatch.setattr(exported, "_text", Watched())
     for count in range(1, 40):
         exported.embed_texts((TEXTS * 2)[:count])
         exported.embed_texts([TEXTS[count % len(TEXTS)]])
-    assert {batch for batch, _ in seen} == {1, 4, LARGEST_BATCH}
+    assert {batch for batch, _ in seen} == set(BATCHES)
     assert {length for _, length in seen} == {8, 16, 32, 77}
+
+
+def test_streams_share_a_batch_evenly() -> None:
+    for streams in (1, 2, 4):
+        for count in range(40):
+            cut = list(parts(count, streams))
+            assert [i for part in cut for i in range(part.start, part.stop)] == list(range(count))
+            busy = [0] * streams
+            for part in cut:  # the next part goes to the stream that is free first
+                busy[busy.index(min(busy))] += part.stop - part.start
+            assert max(busy) <= -(-count // streams) + 1, (count, streams, busy)
 
 
 def test_the_table_of_tokens_is_mapped_and_not_in_the_graph(

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import importlib.util
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import faiss
 import numpy as np
@@ -11,13 +15,56 @@ import pytest
 
 from engine.encoder import unit_rows
 from engine.errors import ArtifactError, BuildError, InvalidRequest
-from engine.index import Index, Neighbour, Selection, build_index, read_foreign
+from engine.index import Index, Neighbour, Selection, VectorIndex, build_index, read_foreign
 
 KINDS = ("flat", "hnsw", "ivf")
+NO_ENGINE = pytest.mark.skipif(
+    importlib.util.find_spec("lancedb") is None,
+    reason="LanceDB is not installed: make test-engine",
+)
+# What any index must do, ours or an engine's: comparing all rows, or by its lists.
+ANY = (*KINDS, *(pytest.param(name, marks=NO_ENGINE) for name in ("lancedb", "lancedb-ivf")))
 
 
 def rows(count: int, dimension: int = 16, seed: int = 0) -> np.ndarray:
     return unit_rows(np.random.default_rng(seed).normal(size=(count, dimension)))
+
+
+Make = Callable[..., VectorIndex]
+
+
+@pytest.fixture
+def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Make:
+    """(N, D) rows and (N,) ids → an index of some kind, an engine's published and opened."""
+
+    def made(vectors: np.ndarray, ids: np.ndarray, kind: str) -> VectorIndex:
+        if kind in KINDS:
+            return build_index(vectors, ids, kind)
+        from engine.lance import LanceIndex, publish_index
+
+        with monkeypatch.context() as patch:
+            if kind == "lancedb-ivf":
+                patch.setattr("engine.index.EXACT_UP_TO", 50)
+                patch.setattr("engine.lance._ROWS_A_LIST", 100)
+            artifact = unpublished(vectors, np.asarray(ids))
+            publish_index(artifact, f"lancedb:{tmp_path}/engine")
+        return LanceIndex.open(f"lancedb:{tmp_path}/engine", artifact.manifest)
+
+    return made
+
+
+def unpublished(vectors: np.ndarray, ids: np.ndarray) -> Any:
+    """As much of an artifact as a publication asks for; genres are ids modulo 2."""
+    order = np.argsort(ids)
+    entry = SimpleNamespace(rows=len(ids), dimension=vectors.shape[1], tuning=None)
+    return SimpleNamespace(
+        id="0123456789abcdef",
+        manifest=SimpleNamespace(id="0123456789abcdef", index=entry),
+        open_index=lambda: build_index(vectors, ids, "flat"),
+        open_catalogue=lambda: SimpleNamespace(
+            ids=lambda: ids[order], genres_of=lambda some: some % 2
+        ),
+    )
 
 
 def least(found: np.ndarray, vectors: np.ndarray) -> float:
@@ -30,11 +77,11 @@ def exact(vectors: np.ndarray, ids: np.ndarray, query: np.ndarray, k: int) -> li
     return [int(ids[i]) for i in order[:k]]
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_a_row_finds_itself_and_its_neighbours(kind: str) -> None:
+@pytest.mark.parametrize("kind", ANY)
+def test_a_row_finds_itself_and_its_neighbours(kind: str, make: Make) -> None:
     vectors, ids = rows(2_000), np.arange(2_000, dtype=np.int64) * 3 + 7
-    index = build_index(vectors, ids, kind)
-    assert (len(index), index.dimension, index.kind) == (2_000, 16, kind)
+    index = make(vectors, ids, kind)
+    assert (len(index), index.dimension, index.kind) == (2_000, 16, kind.removesuffix("-ivf"))
     shares = []
     for i in range(0, 2_000, 100):
         found = index.search(vectors[i : i + 1], 10)[0]
@@ -42,23 +89,24 @@ def test_a_row_finds_itself_and_its_neighbours(kind: str) -> None:
         assert [n.similarity for n in found] == sorted((n.similarity for n in found), reverse=True)
         wanted = set(exact(vectors, ids, vectors[i], 10))
         shares.append(len(wanted & {n.album_id for n in found}) / 10)
-    assert np.mean(shares) > (0.999 if kind == "flat" else 0.9)
+    assert np.mean(shares) > (0.999 if kind in ("flat", "lancedb") else 0.9)
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_equals_come_in_order_of_album_id(kind: str) -> None:
+@pytest.mark.parametrize("kind", ANY)
+def test_equals_come_in_order_of_album_id(kind: str, make: Make) -> None:
     vectors = np.repeat(rows(3), 5, axis=0)
     ids = np.random.default_rng(1).permutation(15).astype(np.int64)
-    found = build_index(vectors, ids, kind).search(vectors[:1], 15)[0]
+    found = make(vectors, ids, kind).search(vectors[:1], 15)[0]
     assert [n.album_id for n in found[:5]] == sorted(ids[:5].tolist())
     assert sorted(n.album_id for n in found) == list(range(15))
 
 
-def test_equals_across_the_kth_place_are_cut_by_album_id() -> None:
+@pytest.mark.parametrize("kind", [ANY[0], ANY[3]])
+def test_equals_across_the_kth_place_are_cut_by_album_id(kind: str, make: Make) -> None:
     # Sixty copies of one cover, more than the index is first asked for.
     vectors = np.concatenate([np.repeat(rows(1), 60, axis=0), rows(200, seed=5)])
     ids = np.random.default_rng(2).permutation(260).astype(np.int64)
-    index = build_index(vectors, ids, "flat")
+    index = make(vectors, ids, kind)
     for k in (1, 5, 8, 59, 60, 61):
         found = [n.album_id for n in index.search(vectors[:1], k)[0]]
         assert found[: min(k, 60)] == sorted(ids[:60].tolist())[:k]
@@ -66,10 +114,10 @@ def test_equals_across_the_kth_place_are_cut_by_album_id() -> None:
     assert together[0] == together[1] == together[2]
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_fewer_rows_than_k_give_fewer_neighbours(kind: str) -> None:
+@pytest.mark.parametrize("kind", ANY)
+def test_fewer_rows_than_k_give_fewer_neighbours(kind: str, make: Make) -> None:
     vectors = rows(4)
-    index = build_index(vectors, np.array([9, 5, 2, 0]), kind)
+    index = make(vectors, np.array([9, 5, 2, 0]), kind)
     found = index.search(vectors, 100)
     assert [len(row) for row in found] == [4] * 4
     assert all(n.album_id in (0, 2, 5, 9) for row in found for n in row)
@@ -85,11 +133,11 @@ def test_padding_never_leaks_where_few_lists_are_probed() -> None:
     assert min(len(row) for row in found) < 400  # FAISS did pad
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", ANY)
 @pytest.mark.parametrize("size", [1, 7, 300])
-def test_a_filter_gives_the_exact_answer_among_its_albums(kind: str, size: int) -> None:
+def test_a_filter_gives_the_exact_answer_among_its_albums(kind: str, size: int, make: Make) -> None:
     vectors, ids = rows(2_000), np.arange(2_000, dtype=np.int64) + 100
-    index = build_index(vectors, ids, kind)
+    index = make(vectors, ids, kind)
     among = np.sort(np.random.default_rng(size).choice(ids, size, replace=False))
     chosen = np.isin(ids, among)
     for query in rows(5, seed=9):
@@ -97,27 +145,31 @@ def test_a_filter_gives_the_exact_answer_among_its_albums(kind: str, size: int) 
         assert found == exact(vectors[chosen], ids[chosen], query, 10)
 
 
-@pytest.mark.parametrize("kind", ["hnsw", "ivf"])
-def test_a_wide_filter_keeps_to_its_albums(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("engine.index._EXACT_AMONG", 10)
+@pytest.mark.parametrize("kind", [*ANY[1:3], ANY[4]])
+def test_a_wide_filter_keeps_to_its_albums(
+    kind: str, make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.index.EXACT_AMONG", 10)
     vectors, ids = rows(2_000), np.arange(2_000, dtype=np.int64)
-    index = build_index(vectors, ids, kind)
+    index = make(vectors, ids, kind)
     among = ids[ids % 2 == 1]
     for query in rows(5, seed=9):
-        found = [n.album_id for n in index.search(query[None], 10, Selection(among))[0]]
+        found = [n.album_id for n in index.search(query[None], 10, Selection(among, 1))[0]]
         assert len(found) == 10
         assert all(album_id % 2 == 1 for album_id in found)
         assert len(set(found) & set(exact(vectors[1::2], among, query, 10))) >= 8
 
 
-def test_nothing_asked_for_gives_nothing() -> None:
-    index = build_index(rows(5), np.arange(5))
+@pytest.mark.parametrize("kind", [ANY[0], ANY[3]])
+def test_nothing_asked_for_gives_nothing(kind: str, make: Make) -> None:
+    index = make(rows(5), np.arange(5), kind)
     assert index.search(rows(2), 3, Selection(np.zeros(0, np.int64))) == [[], []]
     assert index.search(np.zeros((0, 16), np.float32), 3) == []
 
 
-def test_another_width_is_named() -> None:
-    index = build_index(rows(5), np.arange(5))
+@pytest.mark.parametrize("kind", [ANY[0], ANY[3]])
+def test_another_width_is_named(kind: str, make: Make) -> None:
+    index = make(rows(5), np.arange(5), kind)
     with pytest.raises(InvalidRequest, match="8 dimensions, the index 16"):
         index.search(rows(1, 8), 3)
 
@@ -132,11 +184,15 @@ def test_an_index_is_the_same_after_writing(kind: str, tmp_path: Path) -> None:
     assert again.search(vectors[:20], 5) == index.search(vectors[:20], 5)
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_rows_come_back_by_album_id_from_many_threads(kind: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", ANY)
+def test_rows_come_back_by_album_id_from_many_threads(
+    kind: str, make: Make, tmp_path: Path
+) -> None:
     vectors, ids = rows(1_000), np.random.default_rng(0).permutation(1_000).astype(np.int64) + 5
-    build_index(vectors, ids, kind).write(tmp_path / "index.faiss")
-    index = Index.read(tmp_path / "index.faiss", kind)
+    index = make(vectors, ids, kind)
+    if isinstance(index, Index):
+        index.write(tmp_path / "index.faiss")
+        index = Index.read(tmp_path / "index.faiss", kind)
     with ThreadPoolExecutor(8) as pool:
         parts = list(
             pool.map(lambda i: index.vectors(ids[i : i + 50].tolist()), range(0, 1000, 50))

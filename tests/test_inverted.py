@@ -108,7 +108,7 @@ def test_a_row_comes_back_and_finds_itself(form: str, tmp_path: Path) -> None:
 def test_a_filter_keeps_the_recall(
     form: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("engine.index._EXACT_AMONG", 5)
+    monkeypatch.setattr("engine.index.EXACT_AMONG", 5)
     index, vectors, ids = made(tmp_path)
     anywhere = np.random.default_rng(2).permutation(COUNT)
     far_away = np.argsort(vectors @ vectors[0])  # a genre of look-alikes, far from most queries

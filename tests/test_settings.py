@@ -15,6 +15,7 @@ from engine.settings import VARIABLES, Settings, usable_cores
 # name: (default, a good text, what it becomes, bad texts)
 TABLE: dict[str, tuple[Any, str, Any, tuple[str, ...]]] = {
     "artifact": ("artifacts/starter", " shazam-visual:latest ", "shazam-visual:latest", ()),
+    "index": ("artifact", " lancedb:s3://b/c ", "lancedb:s3://b/c", ("lancedb", "s3://b/c")),
     "runtime": ("auto", "Torch-CPU", "torch-cpu", ("gpu", "torch")),
     "encoder_process": ("auto", "service", "service", ("thread",)),
     "workers": (1, "4", 4, ("0", "65", "two", "1.5", "-1")),
