@@ -15,7 +15,15 @@ import pytest
 
 from engine.encoder import unit_rows
 from engine.errors import ArtifactError, BuildError, InvalidRequest
-from engine.index import Index, Neighbour, Selection, VectorIndex, build_index, read_foreign
+from engine.index import (
+    Index,
+    Neighbour,
+    Selection,
+    VectorIndex,
+    build_index,
+    read_foreign,
+    set_index_threads,
+)
 
 KINDS = ("flat", "hnsw", "ivf")
 NO_ENGINE = pytest.mark.skipif(
@@ -99,6 +107,27 @@ def test_equals_come_in_order_of_album_id(kind: str, make: Make) -> None:
     found = make(vectors, ids, kind).search(vectors[:1], 15)[0]
     assert [n.album_id for n in found[:5]] == sorted(ids[:5].tolist())
     assert sorted(n.album_id for n in found) == list(range(15))
+
+
+def test_equals_come_in_order_of_album_id_for_many_queries_at_once() -> None:
+    # As a product of matrices FAISS finds equal rows up to 1e-7 apart: every one of these is there
+    # some fifteen times, in places that its kernels treat differently.
+    copied, rng = rows(50, 512), np.random.default_rng(3)
+    vectors = copied[rng.integers(0, 50, 777)]
+    ids = rng.permutation(777).astype(np.int64)
+    index = build_index(vectors, ids, "flat")
+    queries = rows(9, 512, seed=4)
+    threads, before = faiss.omp_get_max_threads(), faiss.cvar.distance_compute_blas_threshold
+    try:
+        set_index_threads(1)
+        together = index.search(queries, 40)
+    finally:
+        faiss.omp_set_num_threads(threads)
+        faiss.cvar.distance_compute_blas_threshold = before
+    for query, found in zip(queries, together, strict=True):
+        alone = index.search(query[None], 40)[0]
+        assert [n.album_id for n in found] == [n.album_id for n in alone]
+        assert np.allclose([n.similarity for n in found], [n.similarity for n in alone], atol=1e-6)
 
 
 @pytest.mark.parametrize("kind", [ANY[0], ANY[3]])
