@@ -5,7 +5,7 @@
           └ only where that is not sure yet: more outlines, keypoints, what the encoder sees in them
 
 Proposing is cheap and may be wrong; only proof counts. It runs down the proposals, likeliest
-first, and stops as soon as one is sure: most photos pay for three outlines and one proof.
+first, and stops as soon as one is sure: most photos pay for two outlines and one proof.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from engine.sight import VIEW_SIDE, Glance, Sight
 # A sleeve on 15 % of a 3:4 frame is then 161 pixels wide, more than proof looks at.
 WORKING_SIDE = 360
 SMALLEST_PHOTO = 32  # pixels: less shows no sleeve
-_LIKELIEST = 3  # outlines looked into before the others
+_LIKELIEST = 2  # outlines looked into before the others
 _QUICK_PROOFS, _THOROUGH_PROOFS, _KEYPOINT_PROOFS, _SIGHT_PROOFS = 3, 8, 4, 6
 _SIGHT_OUTLINES = 4
 _SIGHT_IDEAS = 2  # albums the encoder sees at a place where another one was looked for

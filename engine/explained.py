@@ -61,14 +61,14 @@ def explain(view: Pixels, cover: Pixels) -> Explained:
     equations = _neighbourhoods(printed)
     inside = (slice(_REACH, -_REACH, _STEP),) * 2
     wanted = photo[inside].reshape(len(equations), -1, 1)
+    photo_mean = _mean(photo)
+    is_there = _covariance(photo, photo, photo_mean, photo_mean)
     for _ in range(_ROUNDS):
         kernel = _kernel(equations, wanted, np.repeat(weights[inside], 3, 1)[..., None])
         shown = cv2.filter2D(printed, -1, kernel, borderType=cv2.BORDER_REFLECT)
-        is_there, should_be, shared = (
-            _covariance(photo, photo),
-            _covariance(shown, shown),
-            _covariance(photo, shown),
-        )
+        shown_mean = _mean(shown)
+        should_be = _covariance(shown, shown, shown_mean, shown_mean)
+        shared = _covariance(photo, shown, photo_mean, shown_mean)
         left = np.maximum(is_there + should_be - 2 * shared, 0)
         noise = float(np.quantile(left[_AT], 0.2)) + _SMALLEST
         weights = np.asarray(~burnt / (1 + left / (4 * noise)), np.float32)
@@ -121,11 +121,14 @@ def _kernel(equations: Floats, wanted: Floats, weights: Floats) -> Floats:
     return np.asarray(np.linalg.solve(square, right).reshape(width, width), np.float32)
 
 
-def _covariance(one: Floats, two: Floats) -> Floats:
-    """Of all channels together, in a window about each pixel."""
-    size = (_WINDOW, _WINDOW)
-    products = cv2.blur(one * two, size) - cv2.blur(one, size) * cv2.blur(two, size)
-    return np.asarray(products.sum(2), np.float32)
+def _mean(values: Floats) -> Floats:
+    return np.asarray(cv2.blur(values, (_WINDOW, _WINDOW)), np.float32)
+
+
+def _covariance(one: Floats, two: Floats, one_mean: Floats, two_mean: Floats) -> Floats:
+    """(128, 128): of all channels together, in a window about each pixel."""
+    red, green, blue = cv2.split(_mean(one * two) - one_mean * two_mean)
+    return np.asarray(red + green + blue, np.float32)
 
 
 def _largest_blot(strange: NDArray[np.bool_]) -> NDArray[Any]:
