@@ -482,6 +482,7 @@ COLUMNS = {
     "start to first answer s": ("cold_s", "{:.2f}"),
     "resident MB": ("resident_mb", "{:.0f}"),
     "store reads a query": ("reads", "{:.0f}"),
+    "CPU ms a query": ("cpu_ms", "{:.1f}"),
     "p50 ms": ("p50_ms", "{:.1f}"),
     "p99 ms": ("p99_ms", "{:.1f}"),
     "recall@10": ("recall_at_10", "{:.3f}"),

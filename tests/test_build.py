@@ -11,16 +11,20 @@ from typing import Any
 import numpy as np
 import pytest
 from conftest import COVERS, draw_cover
+from PIL import Image
 
 from engine import build as module
 from engine.artifact import Artifact, read_manifest
 from engine.build import add, build, remove
 from engine.encoder import TorchEncoder
 from engine.errors import ArtifactError, BuildError
+from engine.identify import Identifier
 from engine.metadata import read_genres, read_metadata
 from engine.progress import Progress
+from engine.references import References
 from engine.schemas import Wanted
 from engine.search import CoverSearch
+from engine.simulate import simulate_photo
 
 pytestmark = pytest.mark.usefixtures("quick_runtime")
 
@@ -590,3 +594,39 @@ def test_remove_in_place_with_force(tiny_artifact: Path, tmp_path: Path) -> None
     assert 3 not in albums(here)
     CoverSearch.open(here, runtime="torch-cpu")
     assert [path.name for path in tmp_path.iterdir()] == ["here"]
+
+
+def test_identify_proves_what_was_added_and_forgets_what_was_removed(
+    tiny_clip: Path, tmp_path: Path
+) -> None:
+    def sleeve(number: int) -> Image.Image:
+        """Blocks of colour, with corners enough to be proven by."""
+        blocks = np.random.default_rng([7, number]).integers(0, 256, (9, 9, 3), np.uint8)
+        return Image.fromarray(blocks).resize((288, 288), Image.Resampling.NEAREST)
+
+    def folder(name: str, *numbers: int) -> Path:
+        (tmp_path / name).mkdir()
+        for number in numbers:
+            sleeve(number).save(tmp_path / name / f"{number:02}.png")
+        return tmp_path / name
+
+    def shown(artifact: Path, number: int) -> tuple[str, int | None]:
+        photo = simulate_photo(np.asarray(sleeve(number)), np.random.default_rng(3), "clean")
+        search = CoverSearch.open(artifact, runtime="torch-cpu")
+        [answer] = Identifier.open(search).by_pixels(photo.image)
+        return answer.decision, answer.album_id
+
+    made = build(folder("covers", *range(12)), tmp_path / "made", encoder=str(tiny_clip)).path
+    assert shown(made, 3) == ("match", 3)
+    assert shown(made, 12) == ("no_match", None)
+    more = add(made, folder("more", 12, 13), tmp_path / "grown").path
+    assert [shown(more, number) for number in (3, 12, 13)] == [
+        ("match", 3),
+        ("match", 12),
+        ("match", 13),
+    ]
+    less = remove(more, [12], tmp_path / "less").path
+    assert shown(less, 12) == ("no_match", None)
+    assert shown(less, 13) == ("match", 13)
+    catalogue = Artifact.open(less).open_catalogue()
+    assert sorted(References.open(less, catalogue).ids.tolist()) == [*range(12), 13]

@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import PROJECT
 
 from engine.artifact import Artifact, read_manifest
 from engine.build import build
@@ -108,6 +111,63 @@ def test_a_driver_that_dies_goes_on_where_it_stopped(
     built = build(source, tmp_path / "out", ray=cluster, encoder=str(tiny_clip))
     assert built.manifest.catalogue.albums == 30
     assert built.embedded <= 30 - 12 + 1  # one of the first batches held the file that is none
+
+
+DRIVER = """
+import sys
+from pathlib import Path
+import engine.build, engine.cluster, engine.covers
+from engine.progress import Progress
+
+engine.covers.BATCH = engine.cluster.BATCH = 4
+
+class Told(Progress):
+    def step(self, done, total, what):
+        print(what, done, flush=True)
+
+covers, out, metadata, encoder, cluster = sys.argv[1:]
+engine.build.build(
+    Path(covers), Path(out), ray=cluster, metadata=Path(metadata), encoder=encoder, progress=Told()
+)
+"""
+
+
+def test_a_driver_that_is_killed_leaves_what_its_workers_gave_it(
+    cluster: str,
+    covers: Path,
+    tiny_metadata: Path,
+    tiny_clip: Path,
+    tiny_artifact: Path,
+    quick_runtime: None,
+    tmp_path: Path,
+) -> None:
+    out = tmp_path / "out"
+    arguments = [*map(str, (covers, out, tiny_metadata, tiny_clip)), cluster]
+    driver = subprocess.Popen(
+        [sys.executable, "-c", DRIVER, *arguments],
+        cwd=PROJECT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    assert driver.stdout is not None
+    with driver.stdout:
+        for line in driver.stdout:
+            if line.startswith("covers") and int(line.split()[1]) >= 12:
+                break
+        driver.kill()
+    assert driver.wait() == -signal.SIGKILL
+    assert not out.exists()
+    built = build(
+        covers,
+        out,
+        ray=cluster,
+        metadata=tiny_metadata,
+        encoder=str(tiny_clip),
+        precision="fp32",
+    )
+    assert built.embedded <= 30 - 12 + 1
+    assert built.manifest.id == read_manifest(tiny_artifact).id
 
 
 def test_a_worker_that_is_killed_costs_its_own_batch(
