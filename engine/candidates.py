@@ -11,6 +11,7 @@ first, and stops as soon as one is sure: most photos pay for two outlines and on
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import cv2
@@ -34,6 +35,8 @@ _SIGHT_OUTLINES = 4
 _SIGHT_IDEAS = 2  # albums the encoder sees at a place where another one was looked for
 _LEAST_SEEN = 0.25  # of a cover: less agrees by chance, and is not worth the encoder's time
 _SAME_PLACE = 0.04  # corners, as a share of the side: one view serves for both
+
+_LOOKING = ThreadPoolExecutor(8, thread_name_prefix="look")
 
 # A row of the references, and the outline of its cover from the cover's own top left on.
 Proposals = Iterator[tuple[int, Quads]]
@@ -84,7 +87,8 @@ class _Proving:
         self.references, self.calibration = prover.references, prover.calibration
         self.levels, self.sight = layout.halvings(photo), sight
         self.found: dict[int, Candidate] = {}
-        self.places: list[tuple[Quads, Glance]] = []
+        self.views: list[tuple[Quads, Future[list[Glance]]]] = []
+        self.asked: set[int] = set()
 
     def run(self) -> list[Candidate]:
         for proposals in self._stages():
@@ -129,7 +133,11 @@ class _Proving:
         if known is not None and known.probability > 0.5:
             return 0.0, quad, []
         reference = self.references.reference(row)
-        proof = prove(self.levels, quad, reference) if reference is not None else None
+        if reference is None:
+            return 0.0, quad, []
+        # The encoder looks at the first place while it is compared: most photos have no second.
+        look = self._look if self.sight is not None and not self.views else None
+        proof = prove(self.levels, quad, reference, look)
         if proof is None or (proof.inliers and proof.seen < _LEAST_SEEN):
             return 0.0, quad, []
         candidate, ideas = self._candidate(row, proof)
@@ -150,23 +158,25 @@ class _Proving:
         candidate = Candidate(row, proof, likeness, likeness - max(others, default=0.0))
         ideas: list[int] = []
         if self.sight is not None:
-            glance, is_new = self._glance(proof.quad)
+            number = self._look(proof.quad)
+            [glance] = self.views[number][1].result()
             alike, ahead = self.sight.evidence(glance, row, twins)
             candidate = replace(candidate, glance=glance, alike=alike, ahead=ahead)
-            if is_new:
+            if number not in self.asked:
+                self.asked.add(number)
                 ideas = [references.row_of[one.album_id] for one in glance.near[:_SIGHT_IDEAS]]
         return replace(candidate, probability=self.calibration.of_candidate(candidate)), ideas
 
-    def _glance(self, quad: Quads) -> tuple[Glance, bool]:
-        """What the encoder sees in an outline, and whether it had to look."""
+    def _look(self, quad: Quads) -> int:
+        """The number of the view of a place, at which the encoder begins to look if it is new."""
         assert self.sight is not None
         near = _SAME_PLACE * float(np.sqrt(abs(cv2.contourArea(quad))))
-        for place, glance in self.places:
+        for number, (place, _) in enumerate(self.views):
             if np.abs(place - quad).max() < near:
-                return glance, False
-        [glance] = self.sight.glances([layout.rectify(self.levels, quad, VIEW_SIDE)])
-        self.places.append((quad, glance))
-        return glance, True
+                return number
+        view = layout.rectify(self.levels, quad, VIEW_SIDE)
+        self.views.append((quad, _LOOKING.submit(self.sight.glances, [view])))
+        return len(self.views) - 1
 
     def _by_layout(self, outlines: Quads, most: int) -> Proposals:
         """The covers most alike in layout to what lies in any outline, turned any way."""

@@ -10,7 +10,7 @@ no outline was found: sharp photos of sleeves cut by the frame or lying on clutt
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -144,9 +144,15 @@ class Keypoints:
     descriptors: NDArray[np.uint8]
 
 
-def prove(levels: Sequence[Pixels], quad: Quads, reference: Reference) -> Proof | None:
+def prove(
+    levels: Sequence[Pixels],
+    quad: Quads,
+    reference: Reference,
+    aligned: Callable[[Quads], object] | None = None,
+) -> Proof | None:
     """(4, 2) outline in `levels[0]` (see `layout.halvings`), from the cover's top left → proof.
 
+    `aligned` is told the exact outline before the cover is compared with what lies in it.
     A plain cover has too few patches to align by: it is compared where the outline lies, and its
     proof has no inliers.
     """
@@ -161,6 +167,8 @@ def prove(levels: Sequence[Pixels], quad: Quads, reference: Reference) -> Proof 
     if found is None:
         return None
     quad, inliers, patches = found
+    if aligned is not None:
+        aligned(quad)
     return _proof(rectify(levels, quad, _SEEN_SIDE), quad, inliers, patches, reference)
 
 
