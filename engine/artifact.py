@@ -375,8 +375,13 @@ class Artifact:
 
     def open_index(self, *, mapped: bool = True) -> Index:
         """The index; `CountMismatch` if it is not as large or as wide as the manifest says. Not
-        `mapped`, it may be changed."""
+        `mapped`, it may be changed. `FileMissing` in a copy that leaves it to an engine."""
         entry = self.manifest.index
+        if INDEX in self.manifest.left_out:
+            raise FileMissing(
+                f"This copy holds no {INDEX}: its rows are in an engine. Say where with "
+                "SHAZAM_INDEX, or serve the full artifact."
+            )
         tuning = rows = None
         if entry.tuning is not None:
             told = entry.tuning.model_dump(exclude={"curve"})
@@ -420,7 +425,7 @@ class Artifact:
                 f"{ENCODER}/{PREPROCESSOR} cannot be used ({error}). Rebuild the artifact."
             ) from error
         digest = digest_of_encoder(
-            (manifest.left_out or files)[LEFT_OUT].sha256,
+            {**files, **manifest.left_out}[LEFT_OUT].sha256,
             files[f"{ENCODER}/{TOKENIZER}"].sha256,
             preprocessing,
         )
@@ -640,17 +645,19 @@ def _check_names(path: Path, manifest: Manifest) -> None:
             raise ManifestInvalid(f"{MANIFEST} lists {name!r}, which is not a file of this folder.")
     required = set(REQUIRED)
     if manifest.serving_copy:
-        if set(manifest.left_out) != {LEFT_OUT} or LEFT_OUT in listed:
+        gone = set(manifest.left_out)
+        beside = {name for name in gone | listed if name.startswith(f"{ROWS}/")}
+        if gone & listed or gone not in ({LEFT_OUT}, {LEFT_OUT, INDEX, *beside}):
             raise ManifestInvalid(
-                f"{MANIFEST} leaves out {sorted(manifest.left_out)[0]!r}; a serving copy may leave "
-                f"out {LEFT_OUT} alone, and not list it too."
+                f"{MANIFEST} leaves out {sorted(gone)[0]!r}; a serving copy may leave out "
+                f"{LEFT_OUT}, and all of its index with it, and not list them too."
             )
         if "openvino-cpu" not in manifest.encoder.runtimes:
             raise ManifestInvalid(
                 f"{MANIFEST} leaves out {LEFT_OUT} and names no exported runtime: nothing in this "
                 "folder could embed. Copy the full artifact."
             )
-        required = required - {LEFT_OUT} | set(EXPORTED)
+        required = required - gone | set(EXPORTED)
     present = set()
     for root, folders, files in os.walk(path):
         for entry in (*folders, *files):

@@ -329,8 +329,14 @@ def _publish_index(options: argparse.Namespace) -> int:
 def _pack(options: argparse.Namespace) -> int:
     from engine.pack import pack
 
+    if options.without_index and not options.serving:
+        _usage("pack --without-index makes a serving copy; add --serving")
     digest = pack(
-        _folder(options.artifact), options.out, serving=options.serving, force=options.force
+        _folder(options.artifact),
+        options.out,
+        serving=options.serving,
+        without_index=options.without_index,
+        force=options.force,
     )
     if digest is None:
         print(f"{options.out}: serve it with SHAZAM_ARTIFACT={options.out}")
@@ -664,6 +670,11 @@ def _parser() -> argparse.ArgumentParser:
         required=True,
         metavar="FILE.tar|DIR",
         help="a tar where the name ends in .tar, else a folder",
+    )
+    made.add_argument(
+        "--without-index",
+        action="store_true",
+        help="of a serving copy, for SHAZAM_INDEX: its rows are in an engine",
     )
     made.add_argument("--force", action="store_true", help="replace what is at --out")
     return parser

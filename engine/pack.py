@@ -20,17 +20,26 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 
-from engine.artifact import LEFT_OUT, MANIFEST, Artifact, refuse_existing, staging
+from engine.artifact import INDEX, LEFT_OUT, MANIFEST, Artifact, refuse_existing, staging
 from engine.errors import BuildError, PackInvalid
+from engine.rows import FOLDER as ROWS
 
 SUFFIX = ".tar"
 # An artifact has some twenty files; a tar of a million empty ones would fill a disk's tables.
 MOST_MEMBERS = 1_000
 
 
-def pack(source: Path, out: Path, *, serving: bool = False, force: bool = False) -> str | None:
+def pack(
+    source: Path,
+    out: Path,
+    *,
+    serving: bool = False,
+    without_index: bool = False,
+    force: bool = False,
+) -> str | None:
     """Verify the artifact `source` and write it to `out`: a tar where the name ends in `.tar`, else
-    a folder. Returns the tar's sha256, None for a folder.
+    a folder. Returns the tar's sha256, None for a folder. A serving copy `without_index` is for
+    replicas that search an engine (`SHAZAM_INDEX`): their disk need not hold its rows.
 
     Raises what `Artifact.open` raises, and `BuildError` where `out` may not be written or a
     serving copy could not serve.
@@ -43,7 +52,10 @@ def pack(source: Path, out: Path, *, serving: bool = False, force: bool = False)
             "--serving."
         )
     if out.suffix != SUFFIX:
-        with staging(out, force=force) as folder, _view(artifact, serving) as view:
+        with (
+            staging(out, force=force) as folder,
+            _view(artifact, serving, without_index) as view,
+        ):
             shutil.copytree(view, folder, dirs_exist_ok=True, copy_function=shutil.copyfile)
         return None
     if out.is_dir() or not force:
@@ -51,7 +63,7 @@ def pack(source: Path, out: Path, *, serving: bool = False, force: bool = False)
     out.parent.mkdir(parents=True, exist_ok=True)
     partial = out.with_name(f".{out.name}.{os.getpid()}.partial")
     try:
-        with _view(artifact, serving) as view:
+        with _view(artifact, serving, without_index) as view:
             _write_tar(view, partial, top=f"shazam-visual-{artifact.id}")
         with partial.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
@@ -128,13 +140,16 @@ def _lift(folder: Path, names: set[str]) -> None:
 
 
 @contextmanager
-def _view(artifact: Artifact, serving: bool) -> Iterator[Path]:
+def _view(artifact: Artifact, serving: bool, without_index: bool) -> Iterator[Path]:
     """The artifact's folder, or one of links that shows it as a serving copy."""
-    if not serving or artifact.manifest.serving_copy:
+    files, left_out = dict(artifact.manifest.files), dict(artifact.manifest.left_out)
+    for name in artifact.manifest.files:
+        of_index = name == INDEX or name.startswith(f"{ROWS}/")
+        if serving and (name == LEFT_OUT or (without_index and of_index)):
+            left_out[name] = files.pop(name)
+    if left_out == artifact.manifest.left_out:
         yield artifact.path
         return
-    files = dict(artifact.manifest.files)
-    left_out = {LEFT_OUT: files.pop(LEFT_OUT)}
     manifest = artifact.manifest.model_copy(update={"files": files, "left_out": left_out})
     with TemporaryDirectory(prefix="shazam-visual-") as temporary:
         view = Path(temporary)

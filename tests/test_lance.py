@@ -27,6 +27,7 @@ from engine.cli import main  # noqa: E402
 from engine.errors import (  # noqa: E402
     BuildError,
     CountMismatch,
+    FileMissing,
     IndexNotPublished,
     IndexUnavailable,
 )
@@ -58,6 +59,24 @@ def test_an_artifact_answers_the_same_from_the_engine(tiny_artifact: Path, where
             scores = [[hit.similarity for hit in hits] for hits in (here, there)]
             assert np.allclose(*scores, atol=1e-6)
     assert [hit.album for hit in own.similar(7)] == [hit.album for hit in other.similar(7)]
+
+
+def test_a_replica_needs_no_index_of_its_own(
+    tiny_artifact: Path, where: str, tmp_path: Path
+) -> None:
+    publish_index(Artifact.open(tiny_artifact), where)
+    copy = tmp_path / "copy"
+    arguments = ["pack", str(tiny_artifact), "--without-index", "--out", str(copy)]
+    with pytest.raises(SystemExit, match="2"):
+        main(arguments)
+    assert main([*arguments, "--serving"]) == 0
+    assert not (copy / "index.faiss").exists()
+    own, other = CoverSearch.open(tiny_artifact), CoverSearch.open(copy, index_at=where)
+    assert other.artifact.id == own.artifact.id
+    here, there = own.by_text("a red cover"), other.by_text("a red cover")
+    assert [hit.album for hit in here] == [hit.album for hit in there]
+    with pytest.raises(FileMissing, match="SHAZAM_INDEX"):
+        CoverSearch.open(copy)
 
 
 def test_a_publication_that_is_stopped_goes_on_and_one_that_is_done_does_nothing(

@@ -205,7 +205,7 @@ def test_weights_may_be_missing_from_a_serving_copy_alone(
     "change",
     [
         lambda m: m["encoder"].update(runtimes={}),
-        lambda m: m["left_out"].update({"index.faiss": m["files"].pop("index.faiss")}),
+        lambda m: m["left_out"].update({"golden.npz": m["files"].pop("golden.npz")}),
         lambda m: m["files"].update(m["left_out"]),
     ],
     ids=["without a runtime", "of another file", "of a file that is listed"],
