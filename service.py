@@ -19,22 +19,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-# Before BentoML is imported: a service reports to nobody and asks no hub.
-os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
-os.environ.setdefault("HF_HUB_OFFLINE", "1")
-# Read by libraries when they load, here or in the workers that are given this environment. FAISS's
-# threads wait by spinning, which takes the cores from the encoder's: a search is short beside an
-# encoding. And every thread's own heap keeps what decoding freed in it: with two, a worker is 35 MB
-# smaller under load.
-os.environ.setdefault("OMP_NUM_THREADS", "1")
-os.environ.setdefault("MALLOC_ARENA_MAX", "2")
-
-# Imports make objects and no garbage: looking for it is a tenth of their time. What they made stays
-# for good and need not be looked at again.
-gc.disable()
-
 from engine import preload
 
+# Before BentoML is imported, here and in the workers that are given this environment.
+for name, value in preload.ENVIRONMENT.items():
+    os.environ.setdefault(name, value)
 preload.begin()
 
 import bentoml
@@ -245,5 +234,6 @@ def _serve_routes(service: Any) -> None:
 if not preload.launching():
     _serve_routes(ShazamVisual)
 
+# What imports made stays for good and need not be looked at again.
 gc.freeze()
 gc.enable()

@@ -3,7 +3,7 @@
 Before `bentoml serve` starts a worker it imports BentoML, its clients of a cloud and this service,
 which the worker then imports again: 0.8 s of every start, and 70 MB for as long as it runs. Where
 one process answers, all that is needed before it is a socket, and somebody to look after it. The
-worker is BentoML's own. Where there are several processes, BentoML starts them.
+worker is BentoML's own (worker.py). Where there are several processes, BentoML starts them.
 """
 
 from __future__ import annotations
@@ -18,13 +18,14 @@ import time
 from pathlib import Path
 from types import FrameType
 
+from engine.preload import ENVIRONMENT
 from engine.settings import Settings
 
-SERVICE, WORKER = "service:ShazamVisual", "_bentoml_impl.worker.service"
+SERVICE = "service:ShazamVisual"
 PROJECT = Path(__file__).resolve().parents[1]
 BACKLOG = 2_048
-# A worker that ends sooner, without having been asked to, would end again.
-YOUNG_S = 5.0
+# After a worker that died so young another follows a second later: it may well die, too.
+YOUNG_S, PAUSE_S = 5.0, 1.0
 
 
 def serve(host: str, port: int) -> int:
@@ -33,6 +34,8 @@ def serve(host: str, port: int) -> int:
     Raises `SettingsError` for a bad setting, OSError where the port is taken.
     """
     settings = Settings.from_environment()
+    for name, value in ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
     python = [sys.executable, "-m"]
     if settings.workers > 1 or settings.separate_encoder():
         os.chdir(PROJECT)
@@ -41,7 +44,7 @@ def serve(host: str, port: int) -> int:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.create_server((host, port), family=family, backlog=BACKLOG) as listening:
         handle = listening.fileno()
-        return _Watch([*python, WORKER, SERVICE, "--fd", str(handle)], handle).run()
+        return _Watch([*python, "engine.worker", SERVICE, "--fd", str(handle)], handle).run()
 
 
 class _Watch:
@@ -66,10 +69,13 @@ class _Watch:
             status = self._worker.wait()
             if self._stopping.is_set():
                 break
-            # In a container the platform starts anew, and knows that it had to.
-            if "BENTOML_CONTAINERIZED" in os.environ or time.monotonic() - began < YOUNG_S:
+            # Who ends by itself has said what is wrong, and would say it again. In a container the
+            # platform starts anew, and knows that it had to.
+            if status >= 0 or "BENTOML_CONTAINERIZED" in os.environ:
                 return status if status >= 0 else 128 - status
-            print(f"the worker ended with status {status}; another is started", file=sys.stderr)
+            print(f"the worker was ended by signal {-status}; another is started", file=sys.stderr)
+            if time.monotonic() - began < YOUNG_S:
+                time.sleep(PAUSE_S)
         return 0
 
     def _stop(self, number: int, frame: FrameType | None) -> None:
