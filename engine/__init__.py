@@ -27,7 +27,7 @@ The two flows meet in `engine.artifact` alone: one writer, one verifying reader.
     access.py     keys, and how often each may ask
     lanes.py      threads that compute, and how much may wait for them
     http.py       what every request meets before a route          (connections.py: before HTTP)
-    launch.py     what is there before a worker is: a socket
+    launch.py     what is there before a worker: a socket            (worker.py: the worker)
 """
 
 from __future__ import annotations

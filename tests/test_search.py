@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -192,3 +194,11 @@ def test_a_large_photo_is_decoded_small_and_found_the_same(
 ) -> None:
     Image.open(covers / "cover-11.png").resize((2000, 2000)).save(tmp_path / "big.jpg", quality=95)
     assert found(search.by_image((tmp_path / "big.jpg").read_bytes()))[0] == 11
+
+
+def test_openvino_reports_to_nobody_whoever_imports_it_first() -> None:
+    code = (
+        "import sys; from engine.search import _import_openvino; _import_openvino(); "
+        "assert 'openvino' in sys.modules; assert sys.modules['openvino_telemetry'] is None"
+    )
+    subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[1], check=True)
