@@ -1,9 +1,10 @@
 """Starts the service with as little before it as can be: `python -m engine serve`.
 
 Before `bentoml serve` starts a worker it imports BentoML, its clients of a cloud and this service,
-which the worker then imports again: 0.8 s of every start, and 70 MB for as long as it runs. Where
-one process answers, all that is needed before it is a socket, and somebody to look after it. The
-worker is BentoML's own (worker.py). Where there are several processes, BentoML starts them.
+which the worker then imports again: 0.8 s of processor time at every start, and 70 MB for as long
+as it runs. Where one process answers, all that is needed before it is a socket, and somebody to
+look after it. The worker is BentoML's own (worker.py). Where there are several processes, BentoML
+starts them.
 """
 
 from __future__ import annotations
