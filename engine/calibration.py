@@ -46,7 +46,8 @@ EXPLAINED = ("found", "missed", "added", "agreement", "unexplained", "contrast",
 FEATURES = (*LAYOUT, *PROOF, *EXPLAINED)
 # Of `Sight.evidence`: only a calibration fitted with the artifact's own encoder has weights for it.
 SIGHT = ("alike", "ahead")
-# Photos of each kind that a calibration rests on, where the catalogue is large enough.
+# Photos of covers that a calibration rests on, where the catalogue is large enough; and twice as
+# many of strangers: of 300, with one false match in 200 allowed, the worst would decide alone.
 PHOTOS = 300
 # Fewer covers than this are too few to fit on.
 FEWEST_COVERS = 100
@@ -250,7 +251,7 @@ def observe(
     sight: Callable[[References], Sight] | None = None,
 ) -> list[Observed]:
     """Photograph a catalogue's covers before references that lack a fifth of them: `photos` of
-    those they have, and as many of those they lack. `sight` makes an encoder look too."""
+    those they have, and twice as many of those they lack. `sight` makes an encoder look too."""
     from concurrent.futures import ThreadPoolExecutor
 
     from engine.candidates import Prover, working_copy
@@ -261,14 +262,14 @@ def observe(
     split = split_references(catalogue, seed, step)
     if split is None:
         return []
-    references, strangers = split
+    references, left_out = split
     prover = Prover(references, DEFAULT)
     eye = sight(references) if sight else None
     rng = np.random.default_rng(seed)
     known = rng.permutation(len(references))[:photos].tolist()
-    unknown = [strangers[i] for i in rng.permutation(len(strangers))]
+    unknown = [left_out[i] for i in rng.permutation(len(left_out))]
     jobs = [(row, -1, k) for k, row in enumerate(known)]
-    jobs += [(-1, unknown[k % len(unknown)], k) for k in range(len(known)) if unknown]
+    jobs += [(-1, unknown[k % len(unknown)], k) for k in range(2 * len(known)) if unknown]
 
     def look(job: tuple[int, int, int]) -> Observed:
         row, stranger, number = job

@@ -33,8 +33,8 @@ BACKGROUNDS: Final = {
     False: ("wood", "cloth", "wall", "screen", "shelf", "tiles"),
     True: ("planks", "carpet", "brick", "monitor", "racks", "marble"),
 }
-STICKERS: Final = {False: ("box", "disc"), True: ("star", "triangle")}
-HANDS: Final = {False: ("fingers", "thumb"), True: ("palm",)}
+STICKERS: Final = {False: ("box", "disc", "strip", "torn"), True: ("star", "triangle")}
+HANDS: Final = {False: ("fingers", "thumb", "arm"), True: ("palm",)}
 
 _TEXTURE_SIDE: Final = 512
 _TEXTURE_VARIANTS: Final = 12
@@ -554,6 +554,12 @@ def _sticker(
     if shape == "box":
         wide = math.sqrt(share * rng.uniform(0.6, 1.7))
         outline = (_UNIT - 0.5) * np.array([wide, share / wide], np.float32)
+    elif shape == "strip":  # a band from edge to edge
+        outline = (_UNIT - 0.5) * np.array([1.1, share], np.float32)
+    elif shape == "torn":
+        angles = np.sort(rng.uniform(0, 2 * math.pi, 9))
+        flat = np.stack([np.cos(angles), np.sin(angles)], 1) * rng.uniform(0.5, 1.0, (9, 1))
+        outline = flat * min(0.7, math.sqrt(share / max(0.2, _area(flat.astype(np.float32)))))
     elif shape == "triangle":
         angles = np.array([0, 2, 4]) * math.pi / 3
         outline = np.stack([np.cos(angles), np.sin(angles)], 1) * math.sqrt(share / 1.299)
@@ -606,6 +612,11 @@ def _hand(frame: Image, on_frame: Any, share: float, rng: np.random.Generator, s
     elif shape == "thumb":
         radius = 0.06 + 0.25 * share
         finger(from_edge, min(0.7, share / (2 * radius)), radius, rng.uniform(-0.1, 0.1))
+    elif shape == "arm":  # bare, or in a sleeve of any colour
+        if rng.random() < 0.5:
+            tone = _any_colour(rng, 10, 250)
+        length = rng.uniform(0.4, 0.9)
+        finger(from_edge, length, share / (2 * length), rng.uniform(-0.2, 0.2))
     else:
         radius = math.sqrt(share / 2.2)
         angles = np.linspace(0, 2 * math.pi, 24)
