@@ -22,8 +22,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from engine import preload
 
 # Before BentoML is imported, here and in the workers that are given this environment.
-for name, value in preload.ENVIRONMENT.items():
-    os.environ.setdefault(name, value)
+preload.set_environment()
 preload.begin()
 
 import bentoml

@@ -19,7 +19,7 @@ import time
 from pathlib import Path
 from types import FrameType
 
-from engine.preload import ENVIRONMENT
+from engine.preload import set_environment
 from engine.settings import Settings
 
 SERVICE = "service:ShazamVisual"
@@ -35,8 +35,7 @@ def serve(host: str, port: int) -> int:
     Raises `SettingsError` for a bad setting, OSError where the port is taken.
     """
     settings = Settings.from_environment()
-    for name, value in ENVIRONMENT.items():
-        os.environ.setdefault(name, value)
+    set_environment()
     python = [sys.executable, "-m"]
     if settings.workers > 1 or settings.separate_encoder():
         os.chdir(PROJECT)

@@ -38,6 +38,12 @@ ENVIRONMENT = {
 _opening: Future[CoverSearch] | None = None
 
 
+def set_environment() -> None:
+    """`ENVIRONMENT`, for this process and those it starts; what the user has set stays."""
+    for name, value in ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+
+
 def begin(*, worker: bool = False) -> None:
     """Start to open the artifact in a thread, in a worker that will search and encode itself; once.
     A process that is about to become one says so by `worker`."""
