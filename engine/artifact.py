@@ -465,11 +465,13 @@ def _check_digests(path: Path, manifest: Manifest, names: set[str]) -> None:
 
 def check_ids(index: Index, catalogue: Catalogue) -> None:
     """Every row of the index is an album of the catalogue, and the other way round."""
+    in_index = index.ids()
     try:
-        in_index, in_catalogue = np.sort(index.ids()), catalogue.ids()
+        same = catalogue.holds_exactly(in_index)
+        in_catalogue = in_index if same else catalogue.ids()
     except (sqlite3.Error, TypeError, ValueError, OverflowError) as error:
         raise ArtifactError(f"{CATALOGUE} cannot be read ({error}).") from error
-    if not np.array_equal(in_index, in_catalogue):
+    if not same:
         stray = np.setxor1d(in_index, in_catalogue)
         raise CountMismatch(
             f"Index and catalogue do not hold the same albums (album {int(stray[0])} is in one "
@@ -477,7 +479,7 @@ def check_ids(index: Index, catalogue: Catalogue) -> None:
             if len(stray)
             else "The index holds an album twice. Rebuild the artifact."
         )
-    if not index.has_rows_of(in_catalogue):
+    if not index.has_rows_of(in_index):
         raise CountMismatch(
             f"{ROWS}/ does not hold the rows of the albums in the catalogue. Rebuild the artifact."
         )

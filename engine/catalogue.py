@@ -39,6 +39,9 @@ _THUMBNAILS = "CREATE TABLE thumbnails (album_id INTEGER PRIMARY KEY, image BLOB
 
 UNKNOWN_GENRE = -1
 
+# Ids for each gap among them, below which all are read: to ask for a gap takes 3 µs, an id 0.16.
+_IDS_A_GAP = 20
+
 
 @dataclass(frozen=True, slots=True)
 class Album:
@@ -141,6 +144,27 @@ class Catalogue:
     def ids(self) -> Ids:
         """(N,) int64, every album id, ascending."""
         return self._numbers("SELECT album_id FROM albums ORDER BY album_id")
+
+    def holds_exactly(self, album_ids: Ids) -> bool:
+        """Whether its albums are these (N,) ascending ids, each once.
+
+        It is so where there are as many albums as ids, and none before them, after them or in a gap.
+        Of a million ids without gaps that takes 4 ms, to read them all 160.
+        """
+        gaps = np.flatnonzero(np.diff(album_ids) != 1)
+        if len(gaps) > len(album_ids) // _IDS_A_GAP or not len(album_ids):
+            return np.array_equal(album_ids, self.ids())
+        between = zip(album_ids[gaps].tolist(), album_ids[gaps + 1].tolist(), strict=True)
+        inside = "SELECT EXISTS (SELECT 1 FROM albums WHERE album_id > ? AND album_id < ?)"
+        return (
+            self._number("SELECT count(*) FROM albums") == len(album_ids)
+            and self._number("SELECT min(album_id) FROM albums") == album_ids[0]
+            and self._number("SELECT max(album_id) FROM albums") == album_ids[-1]
+            and not any(self._number(inside, gap) for gap in between)
+        )
+
+    def _number(self, sql: str, values: Sequence[Any] = ()) -> int:
+        return int(next(self._albums.rows(sql, values))[0])
 
     def _numbers(self, sql: str, values: Sequence[Any] = ()) -> Ids:
         # As one text: a quarter of the time of a million rows made into Python's objects.

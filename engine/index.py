@@ -211,11 +211,11 @@ class Index:
         return int(self._index.ntotal)
 
     def ids(self) -> Ids:
-        """(N,) int64: every album id in the index, in no particular order."""
+        """(N,) int64, ascending: every album id in the index."""
         if self._inverted is not None:
-            return _ids_of_lists(self._inverted)
+            return _ascending(_ids_of_lists(self._inverted))
         inner = faiss.downcast_index(self._index)
-        return np.asarray(faiss.vector_to_array(inner.id_map), dtype=np.int64)
+        return _ascending(np.asarray(faiss.vector_to_array(inner.id_map), dtype=np.int64))
 
     def has_rows_of(self, album_ids: Ids) -> bool:
         """Whether the rows beside the index, where it has any, are those of (N,) ascending ids."""
@@ -486,6 +486,18 @@ def _ids_of_lists(inverted: Any) -> Ids:
         if (size := lists.list_size(number))
     ]
     return np.concatenate(parts) if parts else np.zeros(0, np.int64)
+
+
+def _ascending(ids: Ids) -> Ids:
+    """(N,) → (N,) sorted; a million in 5 ms instead of 55 where they lie as close as ids do."""
+    top = int(ids.max(initial=0))
+    if top <= 8 * len(ids) and ids.min(initial=0) >= 0:
+        held = np.zeros(top + 1, bool)
+        held[ids] = True
+        found = np.flatnonzero(held)
+        if len(found) == len(ids):  # else one of them is there twice
+            return found
+    return np.sort(ids)
 
 
 def set_index_threads(threads: int) -> None:

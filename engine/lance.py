@@ -118,9 +118,10 @@ class LanceIndex:
         return self._rows
 
     def ids(self) -> Ids:
-        """(N,) int64: every album id; 8 bytes a row to fetch."""
+        """(N,) int64, ascending: every album id; 8 bytes a row to fetch."""
+        asked = self._table.search().select(["album_id"]).limit(self._rows)
         with _named():
-            return _column(self._table.search().select(["album_id"]).limit(self._rows), "album_id")
+            return np.sort(_column(asked, "album_id"))
 
     def search(
         self, queries: Embeddings, k: int, among: Selection | None = None

@@ -114,6 +114,38 @@ def test_the_largest_ids_work(tmp_path: Path) -> None:
     assert catalogue.album(2**63 - 1) == Album(2**63 - 1)
 
 
+@pytest.mark.parametrize("step", [1, 10])  # ids beside each other, and a gap between any two
+def test_whether_it_holds_exactly_these_albums(step: int, tmp_path: Path) -> None:
+    held = np.r_[100:140, 160:200] * step
+    write_catalogue(tmp_path / "albums", (Album(int(i)) for i in held))
+    catalogue = Catalogue(tmp_path / "albums")
+    assert catalogue.holds_exactly(held)
+    end = held[-1] + 1
+    others = {
+        "one is missing here": np.sort(np.append(held, 150 * step)),
+        "one is missing there": np.delete(held, 20),
+        "the first, the last": held[1:],
+        "and another instead": np.append(held[1:], end),
+        "before them": np.append(0, held[:-1]),
+        "in a gap": np.sort(np.append(np.delete(held, 20), 150 * step)),
+        "twice": np.sort(np.append(held[1:], held[5])),
+        "twice at the end": np.append(held[1:], held[-1]),
+        "none": held[:0],
+        "of other numbers": np.arange(len(held)),
+        "beyond": np.append(held[:-1], 2**63 - 1),
+        "negative": np.append(-(2**63), held[1:]),
+    }
+    for what, ids in others.items():
+        assert not catalogue.holds_exactly(ids), what
+
+
+def test_an_empty_catalogue_holds_nothing_exactly(tmp_path: Path) -> None:
+    write_catalogue(tmp_path / "albums", [])
+    catalogue = Catalogue(tmp_path / "albums")
+    assert catalogue.holds_exactly(np.zeros(0, np.int64))
+    assert not catalogue.holds_exactly(np.arange(1))
+
+
 def test_an_album_that_lacks_everything(tmp_path: Path) -> None:
     write_catalogue(tmp_path / "albums", [Album(3)])
     catalogue = Catalogue(tmp_path / "albums")

@@ -70,7 +70,9 @@ def unpublished(vectors: np.ndarray, ids: np.ndarray) -> Any:
         manifest=SimpleNamespace(id="0123456789abcdef", index=entry),
         open_index=lambda: build_index(vectors, ids, "flat"),
         open_catalogue=lambda: SimpleNamespace(
-            ids=lambda: ids[order], genres_of=lambda some: some % 2
+            ids=lambda: ids[order],
+            holds_exactly=lambda some: np.array_equal(some, ids[order]),
+            genres_of=lambda some: some % 2,
         ),
     )
 
@@ -98,6 +100,17 @@ def test_a_row_finds_itself_and_its_neighbours(kind: str, make: Make) -> None:
         wanted = set(exact(vectors, ids, vectors[i], 10))
         shares.append(len(wanted & {n.album_id for n in found}) / 10)
     assert np.mean(shares) > (0.999 if kind in ("flat", "lancedb") else 0.9)
+
+
+@pytest.mark.parametrize("kind", ANY)
+@pytest.mark.parametrize("spread", [1, 1_000])
+def test_its_ids_come_in_ascending_order(kind: str, spread: int, make: Make) -> None:
+    ids = np.random.default_rng(2).permutation(500) * spread
+    assert make(rows(500), ids, kind).ids().tolist() == sorted(ids.tolist())
+
+
+def test_an_id_that_is_there_twice_comes_twice() -> None:
+    assert build_index(rows(3), np.array([2, 1, 1])).ids().tolist() == [1, 1, 2]
 
 
 @pytest.mark.parametrize("kind", ANY)
