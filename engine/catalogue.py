@@ -148,7 +148,7 @@ class Catalogue:
     def holds_exactly(self, album_ids: Ids) -> bool:
         """Whether its albums are these (N,) ascending ids, each once.
 
-        It is so where there are as many albums as ids, and none before them, after them or in a gap.
+        It is so where there are as many albums as ids, none before or after them and none in a gap.
         Of a million ids without gaps that takes 4 ms, to read them all 160.
         """
         gaps = np.flatnonzero(np.diff(album_ids) != 1)

@@ -12,8 +12,9 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -30,12 +31,16 @@ from engine.rows import Rows
 if TYPE_CHECKING:
     from engine.inverted import Source
 
+# One row of FAISS's answer: (k,) similarities and (k,) ids, best first.
+Found = tuple[NDArray[np.float32], Ids]
+
 # Above this many rows `--index auto` stops comparing a query with every one of them: exact search
 # took 2.4 ms at 20,000 rows of 512 numbers and 8.4 at 50,000, an inverted file 2.0 at 100,000.
 EXACT_UP_TO = 50_000
 # Exact search touches all of a small file anyway.
 MAPPED_FROM_BYTES = 64 << 20
 RECALL = 0.98
+# Asked for beyond k, so that equals at the k-th place are cut by album id too.
 TIES = 8
 # A filter that leaves no more albums than this is answered from their rows, exactly: a graph or a
 # coarse code finds only some of a few. Past some thousands asking the lists is as good and faster.
@@ -229,36 +234,30 @@ class Index:
         `among` restricts the answer to some albums. Fewer albums than `k` give fewer neighbours:
         FAISS's padding id −1 never leaves this function.
         """
-        if queries.ndim != 2 or queries.shape[1] != self.dimension:
-            raise InvalidRequest(
-                f"The query has {queries.shape[-1]} dimensions, the index {self.dimension}: "
-                "they were made by different encoders."
-            )
+        check_width(queries, self.dimension)
         most = len(self) if among is None else among.count
         if k < 1 or not len(queries) or not len(self) or not most:
             return [[] for _ in queries]
         queries = np.ascontiguousarray(queries, np.float32)
         if among is not None and self.kind != "flat" and among.count <= EXACT_AMONG:
             return self._search_exactly(queries, k, among.ids)
-        # A few more than asked for, so that equals at the k-th place are cut by album id too.
         reach = k + TIES
         if self._rows is not None and self.tuning is not None:
             reach = max(reach, math.ceil(self.tuning.reach * k / 10))
         reach = min(reach, most)
-        similarities, ids = self._found(queries, reach, among)
         answers = []
-        for i, (row, row_ids) in enumerate(zip(similarities, ids, strict=True)):
-            # The same cover fifty times over: reach further until the last one is not a tie.
-            wider = reach
-            while wider < most and row_ids[-1] >= 0 and row[-1] == row[k - 1]:
-                wider = min(4 * wider, most)
-                found = self._found(queries[i : i + 1], wider, among)
-                row, row_ids = found[0][0], found[1][0]
+        for i, first in enumerate(zip(*self._found(queries, reach, among), strict=True)):
+            further = partial(self._nearest, queries[i : i + 1], among)
+            row, row_ids = past_ties(first, reach, k, most, further)
             if self._rows is not None:
                 row_ids = row_ids[row_ids >= 0]
                 row = self._rows.similarities(queries[i], row_ids)
             answers.append(best_of(row, row_ids, k))
         return answers
+
+    def _nearest(self, query: Embeddings, among: Selection | None, reach: int) -> Found:
+        similarities, ids = self._found(query, reach, among)
+        return similarities[0], ids[0]
 
     def _search_exactly(self, queries: Embeddings, k: int, among: Ids) -> list[list[Neighbour]]:
         similarities = queries @ self.vectors(among).T
@@ -363,6 +362,33 @@ class Index:
             parameters,
         )
         return similarities, ids
+
+
+def check_width(queries: Embeddings, dimension: int) -> None:
+    """Raise `InvalidRequest` where queries are not (N, `dimension`)."""
+    if queries.ndim != 2 or queries.shape[1] != dimension:
+        raise InvalidRequest(
+            f"The query has {queries.shape[-1]} dimensions, the index {dimension}: "
+            "they were made by different encoders."
+        )
+
+
+def past_ties(
+    found: Found, reach: int, k: int, most: int, further: Callable[[int], Found]
+) -> Found:
+    """One row of an answer, reached further until its last is no tie with place `k`: the same cover
+    may be there fifty times over, and equals are cut by album id.
+
+    `found` are the `reach` best of `most`, `further(n)` gives the `n` best. A row that is shorter
+    than asked, or padded with −1, has all there are.
+    """
+    similarities, ids = found
+    while reach < most and len(ids) == reach and ids[-1] >= 0:
+        if similarities[-1] != similarities[k - 1]:
+            break
+        reach = min(4 * reach, most)
+        similarities, ids = further(reach)
+    return similarities, ids
 
 
 def best_of(similarities: NDArray[Any], ids: Ids, k: int) -> list[Neighbour]:

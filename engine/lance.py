@@ -18,6 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -30,10 +31,19 @@ from engine.errors import (
     CountMismatch,
     IndexNotPublished,
     IndexUnavailable,
-    InvalidRequest,
     ShazamError,
 )
-from engine.index import RECALL, Ids, Neighbour, Selection, Tuning, best_of
+from engine.index import (
+    RECALL,
+    Found,
+    Ids,
+    Neighbour,
+    Selection,
+    Tuning,
+    best_of,
+    check_width,
+    past_ties,
+)
 from engine.settings import LANCEDB
 from engine.store import check_installed
 
@@ -130,11 +140,7 @@ class LanceIndex:
 
         Raises `IndexUnavailable` where the store does not answer in time.
         """
-        if queries.ndim != 2 or queries.shape[1] != self.dimension:
-            raise InvalidRequest(
-                f"The query has {queries.shape[-1]} dimensions, the index {self.dimension}: "
-                "they were made by different encoders."
-            )
+        check_width(queries, self.dimension)
         most = self._rows if among is None else among.count
         if k < 1 or not len(queries) or not most:
             return [[] for _ in queries]
@@ -148,17 +154,11 @@ class LanceIndex:
     def _nearest(
         self, query: NDArray[np.float32], k: int, most: int, among: Selection | None
     ) -> list[Neighbour]:
-        # A few more than asked for, and more where the last is a tie: see `Index.search`.
+        further = partial(self._found, query, among)
         reach = min(k + local.TIES, most)
-        while True:
-            similarities, ids = self._found(query, reach, among)
-            if reach == most or len(ids) < reach or similarities[-1] != similarities[k - 1]:
-                return best_of(similarities, ids, k)
-            reach = min(4 * reach, most)
+        return best_of(*past_ties(further(reach), reach, k, most, further), k)
 
-    def _found(
-        self, query: NDArray[np.float32], reach: int, among: Selection | None
-    ) -> tuple[NDArray[np.float32], Ids]:
+    def _found(self, query: NDArray[np.float32], among: Selection | None, reach: int) -> Found:
         asked = self._table.search(query).distance_type("dot").limit(reach)
         nprobe = self._nprobe
         if among is not None:
