@@ -33,7 +33,6 @@ _LIKELIEST = 2  # outlines looked into before the others
 _QUICK_PROOFS, _THOROUGH_PROOFS, _KEYPOINT_PROOFS, _SIGHT_PROOFS = 3, 8, 4, 6
 _SIGHT_OUTLINES = 4
 _SIGHT_IDEAS = 2  # albums the encoder sees at a place where another one was looked for
-_LEAST_SEEN = 0.25  # of a cover: less agrees by chance, and is not worth the encoder's time
 _SAME_PLACE = 0.04  # corners, as a share of the side: one view serves for both
 
 _LOOKING = ThreadPoolExecutor(8, thread_name_prefix="look")
@@ -138,7 +137,7 @@ class _Proving:
         # The encoder looks at the first place while it is compared: most photos have no second.
         look = self._look if self.sight is not None and not self.views else None
         proof = prove(self.levels, quad, reference, look)
-        if proof is None or (proof.inliers and proof.seen < _LEAST_SEEN):
+        if proof is None:
             return 0.0, quad, []
         candidate, ideas = self._candidate(row, proof)
         if known is None or candidate.probability > known.probability:

@@ -56,7 +56,8 @@ class Explained:
 def explain(view: Pixels, cover: Pixels) -> Explained:
     """(128, 128, 3) uint8, both: the inside of an outline, seen square-on, and the cover."""
     photo, printed = _relief(view), _relief(cover)
-    burnt = view.min(2) >= _BURNT
+    red, green, blue = cv2.split(view)
+    burnt = cv2.min(cv2.min(red, green), blue) >= _BURNT
     weights = (~burnt).astype(np.float32)
     equations = _neighbourhoods(printed)
     inside = (slice(_REACH, -_REACH, _STEP),) * 2

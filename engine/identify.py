@@ -113,7 +113,7 @@ class Identifier:
             if many and answer.decision == "no_match":
                 break
             answers.append(_scaled(answer, scale))
-            if answer.quad is not None:
+            if many and answer.quad is not None:
                 small = _painted_over(small, answer.quad)
         return answers
 

@@ -29,6 +29,9 @@ _BEYOND = 0.2
 # What a piece of a side outside of the picture counts as, where inside 1 is a perfect edge.
 _UNSEEN = 0.4
 _SMALLEST = 0.03  # of the picture's area
+_NUMBERED = (np.arange(4) - np.arange(4)[:, None]) % 4  # from each of the four corners on
+_THETA = np.arange(-1, _ANGLES + 2) * (np.pi / _ANGLES)  # the one before and the one after, too
+_COSINES, _SINES = np.cos(_THETA), np.sin(_THETA)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,8 +120,7 @@ def _lines(edges: Floats, search: _Search) -> Floats:
     nearest = np.round(angle / np.pi * _ANGLES).astype(np.int64)
     for step in (-1, 0, 1):
         at = nearest + step
-        theta = at * (np.pi / _ANGLES)
-        rho = x * np.cos(theta) + y * np.sin(theta)
+        rho = x * _COSINES[at + 1] + y * _SINES[at + 1]
         wrapped = at % _ANGLES
         rho = np.where(wrapped == at, rho, -rho)  # the line at θ + 180° has the opposite distance
         cell = np.clip(np.round((rho + diagonal) / _BIN).astype(np.int64), 0, bins - 1)
@@ -242,8 +244,8 @@ def _sines(quads: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
 
 def _shift(quads: NDArray[Any], quad: NDArray[Any]) -> NDArray[Any]:
     """Largest distance of a corner between each of (N, 4, 2) and one (4, 2), however numbered."""
-    turned = [np.linalg.norm(quads - np.roll(quad, k, 0), axis=2).max(1) for k in range(4)]
-    shift: NDArray[Any] = np.min(turned, axis=0)
+    apart = quads[:, None] - quad[_NUMBERED]
+    shift: NDArray[Any] = np.hypot(apart[..., 0], apart[..., 1]).max(2).min(1)
     return shift
 
 
