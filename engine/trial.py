@@ -158,7 +158,7 @@ def run_trial(
             progress.step(len(trial.rows) * sample + number + 1, steps, "photos")
         trial.rows[name] = _row(looked, searched)
         trial.answers += [(one.answer.confidence, one.right) for one in looked]
-    for picture in _pictures(no_covers) if no_covers else _scenes(sample, seed):
+    for picture in _pictures(no_covers) if no_covers else scenes(sample, seed):
         [answer] = identifier.by_pixels(picture)
         trial.no_covers += 1
         trial.no_covers_matched += answer.decision == "match"
@@ -187,7 +187,7 @@ class Crowd(Catalogue):
         half = left.shape[1] // 2
         right = np.asarray(cv2.resize(right, left.shape[1::-1]), np.uint8)
         mixed = np.concatenate([left[:, :half], right[:, half:]], axis=1)
-        return _jpeg(mixed[..., rng.permutation(3)])
+        return jpeg(mixed[..., rng.permutation(3)])
 
 
 def _crowded(search: CoverSearch, crowd: Crowd, progress: Progress) -> CoverSearch:
@@ -214,7 +214,7 @@ class _Look:
 
 
 def _look(identifier: Identifier, photo: Photo, truth: int | None) -> _Look:
-    data = _jpeg(photo.image)
+    data = jpeg(photo.image)
     start = time.perf_counter()
     [answer] = identifier.by_image(data)
     ms = (time.perf_counter() - start) * 1000
@@ -260,13 +260,13 @@ def _row(looked: Sequence[_Look], searched: Sequence[tuple[bool, float]]) -> Row
 def _search(search: CoverSearch, photo: Photo, truth: int) -> tuple[bool, float]:
     """Whether the encoder alone has the album first, and how many milliseconds that takes."""
     assert search.encoder is not None
-    data = _jpeg(photo.image)
+    data = jpeg(photo.image)
     start = time.perf_counter()
     [near] = search.nearest(search.encoder.embed_images(search.pixels(data)[None]), 5)
     return near[0].album_id == truth, (time.perf_counter() - start) * 1000
 
 
-def _jpeg(picture: Pixels) -> bytes:
+def jpeg(picture: Pixels) -> bytes:
     buffer = io.BytesIO()
     Image.fromarray(picture).save(buffer, "JPEG", quality=92)
     return buffer.getvalue()
@@ -282,7 +282,7 @@ def _repeated(ids: Sequence[int], count: int) -> list[int]:
     return [int(ids[number % len(ids)]) for number in range(count)]
 
 
-def _scenes(count: int, seed: int) -> Iterator[Pixels]:
+def scenes(count: int, seed: int) -> Iterator[Pixels]:
     """Pictures of no cover: a wall, a shelf, a screen …, on which lies a square cut from another,
     as hard to tell from a sleeve as a poster or a tile is."""
     for number in range(count):
