@@ -16,6 +16,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -76,25 +77,31 @@ class CoverSearch:
         `index_at` is what `SHAZAM_INDEX` says; an engine's answer may take `timeout_s`. Raises an
         `ArtifactError` that names what is wrong, `SettingsError` for a runtime that is not there,
         `IndexUnavailable` for an engine that does not answer. `load_seconds` tells where the time
-        went: digests, encoder, index, warm-up.
+        went: digests, index (and its digest), encoder (what it took longer than that), warm-up.
         """
         clock = _Clock()
         if with_encoder and runtime != "torch-cpu" and not gpu_present():
             # OpenVINO's libraries load while the files are hashed: 0.2 s off every cold start.
             threading.Thread(target=_import_openvino, daemon=True).start()
-        artifact = Artifact.open(Path(path))
+        artifact = Artifact.open(Path(path), index_later=index_at == OWN_INDEX)
         clock.lap("digests")
         # One: a search is short beside an encoding, and FAISS's threads wait by spinning, which
         # takes the cores from the encoder's (20,000 rows: 35 ms instead of 2 under load).
         set_index_threads(1)
-        catalogue = artifact.open_catalogue()
-        index = open_index(artifact, index_at, timeout_s=timeout_s)
-        if isinstance(index, Index):  # a publication has checked an engine's, once for all replicas
-            check_ids(index, catalogue)
-        clock.lap("index")
-        encoder = None
-        if with_encoder:
-            encoder = load_encoder(artifact, runtime=runtime, precision=precision, threads=threads)
+        with ThreadPoolExecutor(1, thread_name_prefix="encoder") as pool:
+            # Beside the index: neither loading nor a large digest holds the interpreter lock.
+            loading = None
+            if with_encoder:
+                loading = pool.submit(
+                    load_encoder, artifact, runtime=runtime, precision=precision, threads=threads
+                )
+            catalogue = artifact.open_catalogue()
+            index = open_index(artifact, index_at, timeout_s=timeout_s)
+            if isinstance(index, Index):  # a publication has checked an engine's, for all replicas
+                check_ids(index, catalogue)
+            clock.lap("index")
+            encoder = loading.result() if loading else None
+        if encoder is not None:
             clock.lap("encoder")
             artifact.golden().check(encoder, index)
             clock.lap("warm-up")

@@ -180,6 +180,23 @@ def test_one_flipped_bit_is_caught_before_faiss_reads(name: str, folder: Path) -
     refused(folder, DigestMismatch, f"{name} does not have the sha256")
 
 
+@pytest.mark.usefixtures("no_faiss")
+def test_a_damaged_index_is_named_before_an_encoder_that_cannot_be_loaded(folder: Path) -> None:
+    """The encoder loads while the index is hashed; what is told first does not depend on it."""
+    (folder / "encoder" / "model.safetensors").write_bytes(b"no weights")
+    sign(folder, "encoder/model.safetensors")
+    data = bytearray((folder / "index.faiss").read_bytes())
+    data[-1] ^= 1
+    (folder / "index.faiss").write_bytes(data)
+    refused(folder, DigestMismatch, r"index\.faiss does not have the sha256")
+    with pytest.raises(DigestMismatch, match=r"index\.faiss"):
+        Artifact.open(folder)
+    later = Artifact.open(folder, index_later=True)
+    for _ in range(2):
+        with pytest.raises(DigestMismatch, match=r"index\.faiss"):
+            later.open_index()
+
+
 @pytest.mark.parametrize("name", FILES)
 @pytest.mark.usefixtures("no_faiss")
 def test_a_cut_file_is_caught_by_its_size(name: str, folder: Path) -> None:
