@@ -7,6 +7,7 @@ import os
 import pickle
 import shutil
 from pathlib import Path
+from typing import Any
 
 import faiss
 import numpy as np
@@ -200,6 +201,33 @@ def test_rows_are_within_a_hundredth_of_what_they_were(
     assert np.array_equal(encode(back), encode(vectors))  # what is written again is the same
     with pytest.raises(KeyError, match="999"):
         rows.vectors(np.array([1_000, 999]))
+
+
+@pytest.mark.skipif(not hasattr(os, "posix_fadvise"), reason="this system cannot be told")
+def test_all_rows_are_asked_for_before_the_first_is_waited_for(
+    small_segments: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows, _, ids = written(tmp_path / "a")
+    plain = rows.vectors(ids)
+    asked, read = [], []
+
+    def advise(file: int, offset: int, length: int, advice: int) -> None:
+        assert (length, advice) == (DIMENSION + 4, os.POSIX_FADV_WILLNEED)
+        assert not read
+        asked.append((file, offset))
+
+    def pread(file: int, length: int, offset: int, inner: Any = os.pread) -> bytes:
+        read.append((file, offset))
+        return inner(file, length, offset)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "posix_fadvise", advise)
+        patch.setattr(os, "pread", pread)
+        rows.vectors(ids[40:90])
+        assert asked == read
+        assert len(asked) == 50
+        patch.delattr(os, "posix_fadvise")  # as on macOS
+        assert np.array_equal(rows.vectors(ids), plain)
 
 
 def test_changed_rows_share_the_segments_that_stay(small_segments: None, tmp_path: Path) -> None:
