@@ -1,21 +1,24 @@
 """What a million albums cost a request: 20,000 and 1,000,000 of them behind the same encoder.
 
-    python benchmarks/scale_http.py     # writes scale_http.json and .md; needs wrk
+    python benchmarks/scale_http.py             # writes scale_http.json and .md; needs wrk
+    python benchmarks/scale_http.py --more      # … and more rounds to those that are there
+    python benchmarks/scale_http.py --rounds 0  # starts alone; --starts 0: requests alone
 
 Two artifacts with the encoder of serving.py (ViT-B/32's configuration) and the rows of scale.py are
-served beside each other, and asked in turns, so that a busy machine is busy for both: pictures and
-words, by one client and by eight. Then each is started in turns.
+served beside each other, and asked in turns of two seconds, so that a busy machine is busy for
+both: pictures and words, by one client and by eight. Then each is started in turns. What counts is
+the ratio within a turn; the median of the turns is told, and between what half of them lie.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
+import dataclasses
 import json
 import os
 import shutil
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -75,18 +78,12 @@ def make(count: int, like: Artifact) -> Path:
     return out
 
 
-def measure(folders: dict[int, Path], made: dict[str, Path], rounds: int, seconds: float) -> Any:
-    """Per size: p50 and CPU of a request at each point, median of the rounds; seconds to ready."""
-    systems = {}
-    for count, folder in folders.items():
-        (ours,) = (it for it in serving.list_systems(made) if it.name == "ours")
-        systems[count] = serving.System(
-            f"{count:,} albums",
-            ours.command,
-            {**ours.env, "SHAZAM_ARTIFACT": str(folder)},
-            "/readyz",
-        )
-    rows: dict[tuple[int, str], list[dict[str, float]]] = {}
+Rounds = dict[str, list[dict[str, float]]]
+
+
+def measure(folders: dict[int, Path], made: dict[str, Path], rounds: int, seconds: float) -> Rounds:
+    """Per point, for each round: p50 and CPU milliseconds of a request with each size."""
+    systems, found = serving_of(folders, made), {}
     with contextlib.ExitStack() as stack:
         running = {
             count: stack.enter_context(serving.started(system, made))
@@ -94,64 +91,75 @@ def measure(folders: dict[int, Path], made: dict[str, Path], rounds: int, second
         }
         for turn in range(-1, rounds):  # the first one warms up
             for mode, clients in POINTS:
+                values = {}
                 for count in sorted(running, reverse=bool(turn % 2)):
                     photo = str(made["600"]) if mode == "image" else ""
                     cpu = running[count].cpu_s()
                     row = serving.load(running[count], mode, photo, clients, seconds)
-                    row["cpu_ms"] = 1000 * (running[count].cpu_s() - cpu) / row["answered"]
                     assert not row["broken"]
                     assert not row["socket_errors"]
-                    if turn >= 0:
-                        rows.setdefault((count, f"{mode}, {clients}"), []).append(row)
-    ready: dict[int, list[float]] = {}
-    for turn in range(rounds):
+                    cpu_ms = 1000 * (running[count].cpu_s() - cpu) / row["answered"]
+                    values |= {f"p50_ms {count}": row["p50_ms"], f"cpu_ms {count}": cpu_ms}
+                if turn >= 0:
+                    found.setdefault(f"{mode}, {clients}", []).append(values)
+    return found
+
+
+def start(folders: dict[int, Path], made: dict[str, Path], starts: int) -> list[dict[str, float]]:
+    """For each round: seconds from a process's start to ready with each size."""
+    systems, found = serving_of(folders, made), []
+    for turn in range(starts):
+        values = {}
         for count in sorted(systems, reverse=bool(turn % 2)):
             with serving.started(systems[count], made) as one:
-                ready.setdefault(count, []).append(one.start_s["ready"])
+                values[f"ready_s {count}"] = one.start_s["ready"]
+        found.append(values)
+    return found
+
+
+def serving_of(folders: dict[int, Path], made: dict[str, Path]) -> dict[int, serving.System]:
+    (ours,) = (it for it in serving.list_systems(made) if it.name == "ours")
     return {
-        "points": {
-            point: {
-                str(count): {
-                    what: float(np.median([row[what] for row in rows[count, point]]))
-                    for what in ("p50_ms", "cpu_ms")
-                }
-                for count in folders
-            }
-            for point in (f"{mode}, {clients}" for mode, clients in POINTS)
-        },
-        "ready_s": {str(count): float(np.median(times)) for count, times in ready.items()},
-        "ready_each_s": {str(count): times for count, times in ready.items()},
-        "rounds": rounds,
+        count: dataclasses.replace(ours, env={**ours.env, "SHAZAM_ARTIFACT": str(folder)})
+        for count, folder in folders.items()
     }
 
 
 def table(found: dict[str, Any]) -> str:
-    few, many = (str(count) for count in SIZES)
+    def of(rounds: list[dict[str, float]], what: str, count: int) -> np.ndarray:
+        return np.array([values[f"{what} {count}"] for values in rounds])
+
+    few, many = SIZES
     lines = [
-        "| clients | p50 ms, {0:,} | {1:,} | | CPU ms, {0:,} | {1:,} | |".format(*SIZES),
-        "|" + "---|" * 7,
+        f"| clients | turns | p50 ms, {few:,} | {many:,} | | CPU ms, {few:,} | {many:,} | |",
+        "|" + "---|" * 8,
     ]
-    for point, sizes in found["points"].items():
+    for point, rounds in found["requests"].items():
         cells = []
         for what in ("p50_ms", "cpu_ms"):
-            one, other = sizes[few][what], sizes[many][what]
-            cells += [f"{one:.1f}", f"{other:.1f}", f"{other / one - 1:+.1%}"]
-        lines.append(f"| {point} | {' | '.join(cells)} |")
-    ready, each = found["ready_s"], found["ready_each_s"]
-    later = np.median(np.subtract(each[many], each[few]))
-    lines += [
-        "",
-        f"Start to ready: {ready[few]:.2f} s with {SIZES[0]:,}, {ready[many]:.2f} s with "
-        f"{SIZES[1]:,} (medians of {found['rounds']}); of two starts after each other "
-        f"the larger one was ready {later:.2f} s later (median).",
-    ]
+            one, other = of(rounds, what, few), of(rounds, what, many)
+            low, middle, high = np.quantile(other / one - 1, (0.25, 0.5, 0.75))
+            cells += [f"{np.median(one):.1f}", f"{np.median(other):.1f}"]
+            cells += [f"{middle:+.1%} ({low:+.1%} to {high:+.1%})"]
+        lines.append(f"| {point} | {len(rounds)} | {' | '.join(cells)} |")
+    one, other = of(found["starts"], "ready_s", few), of(found["starts"], "ready_s", many)
+    if len(one):
+        low, middle, high = np.quantile(other - one, (0.25, 0.5, 0.75))
+        lines += [
+            "",
+            f"Start to ready: {np.median(one):.2f} s with {few:,}, {np.median(other):.2f} s with "
+            f"{many:,} (medians of {len(one)}); of two starts after each other the larger one was "
+            f"ready {middle:.2f} s later (median; {low:.2f} to {high:.2f}).",
+        ]
     return "\n".join(lines) + "\n"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=3.0)
+    parser.add_argument("--rounds", type=int, default=10)
+    parser.add_argument("--seconds", type=float, default=2.0)
+    parser.add_argument("--starts", type=int, default=10)
+    parser.add_argument("--more", action="store_true", help="add to what was measured before")
     parser.add_argument("--make", action="store_true", help="only make what is served")
     options = parser.parse_args()
     made = serving.prepare()
@@ -160,10 +168,15 @@ def main() -> None:
     folders = {count: make(count, like) for count in SIZES}
     if options.make:
         return
-    start = time.perf_counter()
-    found = measure(folders, made, options.rounds, options.seconds)
-    note(f"measured in {time.perf_counter() - start:.0f} s")
-    (HERE / "scale_http.json").write_text(json.dumps(found, indent=2) + "\n")
+    results = HERE / "scale_http.json"
+    found: dict[str, Any] = {"requests": {}, "starts": []}
+    if options.more:
+        found = json.loads(results.read_text())
+    if options.rounds:
+        for point, rounds in measure(folders, made, options.rounds, options.seconds).items():
+            found["requests"].setdefault(point, []).extend(rounds)
+    found["starts"] += start(folders, made, options.starts)
+    results.write_text(json.dumps(found, indent=1) + "\n")
     (HERE / "scale_http.md").write_text(table(found))
     print(table(found))
 
