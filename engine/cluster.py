@@ -77,11 +77,16 @@ class _Worker:
         for file, data in ray.get(encoder).items():
             (Path(self._folder.name) / file).write_bytes(data)
         runtime = "torch-cuda" if cuda_available() else "torch-cpu"
-        self._encoder = open_torch_encoder(Path(self._folder.name), name, runtime=runtime)
+        # One core is what it was given; beside a GPU, whatever the machine has decodes for it.
+        self._threads = 1 if runtime == "torch-cpu" else None
+        self._encoder = open_torch_encoder(
+            Path(self._folder.name), name, runtime=runtime, threads=self._threads
+        )
         self._known = ray.get(known)
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
-        return {"row": embed_batch(list(batch["file"]), self._encoder, self._known)}
+        files = list(batch["file"])
+        return {"row": embed_batch(files, self._encoder, self._known, threads=self._threads)}
 
 
 def _join(ray: Any, address: str) -> None:

@@ -103,12 +103,17 @@ def _objects(url: str) -> list[Picture]:
 
 
 def embed_batch(
-    files: Sequence[Picture], encoder: Encoder, known: Container[str]
+    files: Sequence[Picture],
+    encoder: Encoder,
+    known: Container[str],
+    *,
+    threads: int | None = None,
 ) -> list[Embedded]:
     """Some files → what they are, in their order; what cannot be read says why.
 
     Contents in `known`, by sha256, are not embedded again: their vector is None. This is what a
-    build does with covers, in this process or on a cluster's workers (`engine.cluster`).
+    build does with covers, in this process or on a cluster's workers (`engine.cluster`). `threads`
+    decode; by default as many as there are cores, and a few.
     """
 
     def prepare(file: Picture) -> tuple[Embedded, Pixels | None]:
@@ -125,7 +130,9 @@ def embed_batch(
         except OSError as error:
             return Embedded(file, failure=str(error)), None
 
-    with ThreadPoolExecutor() as pool:  # Pillow decodes and resizes outside the interpreter lock
+    with ThreadPoolExecutor(
+        threads
+    ) as pool:  # Pillow decodes and resizes outside the interpreter lock
         prepared = list(pool.map(prepare, files))
     rows = [row for row, _ in prepared]
     # The same bytes twice in a batch are embedded once.
