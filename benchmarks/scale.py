@@ -2,6 +2,7 @@
 
     python benchmarks/scale.py                  # 10 k, 100 k, 1 M; writes scale.json, .md, .png
     python benchmarks/scale.py --ten-million    # … and 10 M: 6 GB of disk, 3 GB of memory
+    python benchmarks/scale.py --again          # measure anew what was built
 
 What was built stays in build/scale, and a run goes on where the last one stopped.
 
@@ -280,13 +281,13 @@ def plot(results: list[dict[str, Any]], target: Path) -> None:
     figure.savefig(target, dpi=110)
 
 
-def run(sizes: list[int], work: Path, recall: float) -> None:
+def run(sizes: list[int], work: Path, recall: float, *, again: bool = False) -> None:
     results = []
     for count in sizes:
         folder = work / str(count)
         for step in ("--build", "--measure"):
             done = folder / ("made.json" if step == "--build" else "measured.json")
-            if done.is_file():
+            if done.is_file() and not (again and step == "--measure"):
                 continue
             if step == "--build":
                 shutil.rmtree(folder, ignore_errors=True)
@@ -313,6 +314,7 @@ def main() -> None:
     parser.add_argument("--sizes", type=int, nargs="+", default=list(SIZES))
     parser.add_argument("--recall", type=float, default=0.98)
     parser.add_argument("--work", type=Path, default=HERE.parent / "build" / "scale")
+    parser.add_argument("--again", action="store_true", help="measure what was built once more")
     parser.add_argument("--build", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--measure", type=int, help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -322,7 +324,7 @@ def main() -> None:
         measure(options.work / str(options.measure))
     else:
         sizes = options.sizes + ([TEN_MILLION] if options.ten_million else [])
-        run(sizes, options.work, options.recall)
+        run(sizes, options.work, options.recall, again=options.again)
 
 
 if __name__ == "__main__":
