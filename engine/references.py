@@ -17,6 +17,7 @@ from functools import lru_cache
 from pathlib import Path
 from threading import Lock
 
+import cv2
 import faiss
 import numpy as np
 from numpy.typing import NDArray
@@ -305,5 +306,9 @@ def _keypoint_index(descriptors: NDArray[np.uint8]) -> faiss.IndexBinary:
 
 
 def _pixels(data: bytes) -> Pixels:
+    # OpenCV gives what Pillow gives, which decodes every WebP as if it moved, in twice the time.
+    decoded = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+    if decoded is not None:
+        return np.asarray(cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB), np.uint8)
     with Image.open(io.BytesIO(data)) as image:
         return np.asarray(image.convert("RGB"), np.uint8)
