@@ -215,15 +215,22 @@ def _answers() -> Answers:
 def _serve_routes(service: Any) -> None:
     """Put every public route on the service, and our limits and errors before them."""
     from engine import routes
+    from engine.connections import BoundedProtocol
     from engine.http import Front
+
+    def front(app: Any, **options: Any) -> Front:
+        made = Front(app, **options)
+        BoundedProtocol.at_once = made.at_once
+        return made
 
     if separate_encoder:
         routes.remote_encoder = _RemoteEncoder()
     bentoml.asgi_app(routes.api, path="/")(service)
     service.add_asgi_middleware(
-        Front,
+        front,
         api=routes.api,
         routes=[route.path for route in routes.api.routes],  # type: ignore[attr-defined]
+        probes=routes.PROBES,
         settings=settings,
         metrics=routes.metrics,
         artifact_id=routes.artifact_id,

@@ -1,4 +1,5 @@
-"""Connections that ask nothing: closed after a while, and never more than a bounded number.
+"""Connections: those that ask nothing are closed after a while, and what waits for nothing is
+answered as soon as it is read.
 
 uvicorn waits for ever for the first request of a connection and for the end of its headers, so that
 a caller who sends a byte an hour, ten thousand times, holds every file descriptor. Bodies are
@@ -8,9 +9,11 @@ a caller who sends a byte an hour, ten thousand times, holds every file descript
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import resource
 import uuid
+from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -36,6 +39,9 @@ def bound_connections() -> None:
 
 class BoundedProtocol(HttpToolsProtocol):
     at_most = 1024
+    # The messages of an answer that needs nothing but the request's head, or None. Set by whoever
+    # makes the application.
+    at_once: Callable[[Any], Sequence[Any] | None] = staticmethod(lambda scope: None)
     _waiting: asyncio.TimerHandle | None = None
     _read = 0
 
@@ -55,6 +61,16 @@ class BoundedProtocol(HttpToolsProtocol):
                 self.send_400_response("The request's headers are too long.")
                 return
         super().data_received(data)
+
+    def _start_asgi_task(self, cycle: Any, app: Any) -> None:
+        # Where the caller does not read, even `send` may have to wait.
+        messages = None if self.flow.write_paused else self.at_once(cycle.scope)
+        if messages is None:
+            super()._start_asgi_task(cycle, app)
+            return
+        for message in messages:
+            with contextlib.suppress(StopIteration):
+                cycle.send(message).send(None)
 
     def _should_upgrade(self) -> bool:
         """Nothing here speaks WebSocket: whoever asks for it is answered in HTTP. uvicorn would

@@ -9,6 +9,9 @@ One ASGI application around both halves of the service:
                   └ body limit (413 while reading; 503 where all bodies together are too many)
                       └ FastAPI, or BentoML for /schema.json and its static files
 
+What waits for nothing, a probe or a refusal where all places are taken, does not come this way:
+the connection asks `Front.at_once` for it (`engine.connections`).
+
 BentoML's own limits and CORS are off: they answer from outside any middleware, without
 `Retry-After`, CORS headers or our error shape.
 """
@@ -18,15 +21,24 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import contextvars
+import json
 import logging
 import re
 import time
 import uuid
-from collections.abc import Awaitable, Callable, Collection, Iterable, MutableMapping
+from collections.abc import (
+    Awaitable,
+    Callable,
+    Collection,
+    Iterable,
+    Mapping,
+    MutableMapping,
+    Sequence,
+)
 from dataclasses import dataclass, field
 from typing import Any
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.middleware.cors import CORSMiddleware
 
 from engine.access import Access
@@ -54,11 +66,17 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 logger = logging.getLogger("shazam")
 access_log = logging.getLogger("shazam.access")
 
-PROBES = frozenset({"/livez", "/readyz"})
-# Answered whatever the load: they cost little, and a platform that cannot ask kills the process.
-ALWAYS = PROBES | {"/health", "/metrics"}
+# Told whatever the load: it costs little, and a platform that cannot ask kills the process.
+ALWAYS = frozenset({"/health", "/metrics"})
 
-API_POLICY = "default-src 'none'; frame-ancestors 'none'"
+# Of an answer that does not say otherwise. Opened in a browser it runs nothing and is framed by
+# nobody; the page and /docs have policies of their own (engine.page).
+DEFAULT_HEADERS = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+    (b"cache-control", b"no-store"),
+)
 
 # What a multipart body or base64 adds to the picture inside it.
 BODY_OVERHEAD = 64 * 1024
@@ -68,6 +86,10 @@ BODIES_AT_ONCE = 32
 # After a 413 a client that is still sending is read and thrown away for so long, since closing the
 # connection at once would make many clients see a broken pipe instead of the answer.
 DRAIN_BYTES, DRAIN_S = 64 << 20, 5.0
+
+# One line for all refusals of a time: a flood of callers must not become one of log lines, whose
+# writing is a fifth of what a refusal costs.
+REFUSALS_TOLD_EVERY_S = 1.0
 
 # What nginx logs, too, for a caller who did not wait. It is never sent.
 CLIENT_GONE = 499
@@ -83,6 +105,7 @@ class Exchange:
     started: float = field(default_factory=time.perf_counter)
     status: int = 0
     finished: bool = False
+    refused: bool = False  # for want of a place
     batch_size: int | None = None  # of the encoder's call that this request shared
 
 
@@ -101,6 +124,7 @@ class Front:
 
     The typed APIs of BentoML's clients are answered by `api` too, at the paths BentoML gave them:
     BentoML's own reader takes a string in place of a file for a URL to fetch or a path to open.
+    `probes` are the paths anybody may ask, with what each says, or raises.
     """
 
     def __init__(
@@ -109,6 +133,7 @@ class Front:
         *,
         api: App,
         routes: Iterable[str],
+        probes: Mapping[str, Callable[[], Mapping[str, str]]],
         settings: Settings,
         metrics: Callable[[], Metrics],
         artifact_id: Callable[[], str],
@@ -119,17 +144,48 @@ class Front:
         self._native = _Native(app)
         self._api = api
         self._routes = frozenset({"/openapi.json", "/schema.json", *routes})
+        self._probes = probes
         self._access = Access(settings.api_keys, settings.rate_limit)
         self._body_limit = settings.max_upload_bytes + BODY_OVERHEAD
         self._in_flight = 0
+        self._refused, self._told_refused = 0, 0.0  # since they were told of, and when
         self._held = 0  # bytes of the bodies of requests in flight
         self._cors = CORSMiddleware(self._guarded, **cors_options(settings.allowed_origins))
+
+    def at_once(self, scope: Scope) -> Sequence[Message] | None:
+        """The whole answer to an HTTP request, where it needs nothing but its head; else None.
+
+        A probe waits for every refusal that came before it, twice: to be accepted and to be read.
+        Of 64 callers who ask again as soon as they are refused, half as many milliseconds each are
+        half as long a wait.
+        """
+        path = scope["path"]
+        probe = self._probes.get(path)
+        full = self._in_flight >= self._settings.max_concurrency and not self._is_free(path)
+        # Whose rate it counts for, a proxy may know better; traces begin in BentoML's layers.
+        if not (probe or (full and not self._settings.rate_limit)) or self._settings.traces:
+            return None
+        headers = Headers(scope=scope)
+        if "origin" in headers or scope["method"] not in (("GET",) if probe else ("GET", "POST")):
+            return None
+        exchange = Exchange(_request_id(headers))
+        try:
+            if probe is None:
+                self._check_caller(scope, headers)
+                raise self._full(exchange)
+            start, body = _json(200, json.dumps(probe(), separators=(",", ":")).encode())
+        except ShazamError as error:
+            start, body = _error(error, exchange)
+        exchange.status = start["status"]
+        self._put_headers(start, exchange)
+        self._record(scope, exchange)
+        return start, body
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._native.app(scope, receive, send)
             return
-        exchange = Exchange(_request_id(scope))
+        exchange = Exchange(_request_id(Headers(scope=scope)))
         token = _exchange.set(exchange)
         if self._settings.traces:
             describe_request(exchange.request_id)
@@ -145,15 +201,7 @@ class Front:
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 exchange.status = message["status"]
-                headers = MutableHeaders(scope=message)
-                headers["X-Request-ID"] = exchange.request_id
-                headers["X-Artifact"] = self._artifact_id()
-                headers.setdefault("X-Content-Type-Options", "nosniff")
-                headers.setdefault("Referrer-Policy", "no-referrer")
-                # An answer opened in a browser runs nothing and is framed by nobody; the page and
-                # /docs have policies of their own (engine.page).
-                headers.setdefault("Content-Security-Policy", API_POLICY)
-                headers.setdefault("Cache-Control", "no-store")
+                self._put_headers(message, exchange)
             else:
                 exchange.finished = not message.get("more_body")
                 if head:
@@ -174,30 +222,58 @@ class Front:
         finally:
             self._record(scope, exchange)
 
+    def _put_headers(self, start: Message, exchange: Exchange) -> None:
+        """What every answer says, into the message that begins it."""
+        said = {name.lower() for name, _ in start["headers"]}
+        start["headers"] = [
+            *start["headers"],
+            (b"x-request-id", exchange.request_id.encode("latin-1")),
+            (b"x-artifact", self._artifact_id().encode("latin-1")),
+            *(header for header in DEFAULT_HEADERS if header[0] not in said),
+        ]
+
     async def _guarded(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Access, admission, deadline; then the application that owns the path."""
         exchange = current_exchange()
         assert exchange is not None
         path = scope["path"]
         try:
-            key = self._access.check_key(Headers(scope=scope)) if path not in PROBES else None
-            if path in ALWAYS or path.startswith("/web/"):
+            if path not in self._probes:
+                self._check_caller(scope, Headers(scope=scope))
+            if self._is_free(path):
                 await self._dispatch(scope, receive, send)
-                return
-            self._access.check_rate(key or (scope.get("client") or ("",))[0].encode())
-            await self._admitted(scope, receive, send, exchange)
+            else:
+                await self._admitted(scope, receive, send, exchange)
         except ShazamError as error:
             await _send_error(error, exchange, send)
+
+    def _is_free(self, path: str) -> bool:
+        """Whether a path is answered without a place."""
+        return path in self._probes or path in ALWAYS or path.startswith("/web/")
+
+    def _check_caller(self, scope: Scope, headers: Headers) -> None:
+        """The key, and the rate of whoever has it. Raises `Unauthorized`, `Overloaded` (429)."""
+        key = self._access.check_key(headers)
+        if not self._is_free(scope["path"]):
+            self._access.check_rate(key or (scope.get("client") or ("",))[0].encode())
+
+    def _full(self, exchange: Exchange) -> Overloaded:
+        exchange.refused = True
+        self._metrics().refused.inc()
+        self._refused += 1
+        if exchange.started - self._told_refused >= REFUSALS_TOLD_EVERY_S:
+            logger.warning("all places are taken: %d requests refused", self._refused)
+            self._refused, self._told_refused = 0, exchange.started
+        return Overloaded(
+            f"{self._in_flight} requests are being answered, as many as this process takes. "
+            "Try again in a second."
+        )
 
     async def _admitted(
         self, scope: Scope, receive: Receive, send: Send, exchange: Exchange
     ) -> None:
         if self._in_flight >= self._settings.max_concurrency:
-            self._metrics().refused.inc()
-            raise Overloaded(
-                f"{self._in_flight} requests are being answered, as many as this process takes. "
-                "Try again in a second."
-            )
+            raise self._full(exchange)
         self._in_flight += 1
         self._metrics().in_flight.inc()
         try:
@@ -315,8 +391,12 @@ class Front:
         metrics = self._metrics()
         metrics.requests.labels(route, scope["method"], str(exchange.status)).inc()
         metrics.seconds.labels(route).observe(seconds)
+        quiet = exchange.refused or route in self._probes or route in ALWAYS
+        level = logging.DEBUG if quiet else logging.INFO
+        if not access_log.isEnabledFor(level):
+            return
         access_log.log(
-            logging.DEBUG if route in ALWAYS else logging.INFO,
+            level,
             "%s %s %s %.1f ms",
             scope["method"],
             route,
@@ -374,8 +454,8 @@ def cors_options(origins: Iterable[str]) -> dict[str, Any]:
     }
 
 
-def _request_id(scope: Scope) -> str:
-    given = Headers(scope=scope).get("x-request-id", "")
+def _request_id(headers: Headers) -> str:
+    given = headers.get("x-request-id", "")
     # A line break or a megabyte from a caller must not reach a log.
     return given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
 
@@ -420,25 +500,36 @@ def _from_bentoml(status: int, request_id: str) -> ShazamError:
 async def _send_error(
     error: ShazamError, exchange: Exchange, send: Send, drain: Receive | None = None
 ) -> None:
-    body = ErrorResponse.of(error, exchange.request_id).model_dump_json().encode()
-    headers = {
-        "content-type": "application/json",
-        "content-length": str(len(body)),
-        **{name.lower(): value for name, value in error.headers().items()},
-    }
+    start, body = _error(error, exchange)
     if drain is not None:
-        headers["connection"] = "close"
-    await send(
-        {
-            "type": "http.response.start",
-            "status": int(error.status),
-            "headers": [(k.encode("latin-1"), v.encode("latin-1")) for k, v in headers.items()],
-        }
-    )
-    await send({"type": "http.response.body", "body": body, "more_body": drain is not None})
+        start["headers"].append((b"connection", b"close"))
+        body["more_body"] = True
+    await send(start)
+    await send(body)
     if drain is not None:
         await _drain(drain)
         await send({"type": "http.response.body", "body": b""})
+
+
+def _error(error: ShazamError, exchange: Exchange) -> tuple[Message, Message]:
+    body = ErrorResponse.of(error, exchange.request_id).model_dump_json().encode()
+    return _json(int(error.status), body, error.headers())
+
+
+def _json(
+    status: int, body: bytes, more: Mapping[str, str] | None = None
+) -> tuple[Message, Message]:
+    """ASGI's two messages of an answer with a body of JSON."""
+    headers = {"content-type": "application/json", "content-length": str(len(body)), **(more or {})}
+    start = {
+        "type": "http.response.start",
+        "status": status,
+        "headers": [
+            (name.lower().encode("latin-1"), value.encode("latin-1"))
+            for name, value in headers.items()
+        ],
+    }
+    return start, {"type": "http.response.body", "body": body}
 
 
 async def _cancelled(task: asyncio.Task[None]) -> None:

@@ -75,6 +75,18 @@ def artifact_id() -> str:
     return _search.artifact_id if _search is not None else "none"
 
 
+def _alive() -> dict[str, str]:
+    return {"status": "alive"}
+
+
+def _ready() -> dict[str, str]:
+    search().loaded  # noqa: B018  raises NotReady
+    return {"status": "ready"}
+
+
+PROBES = {"/livez": _alive, "/readyz": _ready}
+
+
 @asynccontextmanager
 async def lifespan(_: FastAPI) -> AsyncIterator[None]:
     global _search
@@ -188,13 +200,12 @@ async def health() -> Response:
 
 @api.get("/livez", tags=["service"], summary="Alive")
 async def livez() -> dict[str, str]:
-    return {"status": "alive"}
+    return PROBES["/livez"]()
 
 
 @api.get("/readyz", tags=["service"], summary="Ready: both towers and the index have answered once")
 async def readyz() -> dict[str, str]:
-    search().loaded  # noqa: B018  raises NotReady
-    return {"status": "ready"}
+    return PROBES["/readyz"]()
 
 
 @api.get("/metrics", tags=["service"], response_class=Response, summary="For Prometheus")

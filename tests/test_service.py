@@ -715,6 +715,69 @@ def test_a_full_queue_answers_at_once_and_says_when_to_come_back(
         serve.end(made)  # type: ignore[attr-defined]
 
 
+def test_a_refusal_at_once_is_the_one_through_all_layers_and_keeps_the_connection(
+    serve: Serve, tiny_artifact: Path, cover: bytes
+) -> None:
+    keys = {"SHAZAM_API_KEYS": "key", "SHAZAM_LOG_FORMAT": "json"}
+    made = serve(tiny_artifact, SHAZAM_MAX_CONCURRENCY="1", **keys)
+    unfinished = (
+        b"POST /api/search-by-image HTTP/1.1\r\nHost: x\r\nX-API-Key: key\r\n"
+        b"Content-Length: 9\r\nContent-Type: multipart/form-data; boundary=b\r\n\r\n--b"
+    )
+    files = {"file": cover + bytes(300_000)}
+    own = {"x-api-key": "key", "x-request-id": "mine"}
+    try:
+        with (
+            httpx.Client(base_url=made.url, timeout=10) as http,
+            socket.create_connection(("127.0.0.1", made.port), timeout=10) as holder,
+        ):
+            assert http.post("/api/search-by-image", files=files, headers=own).status_code == 200
+            holder.sendall(unfinished)
+            # From a browser's page a request takes the long way, for its CORS headers.
+            ways = [own, {**own, "origin": "https://elsewhere.example"}]
+            deadline = time.monotonic() + 10
+            while http.get("/api/genres", headers=own).status_code == 200:
+                assert time.monotonic() < deadline, "the place is never taken"
+            short, long = (
+                http.post("/api/search-by-image", files=files, headers=way) for way in ways
+            )
+            is_error(short, 503, "overloaded")
+            assert short.json() == long.json()
+            for answer in (short, long):
+                del answer.headers["date"]
+                for name in ("vary", "access-control-expose-headers"):
+                    answer.headers.pop(name, None)
+            assert short.headers == long.headers
+            assert short.headers["x-request-id"] == "mine"
+            for path in ("/livez", "/readyz"):
+                probed = [http.get(path), http.get(path, headers=ways[1])]
+                assert probed[0].status_code == 200
+                assert probed[0].content == probed[1].content
+                assert set(probed[0].headers) <= set(probed[1].headers)
+                assert http.head(path).content == b""
+                is_error(http.post(path), 405, "method_not_allowed")
+            for number in range(30):
+                sent = {"x-api-key": "key" if number else "wrong"}
+                refused = http.post("/api/search-by-image", files=files, headers=sent)
+                is_error(
+                    refused, 503 if number else 403, "overloaded" if number else "unauthorized"
+                )
+            holder.close()
+            deadline = time.monotonic() + 10
+            while http.post("/api/search-by-image", files=files, headers=own).status_code == 503:
+                assert time.monotonic() < deadline, "the place is never free again"
+            text = http.get("/metrics", headers=own).text
+        counted = re.search(r"^shazam_requests_refused_total (\d+)", text, re.M)
+        assert counted
+        assert int(counted[1]) >= 32
+        lines = [json.loads(line) for line in made.log.read_text().splitlines() if "{" in line]
+        assert not [line for line in lines if line.get("status") == 503]
+        told = [line for line in lines if "places are taken" in line["message"]]
+        assert 1 <= len(told) < 10
+    finally:
+        serve.end(made)  # type: ignore[attr-defined]
+
+
 def test_a_damaged_artifact_is_degraded_unready_and_heals_when_it_is_repaired(
     serve: Serve, tiny_artifact: Path, tmp_path: Path, cover: bytes
 ) -> None:
