@@ -1,13 +1,13 @@
 """More callers than places, probes meanwhile, and a stop in the middle: what is lost.
 
-    python benchmarks/overload.py [ARTIFACT] [--seconds 20] [--clients 64] [--places 16]
+    python benchmarks/overload.py [ARTIFACT] [--seconds 20] [--clients 64] [--pause 0.1]
 
 64 callers send a different picture each time to a service that takes 16 at once; /livez and /readyz
 are asked fifty times a second from a process of their own; then SIGTERM, while all go on. The
 callers are niced: elsewhere, as callers are, they would take nothing from the service. A request
 is answered, refused (503 with `Retry-After`), not taken (the connection was refused or closed
 before a byte of an answer, and it was begun after SIGTERM or half a second before) or lost, of
-which there must be none.
+which there must be none. Who is refused comes again after `--pause` seconds: 0 is a flood.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def probe(port: int, seconds: float, found: Any) -> None:
     found.send(sorted(taken))
 
 
-def run(artifact: str, seconds: float, clients: int, places: int) -> dict[str, Any]:
+def run(artifact: str, seconds: float, clients: int, places: int, pause: float) -> dict[str, Any]:
     with socket.socket() as any_port:
         any_port.bind(("127.0.0.1", 0))
         port = any_port.getsockname()[1]
@@ -77,7 +77,7 @@ def run(artifact: str, seconds: float, clients: int, places: int) -> dict[str, A
                     told[how] += 1
                 connection.close()
                 if how == "refused":
-                    time.sleep(0.1)
+                    time.sleep(pause)
                 if began_stopping:
                     return
 
@@ -121,8 +121,8 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=20)
     parser.add_argument("--clients", type=int, default=64)
     parser.add_argument("--places", type=int, default=16)
-    options = parser.parse_args()
-    found = run(options.artifact, options.seconds, options.clients, options.places)
+    parser.add_argument("--pause", type=float, default=0.1)
+    found = run(**vars(parser.parse_args()))
     print(json.dumps(found, indent=1))
     return 0 if not found["lost"] and found["exit status"] == 0 else 1
 
