@@ -187,6 +187,7 @@ class Crowd(Catalogue):
         half = left.shape[1] // 2
         right = np.asarray(cv2.resize(right, left.shape[1::-1]), np.uint8)
         mixed = np.concatenate([left[:, :half], right[:, half:]], axis=1)
+        # Nearly as it is: both halves have been through a thumbnail's compression already.
         return jpeg(mixed[..., rng.permutation(3)])
 
 

@@ -24,7 +24,7 @@ from engine.errors import ArtifactError, UnreadableImage
 from engine.identify import Identification, Identifier
 from engine.image import thumbnail
 from engine.index import build_index
-from engine.references import FOLDER, References, split_references, write_references
+from engine.references import FOLDER, References, cover_of, split_references, write_references
 from engine.search import CoverSearch
 from engine.sight import Sight
 from engine.simulate import Distortion, simulate_photo
@@ -316,6 +316,13 @@ def test_a_trial_tells_covers_from_strangers_among_distractors(identifier: Ident
     assert row.quad_error < 0.05
     assert len(trial.answers) == 8
     assert json.loads(json.dumps(trial.as_dict()))["conditions"]["mild"]["known"] == 4
+
+
+def test_a_reference_is_what_pillow_decodes(identifier: Identifier) -> None:
+    thumbnail = identifier.search.catalogue.thumbnail(3)
+    assert thumbnail is not None
+    pillow = np.asarray(Image.open(io.BytesIO(thumbnail)).convert("RGB"))
+    assert np.array_equal(cover_of(identifier.search.catalogue, 3), pillow)
 
 
 def test_the_calibration_error_of_honest_answers_is_small() -> None:
