@@ -83,6 +83,7 @@ class Caller:
 
 
 def measure(caller: Caller, pictures: list[bytes], rounds: int) -> dict[str, float]:
+    caller.connection.close()  # the service has, while the photos were made; it opens again
     taken: list[list[list[tuple[float, float]]]] = []
     for number in range(rounds):
         one: list[list[tuple[float, float]]] = [[], []]
