@@ -18,8 +18,9 @@ The two flows meet in `engine.artifact` alone: one writer, one verifying reader.
                   unpickle.py: safe pickles; cluster.py: embedding on many machines)
     identify.py   a photo → which album it shows, or that it shows none; candidates.py runs it down
                   (outlines.py: where a sleeve may lie; layout.py: likely covers; proof.py and
-                  explained.py: one cover against one place; sight.py: the encoder there;
-                  references.py; calibration.py: evidence → probability; trial.py: how well)
+                  explained.py: one cover against one place; verdict.py: what it comes to;
+                  sight.py: the encoder there; references.py; calibration.py: evidence →
+                  probability; trial.py: how well)
     store.py      where an artifact is: folder, model store, URL    (remote.py: fetched; pack.py)
     evaluate.py   recall, agreement and latency of one artifact        (simulate.py: phone photos)
     batching.py   many callers, one call                               (serving.py: the async form)

@@ -65,7 +65,7 @@ class Candidate:
         layout_says = (self.likeness, self.margin)
         proven = [getattr(self.proof, name) for name in PROOF]
         explained = [getattr(self.proof.explained, name) for name in EXPLAINED]
-        seen = () if self.alike is None else (self.alike, self.ahead)
+        seen = () if self.alike is None else (self.alike,)
         return np.array([*layout_says, *proven, *explained, *seen], np.float64)
 
 

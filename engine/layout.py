@@ -69,14 +69,14 @@ def shrunk(cover: Pixels) -> Pixels:
 
 @dataclass(frozen=True)
 class Basis:
-    """`mean` (896,) and `axes` (896, 256) float32: from grid features to codes."""
+    """`mean` (1296,) and `axes` (1296, 256) float32: from grid features to codes."""
 
     mean: NDArray[np.float32]
     axes: NDArray[np.float32]
 
     @classmethod
     def fit(cls, features: NDArray[np.float32]) -> Basis:
-        """(N, 896) features of the catalogue's covers → their principal axes."""
+        """(N, 1296) features of the catalogue's covers → their principal axes."""
         mean = features.mean(0)
         centred = features - mean
         values, vectors = np.linalg.eigh(centred.T @ centred / max(1, len(features)))
@@ -87,19 +87,19 @@ class Basis:
         return cls(mean.astype(np.float32), np.ascontiguousarray(axes, np.float32))
 
     def codes(self, features: NDArray[np.float32]) -> Codes:
-        """(N, 896) → (N, 256) float32 unit rows."""
+        """(N, 1296) → (N, 256) float32 unit rows."""
         # Not `@`: with callers on every core, BLAS's threads wait for each other 30 times longer
         # than this takes.
         return _unit(np.einsum("nf,fd->nd", features - self.mean, self.axes))
 
 
 def features(views: Pixels) -> NDArray[np.float32]:
-    """(N, 64, 64, 3) uint8 RGB → (N, 896) float32."""
+    """(N, 64, 64, 3) uint8 RGB → (N, 1296) float32."""
     return _features(*_cells(views))
 
 
 def features_turned(views: Pixels) -> NDArray[np.float32]:
-    """(N, 64, 64, 3) → (N, 4, 896): of each view as it is and turned counter-clockwise by one,
+    """(N, 64, 64, 3) → (N, 4, 1296): of each view as it is and turned counter-clockwise by one,
     two and three quarters, without computing a gradient again."""
     cells = _cells(views)
     turned = [

@@ -24,6 +24,7 @@ from engine.explained import Explained, explain
 from engine.image import Pixels
 from engine.layout import rectify
 from engine.outlines import Quads, is_plausible
+from engine.verdict import verdict
 
 REFERENCE_SIDE = 256
 KEYPOINT_SIDE = 360  # shorter edge of a photo when its keypoints are taken, pixels
@@ -62,20 +63,20 @@ class Proof:
     """What was found of one cover in one photo, compared in 16 × 16 windows.
 
     `inliers` of `patches` lie where one homography puts them. `seen` is the share of the cover's
-    textured windows that the photo shows. `own` (0–1) is how much of the cover is its alone, and
-    `own_correlation` how well that part agrees.
+    textured windows that the photo shows, `own_correlation` how well that part of it agrees that is
+    the cover's alone.
 
     Windows whose colour is not the cover's are taken as lain over: a thumb, a sticker, a glare.
-    `worst` and `lower` are the 10 % and 25 % quantiles of correlation in the others: a look-alike
-    with other lettering differs there, a cover under a thumb does not.
+    `sharply` is the 25 % quantile of correlation in the others where the photo is sharp, else 0:
+    blurred lettering agrees with any other.
 
     `agreeing` and `differing` weigh what is the cover's own in the other windows: how much of it
     the photo shows, and how much shows something else, as roots of shares of the cover. Lettering
     under which the picture is hidden still tells one cover of a series from the next.
 
-    `colour` is how much the chroma differs, `tint` how coloured a light would explain the rest;
-    `blur` is how far the cover had to be blurred to look like the photo, 0–2. `explained` compares
-    once more, with the photo's own blur.
+    `colour` is how much the chroma differs, `tint` how coloured a light would explain the rest.
+    `explained` compares once more, with the photo's own blur. `maps`, (12, 16, 16) float32, are
+    what `engine.verdict.MAPS` names, and `verdict` the log-odds that its network makes of them.
     """
 
     quad: Quads
@@ -83,24 +84,17 @@ class Proof:
     patches: int
     seen: float
     own_correlation: float
-    own: float
-    worst: float
-    lower: float
+    sharply: float
     colour: float
     tint: float
-    blur: float
     agreeing: float
     differing: float
     explained: Explained
+    maps: NDArray[np.float32]
 
     @property
-    def inlier_share(self) -> float:
-        return self.inliers / max(1, self.patches)
-
-    @property
-    def sharply(self) -> float:
-        """`lower` where the photo is sharp: blurred lettering agrees with any other."""
-        return self.lower if self.blur == 0 else 0.0
+    def verdict(self) -> float:
+        return verdict(self.maps)
 
 
 class Reference:
@@ -191,27 +185,31 @@ def _proof(
     if inliers and seen < _LEAST_SEEN:
         return None
     own = reference.own * textured
-    colour, tint = _colours(windows.mean[_AT], photo.mean[_AT])
+    chroma, brightness, tint = _colours(windows.mean[_AT], photo.mean[_AT])
+    colour = chroma + np.abs(brightness)
     # What lies over a cover blurs into the windows beside it.
     over = cv2.dilate((colour > _OTHER_COLOUR).astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
     bare = textured & ~over
     left = correlation[bare] if bare.sum() > 3 else np.zeros(1, np.float32)
     total = float(own.sum()) + 0.1
+    explained = explain(view, reference.view)
+    *rest, printed, noise = explained.cells
+    chroma, brightness = np.minimum(chroma, 2), np.clip(brightness, -1.5, 1.5)
+    level = photo.mean[_AT].mean(2) / 255
+    maps = [*rest, chroma, brightness, reference.own, printed, compared[0], noise, level]
     return Proof(
         quad=quad,
         inliers=inliers,
         patches=patches,
         seen=seen,
         own_correlation=float((np.maximum(correlation, 0) * own).sum()) / total,
-        own=total / own.size,
-        worst=float(np.quantile(left, 0.1)),
-        lower=float(np.quantile(left, 0.25)),
+        sharply=float(np.quantile(left, 0.25)) if blur == 0 else 0.0,
         colour=float(np.median(colour)),
         tint=tint,
-        blur=float(blur),
         agreeing=float(np.sqrt((own * bare * (correlation > _WINDOW_CORRELATION)).mean())),
         differing=float(np.sqrt((own * bare * (correlation < _WINDOW_DIFFERENCE)).mean())),
-        explained=explain(view, reference.view),
+        explained=explained,
+        maps=np.stack(maps),
     )
 
 
@@ -374,15 +372,15 @@ def _keypoints(image: Pixels, most: int) -> Keypoints:
 
 def _colours(
     cover: NDArray[np.float32], photo: NDArray[np.float32]
-) -> tuple[NDArray[np.float32], float]:
-    """(16, 16, 3) means of windows → how far each is from the cover's colour in the photo's light,
-    and how coloured that light would be."""
+) -> tuple[NDArray[np.float32], NDArray[np.float32], float]:
+    """(16, 16, 3) means of windows → how far each is from the cover's chroma and, signed, from its
+    brightness in the photo's light, and how coloured that light would be."""
     logs = np.log(photo + 10) - np.log(cover + 10)
     light = np.median(logs, axis=(0, 1))
     logs = logs - light
     bright = logs.mean(2)
-    difference = np.abs(logs - bright[..., None]).sum(2) + np.abs(bright)
-    return difference, float(np.abs(light - light.mean()).sum())
+    chroma = np.abs(logs - bright[..., None]).sum(2)
+    return chroma, bright, float(np.abs(light - light.mean()).sum())
 
 
 def _grey(view: Pixels) -> Pixels:

@@ -35,6 +35,8 @@ BACKGROUNDS: Final = {
 }
 STICKERS: Final = {False: ("box", "disc", "strip", "torn"), True: ("star", "triangle")}
 HANDS: Final = {False: ("fingers", "thumb", "arm"), True: ("palm",)}
+# Lie over it only where training and calibration look: evaluation meets none of their like.
+OVERLAYS: Final = ("corner", "drape", "leaves", "labels", "ring", "tape")
 
 _TEXTURE_SIDE: Final = 512
 _TEXTURE_VARIANTS: Final = 12
@@ -534,7 +536,7 @@ def _scanlines(frame: Image, rng: np.random.Generator) -> Image:
 def _occlude(
     frame: Image, quad: Floats, share: float, rng: np.random.Generator, *, held_out: bool
 ) -> None:
-    """Paint a sticker or a hand over about `share` of the cover, in place."""
+    """Paint a sticker, a hand or something else over about `share` of the cover, in place."""
     warp = cv2.getPerspectiveTransform(_UNIT, quad)
 
     def on_frame(points: Sequence[Sequence[float]] | Floats) -> Floats:
@@ -542,7 +544,9 @@ def _occlude(
             cv2.perspectiveTransform(np.asarray(points, np.float32)[None], warp)[0], np.float32
         )
 
-    if rng.random() < 0.5:
+    if not held_out and rng.random() < 0.4:
+        _overlay(frame, on_frame, share, rng, str(rng.choice(OVERLAYS)))
+    elif rng.random() < 0.5:
         _sticker(frame, on_frame, share, rng, str(rng.choice(STICKERS[held_out])))
     else:
         _hand(frame, on_frame, share, rng, str(rng.choice(HANDS[held_out])))
@@ -569,8 +573,7 @@ def _sticker(
         radius = np.where(np.arange(points) % 2, 1.0, 1.0 if shape == "disc" else 0.6)
         flat = np.stack([np.cos(angles), np.sin(angles)], 1) * radius[:, None]
         outline = flat * math.sqrt(share / _area(flat.astype(np.float32)))
-    turn = rng.uniform(-0.6, 0.6)
-    spin = np.array([[math.cos(turn), math.sin(turn)], [-math.sin(turn), math.cos(turn)]])
+    spin = _spin(rng.uniform(-0.6, 0.6))
     reach = max(0.0, 0.5 - float(np.abs(outline).max()))
     middle = 0.5 + rng.uniform(-reach, reach, 2)
     tone = _any_colour(rng, 10, 250)
@@ -579,6 +582,65 @@ def _sticker(
     for row in np.linspace(-0.2, 0.2, int(rng.integers(1, 4))):
         bar = ((_UNIT - 0.5) * np.array([0.5, 0.09]) + np.array([0, row])) * math.sqrt(share)
         _fill(frame, on_frame(bar @ spin + middle), ink)
+
+
+def _leaf(share: float, rng: np.random.Generator) -> NDArray[Any]:
+    along = np.linspace(-1, 1, 12)
+    wide = rng.uniform(0.3, 0.6) * np.cos(along * 1.5)
+    flat = np.stack([np.r_[along, along[::-1]], np.r_[wide, -wide[::-1]]], 1)
+    size = min(0.75, math.sqrt(share / _area(flat)))
+    middle = rng.uniform(0.25, 0.75, 2)
+    return np.asarray(flat * size @ _spin(rng.uniform(0, math.pi)) + middle)
+
+
+def _spin(angle: float) -> NDArray[Any]:
+    """(N, 2) @ this turns by an angle in radians."""
+    return np.array([[math.cos(angle), math.sin(angle)], [-math.sin(angle), math.cos(angle)]])
+
+
+def _overlay(
+    frame: Image, on_frame: Any, share: float, rng: np.random.Generator, shape: str
+) -> None:
+    """What is no flat patch: other sleeves and cloths with patterns of their own, things that the
+    cover shows through, and many small ones."""
+    if shape == "labels":
+        for _ in range(count := int(rng.integers(2, 6))):
+            _sticker(frame, on_frame, share / count, rng, "box")
+        return
+    opacity = 255
+    outlines: list[Any]
+    if shape == "corner":  # of another sleeve
+        long = math.sqrt(share * rng.uniform(0.5, 2))
+        outlines = [(_UNIT - 1) * 1.3 @ _spin(rng.uniform(-0.25, 0.25)) + [long, share / long]]
+    elif shape == "drape":
+        along = np.linspace(-0.1, 1.1, 25)
+        waves = rng.uniform(0, 0.06) * np.sin(along * rng.uniform(3, 15) + rng.uniform(0, 6))
+        hem = np.stack([along, share + waves + rng.uniform(-0.15, 0.15) * (along - 0.5)], 1)
+        outlines = [np.concatenate([hem, [[1.1, -0.1], [-0.1, -0.1]]])]
+    elif shape == "leaves":
+        count = int(rng.integers(1, 4))
+        outlines = [_leaf(share / count, rng) for _ in range(count)]
+    elif shape == "ring":  # of a cup
+        angles = np.linspace(0, 2 * math.pi, 40)
+        circle = np.stack([np.cos(angles), np.sin(angles)], 1)
+        radius = rng.uniform(0.2, 0.4)
+        wide = min(0.9 * radius, share / (2 * math.pi * radius))
+        middle = rng.uniform(0.3, 0.7, 2)
+        outlines = [np.concatenate([circle * radius, circle[::-1] * (radius - wide)]) + middle]
+        opacity = int(rng.integers(90, 200))
+    else:  # strips of tape
+        opacity = int(rng.integers(60, 180))
+        outlines = [
+            (_UNIT - 0.5) * [1.2, share / 2] @ _spin(rng.uniform(0, math.pi)) + middle
+            for middle in rng.uniform(0.2, 0.8, (2, 2))
+        ]
+    quarter = _spin(int(rng.integers(4)) * math.pi / 2)
+    height, width = frame.shape[:2]
+    mask = np.zeros((height, width), np.uint8)
+    for outline in outlines:
+        _fill(mask, on_frame((outline - 0.5) @ quarter + 0.5), opacity)
+    cloth = background(str(rng.choice(BACKGROUNDS[False])), width, height, rng)
+    frame[:] = _blend(frame, cloth, mask)
 
 
 def _hand(frame: Image, on_frame: Any, share: float, rng: np.random.Generator, shape: str) -> None:

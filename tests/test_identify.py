@@ -291,6 +291,19 @@ def test_a_calibration_says_how_often_it_is_right() -> None:
     assert made.absent(0.01) > 0.8 > 0.5 > made.absent(0.99)
 
 
+def test_twice_as_many_strangers_make_no_match_unlikelier() -> None:
+    """They say more about the worst of them; a photo is not of one more often for that."""
+    width = len(calibration.FEATURES)
+    rng = np.random.default_rng(4)
+    known = [calibration.Observed(rng.normal(1, 2, (1, width)), (7,), 7) for _ in range(400)]
+    strangers = [calibration.Observed(rng.normal(0, 2, (1, width)), (8,), -1) for _ in range(400)]
+    once, twice = calibration.fit(known + strangers), calibration.fit(known + 2 * strangers)
+    for level in (0.0, 0.5, 1.0):
+        row = np.full(width, level)
+        assert once.probability(row) == pytest.approx(twice.probability(row), abs=0.03)
+    assert once.absent(0.1) == pytest.approx(twice.absent(0.1), abs=0.05)
+
+
 def test_a_calibration_survives_its_file_and_a_damaged_one_is_refused(tmp_path: Path) -> None:
     (tmp_path / FOLDER).mkdir()
     assert Calibration.of(tmp_path) == DEFAULT

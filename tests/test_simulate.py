@@ -9,6 +9,7 @@ import pytest
 from engine.simulate import (
     BACKGROUNDS,
     HANDS,
+    OVERLAYS,
     PRESETS,
     STICKERS,
     Distortion,
@@ -128,3 +129,35 @@ def test_training_and_evaluation_share_no_background_sticker_or_hand():
     for sets in (BACKGROUNDS, STICKERS, HANDS):
         assert not set(sets[False]) & set(sets[True])
         assert all(sets.values())
+
+
+def test_what_lies_over_a_cover_in_training_alone_is_never_in_an_evaluation(monkeypatch):
+    seen = []
+    monkeypatch.setattr("engine.simulate._overlay", lambda *given: seen.append(given[-1]))
+    how = Distortion(occlusion=(0.2, 0.2))
+    for seed in range(40):
+        photo(how, seed, size=96, held_out=True)
+    assert not seen
+    for seed in range(40):
+        photo(how, seed, size=96)
+    assert set(seen) == set(OVERLAYS)
+
+
+@pytest.mark.parametrize("shape", OVERLAYS)
+def test_every_overlay_hides_about_what_it_was_asked_to(shape, monkeypatch):
+    monkeypatch.setattr("engine.simulate.OVERLAYS", (shape,))
+    monkeypatch.setattr("engine.simulate.STICKERS", {False: (), True: ()})
+    hidden = []
+    for seed in range(60):
+        how = Distortion(occlusion=(0.2, 0.2), backgrounds=("wall",), aspects=(1.0,))
+        bare = Distortion(backgrounds=("wall",), aspects=(1.0,))
+        try:
+            covered = photo(how, seed, size=120)
+        except ValueError:  # a sticker was drawn, and there are none
+            continue
+        whole = photo(bare, seed, size=120)
+        changed = np.abs(covered.image.astype(int) - whole.image).max(2) > 6
+        mask = np.zeros(changed.shape, np.uint8)
+        cv2.fillPoly(mask, [whole.quad.astype(np.int32)], 1)
+        hidden.append((changed & (mask > 0)).sum() / mask.sum())
+    assert 0.08 < np.mean(hidden) < 0.3
