@@ -3,16 +3,16 @@
     python benchmarks/no_covers.py FOLDER
     python -m engine evaluate artifacts/starter --identify --no-covers FOLDER --condition mild
 
-Fetches three packages by `apt-get download` into a folder that is deleted afterwards, at the
+Fetches four packages by `apt-get download` into a folder that is deleted afterwards, at the
 versions below, and takes the photographs out of them, drawn pictures left aside: 12 of nature from
 mate-backgrounds, 15 by users of phones from lomiri-wallpapers-16.04 and -20.04, and some 230 of
 animals, buildings, tools and concerts, with which gcompris-qt-data teaches children. Those large
 enough are cut into parts that do not overlap; the same photograph twice is taken once.
 
 Licences, from each package's debian/copyright, where every picture's author is named: GPL-2+
-(mate-backgrounds); CC BY-SA 3.0 and 4.0, CC BY 3.0 (lomiri-wallpapers); CC BY 1.0 to 3.0, CC BY-SA
-2.0 to 4.0, GFDL 1.2, GPL-3, CC0 and the public domain (gcompris-qt-data). Nothing of it is in this
-repository.
+(mate-backgrounds); CC BY 4.0, CC BY-SA 3.0 and 4.0, CC0 (lomiri-wallpapers); CC BY 1.0 to 3.0,
+CC BY-SA 2.0 to 4.0, GFDL 1.2, GPL, CC0 and the public domain (gcompris-qt-data). Nothing of it is
+in this repository.
 """
 
 from __future__ import annotations
