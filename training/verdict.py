@@ -24,7 +24,7 @@ from torch.nn import functional
 from tqdm import tqdm
 
 from engine import layout
-from engine.candidates import _LEAST_SEEN, working_copy
+from engine.candidates import working_copy
 from engine.catalogue import Catalogue
 from engine.proof import Reference, Windows, own_map, prove
 from engine.references import References, make_references
@@ -84,7 +84,7 @@ def _compared(
     for row in (own, *rivals[:RIVALS]):
         rival = Reference(np.asarray(covers[row]), _own_map(row, own, covers, references))
         proof = prove(levels, quad, rival)
-        if proof is not None and proof.inliers and proof.seen >= _LEAST_SEEN:
+        if proof is not None and proof.inliers:
             yield row, proof.maps
 
 
