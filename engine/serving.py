@@ -220,7 +220,7 @@ class AsyncSearch:
         with self.metrics.timed("identify"):
             return await self._prove(find)
 
-    async def _load_until_ready(self) -> None:
+    async def _load_until_ready(self, *, again: bool = False) -> None:
         """Load; where that fails, say so and try again: a folder may be repaired or arrive late."""
         delay, longest = RETRY_LOAD_S
         while True:
@@ -238,11 +238,13 @@ class AsyncSearch:
                 self._ready.set()
                 logger.error("not ready: %s: %s", error.code, error.message)
                 await asyncio.sleep(delay)
-                delay = min(longest, 2 * delay)
+                delay, again = min(longest, 2 * delay), True
             else:
                 self.failure = None
                 self._ready.set()
                 self.metrics.ready.set(1)
+                if again:
+                    gc.collect()  # what was loaded before is in cycles, and must not be frozen, too
                 # What loading left stays: 150,000 objects that Python's collector would look
                 # through again and again, for some 100 ms in which not even a probe is answered.
                 gc.freeze()
@@ -378,7 +380,7 @@ class AsyncSearch:
                 await loaded.check()
         except Exception as found:
             self._loaded = None
-            gc.unfreeze()  # what it leaves in cycles may go
+            gc.unfreeze()
             self.metrics.ready.set(0)
             self.failure = (
                 found
@@ -389,7 +391,7 @@ class AsyncSearch:
                 )
             )
             logger.error("degraded: %s", self.failure.message)
-            self._loading = asyncio.create_task(self._load_until_ready())
+            self._loading = asyncio.create_task(self._load_until_ready(again=True))
         else:
             logger.warning("the golden queries are answered; all stays as it is")
 

@@ -138,6 +138,21 @@ def test_an_encoder_that_fails_is_named_and_degraded_and_heals(
     faulty.wait_until_healed()
 
 
+def test_healing_leaves_nothing_open_of_what_was_loaded_before(
+    faulty: Client, set_fault: Callable[[str], None]
+) -> None:
+    (worker,) = workers_of(faulty.server)
+    open_files = []
+    for _ in range(4):
+        set_fault("raise")
+        is_named(faulty.search(), 503, "not_ready")
+        faulty.wait_until_degraded()
+        set_fault("")
+        faulty.wait_until_healed()
+        open_files.append(len(worker.open_files()))
+    assert max(open_files[1:]) <= open_files[0] + 2, open_files
+
+
 def test_one_failed_call_of_a_sound_encoder_costs_only_its_callers(
     faulty: Client, fault: Path, set_fault: Callable[[str], None]
 ) -> None:
