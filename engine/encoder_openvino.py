@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import locale
 import logging
 import os
 import sys
@@ -129,7 +130,7 @@ class OpenVINOEncoder:
         towers = (VISION, TEXT)
         # Compiled side by side, as that keeps one core busy; but never two first inferences at
         # once: with another thread importing, one start in 40 waited for itself for ever.
-        with ThreadPoolExecutor(2) as pool:
+        with _locale_kept(), ThreadPoolExecutor(2) as pool:
             models = list(pool.map(compiled, towers))
         self._vision, self._text = map(warmed, towers, models)
         self.dimension = int(models[0].outputs[0].partial_shape[1].get_length())
@@ -152,6 +153,17 @@ class OpenVINOEncoder:
             requests.start_async(batch, rows[part], share_inputs=True)
         requests.wait_all()
         return unit_rows(rows)
+
+
+@contextlib.contextmanager
+def _locale_kept() -> Iterator[None]:
+    """OpenVINO reads a model in the C locale and then sets back what it found. Of two at once the
+    second finds C, and whoever opens a text file from then on reads ASCII: one start in five."""
+    before = locale.setlocale(locale.LC_CTYPE)
+    try:
+        yield
+    finally:
+        locale.setlocale(locale.LC_CTYPE, before)
 
 
 def _keep(request: Any, rows: Embeddings) -> None:

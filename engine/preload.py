@@ -26,12 +26,14 @@ if TYPE_CHECKING:
 WORKER = "_bentoml_impl.worker.service"
 
 # Read by libraries when they load, or by a process when it begins. A service reports to nobody and
-# asks no hub. FAISS's threads wait by spinning, which takes the cores from the encoder's: a search
-# is short beside an encoding. And every thread's own heap keeps what decoding freed in it: with
-# two, a worker is 35 MB smaller under load.
+# asks no hub. Text files are UTF-8 also while OpenVINO has set another locale. FAISS's threads wait
+# by spinning, which takes the cores from the encoder's: a search is short beside an encoding. And
+# every thread's own heap keeps what decoding freed in it: with two, a worker is 35 MB smaller under
+# load.
 ENVIRONMENT = {
     "BENTOML_DO_NOT_TRACK": "True",
     "HF_HUB_OFFLINE": "1",
+    "PYTHONUTF8": "1",
     "OMP_NUM_THREADS": "1",
     "MALLOC_ARENA_MAX": "2",
 }

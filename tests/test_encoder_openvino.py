@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import locale
 import shutil
 import warnings
 from pathlib import Path
@@ -48,6 +49,21 @@ def folder(
 @pytest.fixture(scope="module")
 def exported(folder: Path) -> OpenVINOEncoder:
     return OpenVINOEncoder(folder, "tiny", precision="fp32", threads=2)
+
+
+def test_opening_leaves_the_locale_as_it_was(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import openvino
+
+    compile_model = openvino.Core.compile_model
+
+    def compiled(core: Any, *values: Any) -> Any:
+        locale.setlocale(locale.LC_CTYPE, "C")  # what of two at a time the second finds
+        return compile_model(core, *values)
+
+    monkeypatch.setattr(openvino.Core, "compile_model", compiled)
+    before = locale.setlocale(locale.LC_CTYPE)
+    OpenVINOEncoder(folder, "tiny", precision="fp32")
+    assert locale.setlocale(locale.LC_CTYPE) == before
 
 
 def test_any_number_of_items_is_embedded_as_torch_does(
