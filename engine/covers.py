@@ -130,9 +130,8 @@ def embed_batch(
         except OSError as error:
             return Embedded(file, failure=str(error)), None
 
-    with ThreadPoolExecutor(
-        threads
-    ) as pool:  # Pillow decodes and resizes outside the interpreter lock
+    # Pillow decodes and resizes outside the interpreter lock.
+    with ThreadPoolExecutor(threads) as pool:
         prepared = list(pool.map(prepare, files))
     rows = [row for row, _ in prepared]
     # The same bytes twice in a batch are embedded once.

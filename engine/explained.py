@@ -30,7 +30,6 @@ _WINDOW, _LIGHT = 11, 25  # pixels: what is compared at once; over which light i
 _AT = (slice(4, None, 8),) * 2  # the middles of 16 × 16 windows
 _BURNT = 245  # grey levels, all channels: nothing of the cover is left
 _ROUNDS = 2
-CELLS = ("correlation", "is_there", "should_be", "left", "burnt", "printed", "noise")
 _SMALLEST = 1e-4  # variance of relative brightness: 1 % of contrast
 
 
@@ -40,7 +39,7 @@ class Explained:
 
     `added` is the root of the share of the view that shows print where none should be; `agreement`
     the 25 % quantile of the correlation where print should be seen. `cells`, (7, 16, 16) float32,
-    are what `CELLS` names: correlation; logarithms of the photo's energy, of what it should be and
+    are maps, in this order: correlation; logarithms of the photo's energy, of what it should be and
     of what is not explained; the share burnt out; logarithms of the energy of the cover's own print
     and of the noise, the variance that even the best windows leave.
     """

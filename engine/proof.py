@@ -62,7 +62,7 @@ _FINE = _Step(side=128, patch=20, step=15, reach=5, tolerance=2.5)
 class Proof:
     """What was found of one cover in one photo, compared in 16 × 16 windows.
 
-    `inliers` of `patches` lie where one homography puts them. `seen` is the share of the cover's
+    `inliers` patches lie where one homography puts them. `seen` is the share of the cover's
     textured windows that the photo shows, `own_correlation` how well that part of it agrees that is
     the cover's alone.
 
@@ -81,7 +81,6 @@ class Proof:
 
     quad: Quads
     inliers: int
-    patches: int
     seen: float
     own_correlation: float
     sharply: float
@@ -167,15 +166,13 @@ def prove(
         found = quad, 0, 0
     if found is None:
         return None
-    quad, inliers, patches = found
+    quad, inliers, _ = found
     if aligned is not None:
         aligned(quad)
-    return _proof(rectify(levels, quad, _SEEN_SIDE), quad, inliers, patches, reference)
+    return _proof(rectify(levels, quad, _SEEN_SIDE), quad, inliers, reference)
 
 
-def _proof(
-    view: Pixels, quad: Quads, inliers: int, patches: int, reference: Reference
-) -> Proof | None:
+def _proof(view: Pixels, quad: Quads, inliers: int, reference: Reference) -> Proof | None:
     photo = Windows(view, _WINDOW)
     compared = [windows.correlation(photo)[_AT] for windows in reference.windows]
     blur = int(np.argmax([np.maximum(one, 0).mean() for one in compared]))
@@ -200,7 +197,6 @@ def _proof(
     return Proof(
         quad=quad,
         inliers=inliers,
-        patches=patches,
         seen=seen,
         own_correlation=float((np.maximum(correlation, 0) * own).sum()) / total,
         sharply=float(np.quantile(left, 0.25)) if blur == 0 else 0.0,

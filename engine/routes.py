@@ -200,12 +200,12 @@ async def health() -> Response:
 
 @api.get("/livez", tags=["service"], summary="Alive")
 async def livez() -> dict[str, str]:
-    return PROBES["/livez"]()
+    return _alive()
 
 
 @api.get("/readyz", tags=["service"], summary="Ready: both towers and the index have answered once")
 async def readyz() -> dict[str, str]:
-    return PROBES["/readyz"]()
+    return _ready()
 
 
 @api.get("/metrics", tags=["service"], response_class=Response, summary="For Prometheus")
