@@ -7,6 +7,7 @@ import logging
 import time
 from collections.abc import Sequence
 
+OURS = ("shazam", "engine")
 FIELDS = ("request_id", "route", "status", "duration_ms", "batch_size")
 
 
@@ -35,6 +36,11 @@ def configure_logging(log_format: str, level: str, unknown: Sequence[str] = ()) 
         if log_format == "json"
         else logging.Formatter("%(asctime)s %(levelname)-7s %(message)s")
     )
+    # BentoML disables what loggers there are when it sets up its own; ours may be made before, by
+    # the thread that opens the artifact.
+    for name, logger in list(logging.root.manager.loggerDict.items()):
+        if name.partition(".")[0] in OURS and isinstance(logger, logging.Logger):
+            logger.disabled = False
     ours = logging.getLogger("shazam")
     ours.setLevel(level.upper())
     ours.propagate = False

@@ -179,3 +179,18 @@ def test_a_request_is_a_trace_with_its_stages(
     assert "/api/search-by-image" in str(parents[by_name["decode"].parent_span_id])
     assert "shazam.request_id" in str(mine)
     assert "hidden" not in str(collector.spans)
+
+
+def test_loggers_that_bentoml_disabled_speak_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    import logging
+
+    from engine.logs import configure_logging
+
+    loggers = [logging.getLogger(name) for name in ("shazam", "shazam.access", "engine.search")]
+    for logger in loggers:
+        monkeypatch.setattr(logger, "disabled", True)
+    handlers = list(loggers[0].handlers)
+    monkeypatch.setattr(loggers[0], "handlers", handlers)
+    monkeypatch.setattr(loggers[0], "propagate", loggers[0].propagate)
+    configure_logging("text", "info")
+    assert not any(logger.disabled for logger in loggers)
