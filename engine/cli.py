@@ -368,6 +368,10 @@ def _usage(message: str) -> NoReturn:
     raise SystemExit(2)
 
 
+def _number_or_folder(value: str) -> int | Path:
+    return int(value) if value.isdecimal() else Path(value)
+
+
 def _whole(low: int, high: int) -> Callable[[str], int]:
     def whole(text: str) -> int:
         try:
@@ -633,10 +637,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     made.add_argument(
         "--distractors",
-        type=int,
+        type=_number_or_folder,
         default=0,
-        metavar="N",
-        help="with --identify: N times as many covers more, mixed from the artifact's own",
+        metavar="N|DIR",
+        help="with --identify: among N times as many covers more, mixed from the artifact's own, "
+        "or among those in a folder",
     )
     made.add_argument(
         "--condition",

@@ -26,6 +26,7 @@ from engine.identify import Identification, Identifier
 from engine.image import Pixels, decode, to_pixels
 from engine.index import Ids, build_index
 from engine.progress import Progress
+from engine.proof import REFERENCE_SIDE
 from engine.references import cover_of, make_references, split_references
 from engine.search import CoverSearch
 from engine.simulate import (
@@ -112,7 +113,7 @@ def run_trial(
     strangers: Path | None = None,
     no_covers: Path | None = None,
     sample: int = 200,
-    distractors: int = 0,
+    distractors: int | Path = 0,
     seed: int = 0,
     conditions: Sequence[str] = tuple(CONDITIONS),
     progress: Progress | None = None,
@@ -120,8 +121,9 @@ def run_trial(
     """Photograph `sample` albums and as many strangers under each condition, and look at pictures
     of no cover: those in the folder `no_covers`, else `sample` drawn ones.
 
-    `distractors` is how many times as many covers more the references hold, mixed from the
-    catalogue's own. Raises `BuildError` where there are no covers to photograph.
+    `distractors` is a folder of covers that the references hold, too, or how many times as many
+    covers more are mixed from the catalogue's own. Raises `BuildError` where there are no covers
+    to photograph.
     """
     progress = progress or Progress()
     catalogue = search.catalogue
@@ -131,7 +133,12 @@ def run_trial(
     references, left_out = split
     known = references.ids.tolist()
     if distractors:
-        crowd = Crowd(catalogue, known, distractors * len(known))
+        others: int | list[Path]
+        if isinstance(distractors, Path):
+            others = [path for path, _ in _readable(distractors)]
+        else:
+            others = distractors * len(known)
+        crowd = Crowd(catalogue, known, others)
         crowded = make_references(crowd, crowd.ids(), progress.step)
         assert crowded is not None
         references, search = crowded, _crowded(search, crowd, progress)
@@ -166,19 +173,26 @@ def run_trial(
 
 
 class Crowd(Catalogue):
-    """A catalogue's covers and `more` that are like them: the left of one cover beside the right
-    of another, both with other colours."""
+    """A catalogue's covers, and `others`: those in files, or as many as that number, each the left
+    of one cover beside the right of another, both with other colours."""
 
-    def __init__(self, catalogue: Catalogue, known: Sequence[int], more: int) -> None:
-        self._own, self._known, self._more = catalogue, list(known), more
+    def __init__(
+        self, catalogue: Catalogue, known: Sequence[int], others: int | Sequence[Path]
+    ) -> None:
+        self._own, self._known, self._others = catalogue, list(known), others
         self._first = max(self._known) + 1
 
     def ids(self) -> Ids:
-        return np.array([*self._known, *range(self._first, self._first + self._more)], np.int64)
+        more = self._others if isinstance(self._others, int) else len(self._others)
+        return np.array([*self._known, *range(self._first, self._first + more)], np.int64)
 
     def thumbnail(self, album_id: int) -> bytes | None:
         if album_id < self._first:
             return self._own.thumbnail(album_id)
+        if not isinstance(self._others, int):
+            path = self._others[album_id - self._first]
+            image = decode(path.read_bytes(), name=path.name).resize((REFERENCE_SIDE,) * 2)
+            return jpeg(np.asarray(image, np.uint8))
         rng = np.random.default_rng([17, album_id])
         pair = rng.choice(self._known, 2, replace=False).tolist()
         left, right = (cover_of(self._own, one) for one in pair)
@@ -294,6 +308,12 @@ def scenes(count: int, seed: int) -> Iterator[Pixels]:
 
 
 def _pictures(folder: Path) -> Iterator[Pixels]:
+    for _, image in _readable(folder):
+        yield np.asarray(image, np.uint8)
+
+
+def _readable(folder: Path) -> Iterator[tuple[Path, Image.Image]]:
+    """The pictures of a folder; other files are passed over. Raises `BuildError` without any."""
     count = 0
     for path in sorted(folder.iterdir()) if folder.is_dir() else ():
         try:
@@ -301,7 +321,7 @@ def _pictures(folder: Path) -> Iterator[Pixels]:
         except (ShazamError, OSError):
             continue
         count += 1
-        yield np.asarray(image, np.uint8)
+        yield path, image
     if not count:
         raise BuildError(f"{folder} holds no picture we can read.")
 

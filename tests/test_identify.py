@@ -331,6 +331,15 @@ def test_a_trial_tells_covers_from_strangers_among_distractors(identifier: Ident
     assert json.loads(json.dumps(trial.as_dict()))["conditions"]["mild"]["known"] == 4
 
 
+def test_distractors_are_the_covers_of_a_folder(identifier: Identifier, tmp_path: Path) -> None:
+    for number in range(5):
+        Image.fromarray(drawn(60 + number)).resize((90, 80)).save(tmp_path / f"{number}.png")
+    (tmp_path / "notes.txt").write_text("not a cover")
+    trial = run_trial(identifier.search, sample=4, distractors=tmp_path, conditions=["mild"])
+    assert trial.references == 33 + 5
+    assert trial.rows["mild"].matched >= 0.5
+
+
 def test_a_reference_is_what_pillow_decodes(identifier: Identifier) -> None:
     thumbnail = identifier.search.catalogue.thumbnail(3)
     assert thumbnail is not None
