@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.errors import ArtifactError
+from engine.verdict import version
 
 if TYPE_CHECKING:
     from engine.candidates import Candidate
@@ -96,7 +97,8 @@ class Calibration:
 
     def write(self, path: Path) -> None:
         path.write_text(
-            json.dumps({"features": self.features, **asdict(self)}, indent=2) + "\n",
+            json.dumps({"features": self.features, "network": version(), **asdict(self)}, indent=2)
+            + "\n",
             encoding="utf-8",
         )
 
@@ -104,7 +106,8 @@ class Calibration:
     def of(cls, folder: Path) -> Calibration:
         """The calibration of an artifact's folder, or the one fitted on the demo catalogue.
 
-        Also that one where the artifact's is over the features of another version of this engine.
+        Also that one where the artifact's is over the features, or of the network, of another
+        version of this engine.
         Raises `ArtifactError` where it is there and cannot be read.
         """
         path = folder / "identify" / "calibration.json"
@@ -112,8 +115,9 @@ class Calibration:
             return DEFAULT
         try:
             read = json.loads(path.read_text(encoding="utf-8"))
-            features = read.pop("features")
-            if features not in (list(FEATURES), [*FEATURES, *SIGHT]):
+            features, network = read.pop("features"), read.pop("network", None)
+            known = features in (list(FEATURES), [*FEATURES, *SIGHT])
+            if not known or network != version():
                 logger.warning(
                     "identify/calibration.json is another version's; a built-in one is used. "
                     "Build the artifact again for one of its own covers."
@@ -132,13 +136,13 @@ class Calibration:
         return made
 
 
-# Fitted by `fit` on 720 photos that `observe` took of the demo catalogue, without the encoder; what
+# Fitted by `fit` on 900 photos that `observe` took of the demo catalogue, without the encoder; what
 # an artifact too small for a fit of its own uses.
 DEFAULT = Calibration(
-    weights=(-2.71, 3.86, 3.99, 2.48, -0.669, 5.99, -13.5, 0.337, 3.73, 0.894),
-    bias=-4.26,
-    present=(0.519, -0.694),
-    match_at=0.75,
+    weights=(0.418, 4.19, 1.21, 0.69, -3.54, -0.105, -12.2, 0.46, 1.62, 0.335),
+    bias=-1.2,
+    present=(0.434, -1.76),
+    match_at=0.6,
     sure_at=0.95,
 )
 

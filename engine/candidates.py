@@ -2,7 +2,8 @@
 
     photo ─outlines→ quads ─layout→ likely covers ─proof→ evidence ┐
                                     view of the place ─sight→ evidence ┴calibration→ probability
-          └ only where that is not sure yet: more outlines, keypoints, what the encoder sees in them
+          └ only where that is not sure yet: what a network takes for a sleeve, more outlines,
+            keypoints, what the encoder sees in them
 
 Proposing is cheap and may be wrong; only proof counts. It runs down the proposals, likeliest
 first, and stops as soon as one is sure: most photos pay for two outlines and one proof.
@@ -25,16 +26,17 @@ from engine.outlines import Quads, find_outlines, frames, is_plausible
 from engine.proof import Proof, keypoints_of_photo, prove, quad_from_keypoints
 from engine.references import References
 from engine.sight import VIEW_SIDE, Glance, Sight
+from engine.sleeves import find_sleeves, moved
 
 # A sleeve on 15 % of a 3:4 frame is then 161 pixels wide, more than proof looks at.
 WORKING_SIDE = 360
 SMALLEST_PHOTO = 32  # pixels: less shows no sleeve
 _LIKELIEST = 2  # outlines looked into before the others
-_QUICK_PROOFS, _THOROUGH_PROOFS, _KEYPOINT_PROOFS, _SIGHT_PROOFS = 3, 8, 4, 6
-# Layouts less alike are seldom the same cover: at once they are proven 8 % of the wrong proposals
-# and 97 % of the right ones. The others wait until all else was tried.
-_LIKELY = 0.35
-_SIGHT_OUTLINES = 4
+_QUICK_PROOFS, _MORE_PROOFS, _THOROUGH_PROOFS, _KEYPOINT_PROOFS, _SIGHT_PROOFS = 3, 4, 8, 4, 6
+# Layouts less alike are seldom the same cover: 97 % of the right ones are more alike than this. The
+# others wait until all else was tried.
+_LIKELY = 0.45
+_SIGHT_OUTLINES = 2
 _SIGHT_IDEAS = 2  # albums the encoder sees at a place where another one was looked for
 _SAME_PLACE = 0.04  # corners, as a share of the side: one view serves for both
 
@@ -113,10 +115,13 @@ class _Proving:
         outlines = find_outlines(photo)
         unlikely: list[tuple[int, Quads]] = []
         yield self._by_layout(outlines[:_LIKELIEST], _QUICK_PROOFS, unlikely)
-        others = np.concatenate([frames(photo), outlines[_LIKELIEST:]])
-        yield self._by_layout(others, _QUICK_PROOFS, unlikely)
+        sleeves = find_sleeves(photo)
+        others = np.concatenate([moved(sleeves), frames(photo), outlines[_LIKELIEST:]])
+        yield self._by_layout(others, _MORE_PROOFS, unlikely)
         yield self._by_keypoints(photo)
-        yield self._by_sight(outlines[:_SIGHT_OUTLINES])
+        yield self._by_sight(
+            np.concatenate([outlines[:_SIGHT_OUTLINES], sleeves[:_SIGHT_OUTLINES]])
+        )
         yield iter(unlikely)
         yield self._by_layout(find_outlines(photo, thorough=True), _THOROUGH_PROOFS, [])
 

@@ -2,17 +2,20 @@
 
 A sleeve seen square-on needs no learned features to be told from its like: where its colours and
 edges lie is enough, at a resolution that blur, noise and small print do not reach. On simulated
-photos with every distortion, outlines given, the right album of 2,200 comes first in 96 %.
+photos with every distortion, outlines given, the right album of 8,000 comes first in 99 %, and in
+97 % with a third of it hidden.
 
 The gradient half follows Dalal and Triggs, "Histograms of oriented gradients" (CVPR 2005); the
-projection is principal components, half whitened, so that what a whole shelf of covers shares
-(a series' frame) counts less than what one has alone (Jégou and Chum, ECCV 2012).
+projection is a linear discriminant (Fisher 1936): what hands, glares and shadows change counts
+little, however much covers differ in it. `training/layout.py` measured that on photos.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import cv2
@@ -26,6 +29,9 @@ SIDE, GRID = 64, 12
 DIMENSION = 256
 _LOG = np.log(np.arange(256, dtype=np.float32) + 8)
 _UNIT = np.array([[0, 0], [1, 0], [1, 1], [0, 1]], np.float32)
+_EDGES, _AREAS = 5, 4  # features of a cell
+NOISE = Path(__file__).with_name("layout.npz")
+_EVEN = 0.1  # share of noise that no direction is without, of the mean direction's
 
 Codes = NDArray[np.float32]
 
@@ -76,14 +82,16 @@ class Basis:
 
     @classmethod
     def fit(cls, features: NDArray[np.float32]) -> Basis:
-        """(N, 1296) features of the catalogue's covers → their principal axes."""
+        """(N, 1296) features of the catalogue's covers → the axes along which they differ most,
+        measured in what a photo differs from its cover."""
         mean = features.mean(0)
         centred = features - mean
-        values, vectors = np.linalg.eigh(centred.T @ centred / max(1, len(features)))
+        whiten = np.linalg.inv(np.linalg.cholesky(_noise()))
+        between = whiten @ (centred.T @ centred / max(1, len(features))) @ whiten.T
+        values, vectors = np.linalg.eigh(between)
         values, vectors = values[::-1][:DIMENSION], vectors[:, ::-1][:, :DIMENSION]
-        # A small catalogue has fewer directions than 256: the floor keeps noise from growing.
-        floor = max(float(values[0]) * 1e-3, 1e-6)
-        axes = vectors / np.sqrt(np.maximum(values, floor))
+        # Half way to even shares: what tells a whole series from others says little within it.
+        axes = (whiten.T @ vectors) * (1 + np.maximum(values, 0)) ** -0.25
         return cls(mean.astype(np.float32), np.ascontiguousarray(axes, np.float32))
 
     def codes(self, features: NDArray[np.float32]) -> Codes:
@@ -91,6 +99,38 @@ class Basis:
         # Not `@`: with callers on every core, BLAS's threads wait for each other 30 times longer
         # than this takes.
         return _unit(np.einsum("nf,fd->nd", features - self.mean, self.axes))
+
+
+def turns() -> list[NDArray[np.int64]]:
+    """Where each of the 1,296 features is found once a view is turned counter-clockwise by none,
+    one, two and three quarters."""
+    cells = GRID * GRID
+    edges = np.arange(cells * _EDGES).reshape(1, GRID, GRID, _EDGES)
+    areas = cells * _EDGES + np.arange(cells * _AREAS).reshape(1, GRID, GRID, _AREAS)
+    turned = [_turned(edges, areas, quarters) for quarters in range(4)]
+    return [np.concatenate([part.ravel() for part in parts]) for parts in turned]
+
+
+def quarter() -> NDArray[np.int64]:
+    """The features of a quarter of the cells: turned, they are all there are."""
+    cells = np.arange(GRID * GRID).reshape(GRID, GRID)[: GRID // 2, : GRID // 2].reshape(-1, 1)
+    edges = cells * _EDGES + np.arange(_EDGES)
+    areas = GRID * GRID * _EDGES + cells * _AREAS + np.arange(_AREAS)
+    return np.concatenate([edges.ravel(), areas.ravel()])
+
+
+@cache
+def _noise() -> NDArray[np.float64]:
+    """(1296, 1296): the covariance of what a photo's features differ from its cover's. A turned
+    photo differs in turned ways, so the file has but the rows of a quarter of the cells."""
+    with np.load(NOISE, allow_pickle=False) as file:
+        rows = file["rows"].astype(np.float64) * float(file["most"])
+    noise = np.zeros((rows.shape[1], rows.shape[1]))
+    for turn in turns():
+        noise[np.ix_(turn[quarter()], turn)] = rows
+    noise = (noise + noise.T) / 2
+    even = _EVEN * np.trace(noise) / len(noise)
+    return np.asarray(noise + even * np.eye(len(noise)))
 
 
 def features(views: Pixels) -> NDArray[np.float32]:
@@ -147,8 +187,8 @@ def _means(values: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _turned(
-    gradients: NDArray[np.float32], colours: NDArray[np.float32], quarters: int
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    gradients: NDArray[Any], colours: NDArray[Any], quarters: int
+) -> tuple[NDArray[Any], NDArray[Any]]:
     """The cells of the same views turned counter-clockwise (`np.rot90`)."""
     # A turn makes the gradient that pointed down point to the right, and so on round.
     order = [*np.roll(np.arange(4), -quarters).tolist(), 4]

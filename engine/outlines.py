@@ -207,7 +207,7 @@ def _quads(lines: Floats, edges: Floats, most: int) -> Quads:
     while len(kept) < most and alive.any():
         next_one = int(np.argmax(alive))
         kept.append(next_one)
-        alive &= _shift(quads, quads[next_one]) > 0.045 * np.sqrt(area[next_one])
+        alive &= shift(quads, quads[next_one]) > 0.045 * np.sqrt(area[next_one])
     return quads[kept].astype(np.float32) if kept else none
 
 
@@ -242,7 +242,7 @@ def _sines(quads: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
     return cross / (length * np.roll(length, -1, 1) + 1e-6), cross.sum(1) / 4
 
 
-def _shift(quads: NDArray[Any], quad: NDArray[Any]) -> NDArray[Any]:
+def shift(quads: NDArray[Any], quad: NDArray[Any]) -> NDArray[Any]:
     """Largest distance of a corner between each of (N, 4, 2) and one (4, 2), however numbered."""
     apart = quads[:, None] - quad[_NUMBERED]
     shift: NDArray[Any] = np.hypot(apart[..., 0], apart[..., 1]).max(2).min(1)

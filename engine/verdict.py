@@ -10,12 +10,14 @@ holds for others; how much its word counts is left to the calibration of each ar
 
 from __future__ import annotations
 
+import hashlib
 from functools import cache
 from pathlib import Path
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
+
+from engine import network
 
 Floats = NDArray[np.float32]
 
@@ -42,32 +44,26 @@ def verdict(maps: Floats) -> float:
     """(12, 16, 16) float32 of `MAPS` → log-odds, −12 to 12, that a photo shows this very cover."""
     net = _weights()
     x = ((maps - net["mean"]) / net["deviation"]).transpose(1, 2, 0)
-    x = _convolved(x, net, "a")
-    x = _convolved(x, net, "b")
-    x = _convolved(x, net, "c", every=2)
-    x = x + _convolved(x, net, "d")
+    x = network.convolved(x, net, "a")
+    x = network.convolved(x, net, "b")
+    x = network.convolved(x, net, "c", every=2)
+    x = x + network.convolved(x, net, "d")
     places = x.reshape(-1, x.shape[-1])
-    attention = places @ net["attention.weight"].T + net["attention.bias"]
+    attention = network.linear(places, net, "attention")
     attention = np.exp(attention - attention.max(0))
     attended = (attention / attention.sum(0)).T @ places
     pooled = np.concatenate([places.mean(0), places.max(0), attended.ravel()])
-    hidden = np.maximum(net["hidden.weight"] @ pooled + net["hidden.bias"], 0)
-    odds = float(net["odds.weight"][0] @ hidden + net["odds.bias"][0])
+    hidden = np.maximum(network.linear(pooled, net, "hidden"), 0)
+    [odds] = network.linear(hidden, net, "odds").tolist()
     return float(np.clip(odds, -_MOST, _MOST))
 
 
-def _convolved(x: Floats, net: dict[str, Floats], name: str, every: int = 1) -> Floats:
-    """(H, W, C) → (H / every, W / every, C'): zeros around it, and nothing below zero after."""
-    weight, bias = net[f"{name}.weight"], net[f"{name}.bias"]
-    padded = np.pad(x, ((1, 1), (1, 1), (0, 0)))
-    around = sliding_window_view(padded, (3, 3), axis=(0, 1))[::every, ::every]
-    rows = around.reshape(*around.shape[:2], -1)
-    # A row of cells at a time: over all of them BLAS would start threads (see `explained`).
-    return np.asarray(np.maximum(np.matmul(rows, weight.reshape(len(weight), -1).T) + bias, 0))
+@cache
+def version() -> str:
+    """Eight digits of the weights' digest: what is fitted on one network holds for no other."""
+    return hashlib.sha256(WEIGHTS.read_bytes()).hexdigest()[:8]
 
 
 @cache
-def _weights() -> dict[str, Floats]:
-    """As torch names them, (out, in, 3, 3) for a convolution; float16 in the file."""
-    with np.load(WEIGHTS, allow_pickle=False) as file:
-        return {name: file[name].astype(np.float32) for name in file.files}
+def _weights() -> network.Weights:
+    return network.read(WEIGHTS)

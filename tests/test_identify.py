@@ -313,6 +313,8 @@ def test_a_calibration_survives_its_file_and_a_damaged_one_is_refused(tmp_path: 
     read = json.loads(path.read_text())
     path.write_text(json.dumps({**read, "features": ["of", "another", "version"], "weights": [9]}))
     assert Calibration.of(tmp_path) == DEFAULT, "an earlier artifact still answers"
+    path.write_text(json.dumps({**read, "network": "of before", "match_at": 0.8}))
+    assert Calibration.of(tmp_path) == DEFAULT, "weights hold for the network they were fitted on"
     for change in ({"weights": [1.0]}, {"bias": "x"}, {"present": 3}):
         path.write_text(json.dumps({**read, **change}))
         with pytest.raises(ArtifactError):

@@ -1,19 +1,22 @@
 """Photos of covers → the network that `engine.verdict` asks, `engine/verdict.npz`.
 
-    pool ─photograph→ ─prove against the cover, and the two most alike→ maps ─train→ network
+    pool ─photograph→ ─prove against the cover, and others→ maps of each comparison ─train→ network
 
     python -m training.verdict
 
-Every photo is compared with its own cover and with the two others of 4,000 whose layout is most
-like what it shows: covers of the same genre and ground, which is what a stranger is mistaken for.
-The covers are the training's own, and so are backgrounds, stickers and hands.
+Every photo is compared with its own cover, with the three others of 8,000 whose layout is most like
+what it shows (covers of the same genre and ground, which is what a stranger is mistaken for), and
+with two at wrong outlines of it. The covers are the training's own, and so are backgrounds,
+stickers and hands.
 """
 
 from __future__ import annotations
 
 import argparse
+import multiprocessing
+import os
 from collections.abc import Iterator
-from dataclasses import replace
+from concurrent.futures import ProcessPoolExecutor
 
 import cv2
 import numpy as np
@@ -24,21 +27,17 @@ from torch.nn import functional
 from tqdm import tqdm
 
 from engine import layout
-from engine.candidates import working_copy
 from engine.catalogue import Catalogue
+from engine.outlines import Quads, find_outlines
 from engine.proof import Reference, Windows, own_map, prove
 from engine.references import References, make_references
-from engine.simulate import PRESETS, Distortion, simulate_photo
 from engine.verdict import MAPS, WEIGHTS
 from training.data import pool_of_covers
+from training.layout import Covers, photographed
 
-PHOTOS, REFERENCES, RIVALS = 4_500, 4_000, 2
-EPOCHS, BATCH, WIDTH = 20, 64, 16
-Covers = NDArray[np.uint8]  # (N, 192, 192, 3)
-_HIDDEN = Distortion(share=(0.25, 0.6), turn_deg=180, occlusion=(0.1, 0.35))
-_MIXED = replace(PRESETS["mixed"], occlusion=(0.05, 0.35))
-_HOW = (*[PRESETS["mixed"]] * 3, *[_MIXED] * 3, *[_HIDDEN] * 3, PRESETS["mild"])
-_MISPLACED = 0.015  # deviation of a corner before the proof finds it, as a share of the side
+PHOTOS, REFERENCES, RIVALS, WRONG_PLACES = 30_000, 8_000, 3, 2
+EPOCHS, BATCH, WIDTH = 10, 64, 48
+Compared = tuple[NDArray[np.float16], bool, int]
 
 
 class _Pool(Catalogue):
@@ -50,42 +49,64 @@ class _Pool(Catalogue):
         return cv2.imencode(".png", cover[..., ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 1])[1].tobytes()
 
 
-def comparisons(photos: int) -> tuple[NDArray[np.float32], NDArray[np.bool_], NDArray[np.int64]]:
+def comparisons(photos: int) -> tuple[NDArray[np.float16], NDArray[np.bool_], NDArray[np.int64]]:
     """(N, 12, 16, 16) maps, whether each is of the right cover, and the photo it is of."""
     covers = pool_of_covers()[:REFERENCES]
     references = make_references(_Pool(covers), np.arange(REFERENCES, dtype=np.int64))
     assert references is not None
-    maps, right, of = [], [], []
-    for number in tqdm(range(photos), desc="photos", disable=None):
-        for row, shown in _compared(number, covers, references):
-            maps.append(shown)
-            right.append(row == number % REFERENCES)
-            of.append(number)
-    return np.array(maps, np.float32), np.array(right), np.array(of)
+    made: list[Compared] = []
+    # Forked, so that the references are made once.
+    ways = multiprocessing.get_context("fork")
+    _shared.update(covers=covers, references=references)
+    with ProcessPoolExecutor(os.cpu_count(), mp_context=ways) as pool:
+        parts = [range(start, min(start + 100, photos)) for start in range(0, photos, 100)]
+        for part in tqdm(pool.map(_of_photos, parts), total=len(parts), disable=None):
+            made += part
+    maps, right, of = zip(*made, strict=True)
+    return np.stack(maps), np.array(right), np.array(of)
 
 
-def _compared(
-    number: int, covers: Covers, references: References
-) -> Iterator[tuple[int, NDArray[np.float32]]]:
-    rng = np.random.default_rng([99, number])
-    own = number % REFERENCES
-    made = simulate_photo(
-        np.asarray(covers[own]), rng, _HOW[int(rng.integers(len(_HOW)))], size=480
-    )
-    photo, scale = working_copy(made.image)
-    quad = (made.quad / scale).astype(np.float32)
-    side = np.sqrt(abs(cv2.contourArea(quad)))
-    quad = quad + rng.normal(0, _MISPLACED * side, (4, 2)).astype(np.float32)
-    levels = layout.halvings(photo)
-    seen = layout.features(layout.rectify(levels, quad, layout.SIDE)[None])
-    twins = references.twins(own)
-    [near] = references.nearest(references.basis.codes(seen), RIVALS + 4)
-    rivals = [one.row for one in near if one.row != own and one.row not in twins]
-    for row in (own, *rivals[:RIVALS]):
+_shared: dict[str, Covers | References] = {}
+
+
+def _of_photos(numbers: range) -> list[Compared]:
+    cv2.setNumThreads(1)
+    covers, references = _shared["covers"], _shared["references"]
+    assert isinstance(references, References)
+    assert not isinstance(covers, References)
+    return [one for number in numbers for one in _compared(number, covers, references)]
+
+
+def _compared(number: int, covers: Covers, references: References) -> Iterator[Compared]:
+    rng = np.random.default_rng([4321, number])
+    own = int(rng.integers(len(references)))
+    levels, quad = photographed(np.asarray(covers[own]), rng)
+    same = {own, *references.twins(own)}
+    for row, place in _tries(levels, quad, own, same, references):
         rival = Reference(np.asarray(covers[row]), _own_map(row, own, covers, references))
-        proof = prove(levels, quad, rival)
+        proof = prove(levels, place, rival)
         if proof is not None and proof.inliers:
-            yield row, proof.maps
+            yield proof.maps.astype(np.float16), row == own, number
+
+
+def _tries(
+    levels: list[Covers], quad: Quads, own: int, same: set[int], references: References
+) -> Iterator[tuple[int, Quads]]:
+    yield own, quad
+    seen = layout.features(layout.rectify(levels, quad, layout.SIDE)[None])
+    [near] = references.nearest(references.basis.codes(seen), RIVALS + 4)
+    rivals = [one.row for one in near if one.row not in same][:RIVALS]
+    yield from ((row, quad) for row in rivals)
+    outlines = find_outlines(levels[0])[:2]
+    if not len(outlines):
+        return
+    views = np.stack([layout.rectify(levels, other, layout.SIDE) for other in outlines])
+    turned = layout.features_turned(views).reshape(4 * len(views), -1)
+    likest = [one for [one] in references.nearest(references.basis.codes(turned), 1)]
+    order = sorted(range(len(likest)), key=lambda k: -likest[k].similarity)
+    wrong = [k for k in order if likest[k].row not in {*same, *rivals}]
+    for k in wrong[:WRONG_PLACES]:
+        yield likest[k].row, np.roll(outlines[k // 4], -(k % 4), axis=0)
 
 
 def _own_map(row: int, shown: int, covers: Covers, references: References) -> NDArray[np.float32]:
@@ -132,18 +153,19 @@ def turned(maps: torch.Tensor, way: int) -> torch.Tensor:
     return maps.transpose(-1, -2) if way & 4 else maps
 
 
-def train(maps: NDArray[np.float32], right: NDArray[np.bool_], epochs: int = EPOCHS) -> Network:
+def train(maps: NDArray[np.float16], right: NDArray[np.bool_], epochs: int = EPOCHS) -> Network:
     torch.manual_seed(0)
     rng = np.random.default_rng(0)
-    mean, deviation = maps.mean((0, 2, 3)), maps.std((0, 2, 3))
+    some = maps[::16].astype(np.float32)
+    mean, deviation = some.mean((0, 2, 3)), some.std((0, 2, 3))
     network = Network(torch.tensor(mean), torch.tensor(deviation))
-    x, y = torch.tensor(maps), torch.tensor(right, dtype=torch.float32)
+    y = torch.tensor(right, dtype=torch.float32)
     optimiser = torch.optim.AdamW(network.parameters(), weight_decay=0.02)
-    batches = len(x) // BATCH
+    batches = len(maps) // BATCH
     rate = torch.optim.lr_scheduler.OneCycleLR(optimiser, 4e-3, epochs * batches, pct_start=0.15)
     for _ in tqdm(range(epochs), desc="epochs", disable=None):
-        for rows in np.array_split(rng.permutation(len(x)), batches):
-            shown = turned(x[rows], int(rng.integers(8)))
+        for rows in np.array_split(rng.permutation(len(maps)), batches):
+            shown = turned(torch.tensor(maps[rows]).float(), int(rng.integers(8)))
             loss = functional.binary_cross_entropy_with_logits(network(shown), y[rows])
             optimiser.zero_grad()
             loss.backward()
@@ -157,16 +179,16 @@ def main() -> None:
     parser.add_argument("--photos", type=int, default=PHOTOS)
     photos = parser.parse_args().photos
     maps, right, of = comparisons(photos)
-    held = of % 8 == 0
-    trial = train(maps[~held], right[~held])
+    held = of % 16 == 0
+    network = train(maps[~held], right[~held])
     with torch.no_grad():
-        odds = trial(torch.tensor(maps[held])).numpy()
+        odds = network(torch.tensor(maps[held]).float()).numpy()
     loss = float(np.logaddexp(0, np.where(right[held], -odds, odds)).mean())
     bar = np.quantile(odds[~right[held]], 0.995)
     above = np.mean(odds[right[held]] > bar)
     print(f"{len(maps):,} comparisons, {held.sum():,} of them held out: log-loss {loss:.4f}")
     print(f"{above:.3f} of the right ones lie above 99.5 % of the others")
-    made = {name: value.numpy() for name, value in train(maps, right).state_dict().items()}
+    made = {name: value.numpy() for name, value in network.state_dict().items()}
     np.savez(WEIGHTS, **{name: value.astype(np.float16) for name, value in made.items()})
 
 

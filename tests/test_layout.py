@@ -1,0 +1,54 @@
+"""Layout codes: what a turn does to features, and what a hand does to a code."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from engine import layout
+from engine.layout import Basis
+
+
+def covers(count: int) -> np.ndarray:
+    """(count, 64, 64, 3): a ground in one of two colours, three blobs and a bar of title."""
+    rng = np.random.default_rng(4)
+    made = []
+    for number in range(count):
+        picture = np.full((64, 64, 3), (40, 90, 60) if number % 2 else (190, 180, 150), np.uint8)
+        for _ in range(3):
+            at = rng.integers(8, 56, 2).tolist()
+            colour = rng.integers(0, 255, 3).tolist()
+            cv2.circle(picture, at, int(rng.integers(5, 14)), colour, -1, cv2.LINE_AA)
+        left, right = sorted(rng.integers(4, 60, 2).tolist())
+        cv2.rectangle(picture, (left, 4), (right, 9), (250, 250, 240), -1)
+        made.append(picture)
+    return np.stack(made)
+
+
+def test_a_turned_view_has_its_features_elsewhere() -> None:
+    views = covers(3)
+    upright, turned = layout.features(views), layout.features_turned(views)
+    for quarters, places in enumerate(layout.turns()):
+        assert np.allclose(upright[:, places], turned[:, quarters], atol=1e-6)
+        really = layout.features(np.rot90(views, quarters, (1, 2)).copy())
+        assert np.abs(really - turned[:, quarters]).max() < 0.05
+
+
+def test_a_quarter_of_the_cells_turns_into_all() -> None:
+    places = np.concatenate([turn[layout.quarter()] for turn in layout.turns()])
+    assert sorted(places.tolist()) == list(range(1296))
+
+
+def test_a_hand_over_a_third_leaves_a_cover_nearest_to_itself() -> None:
+    known = covers(120)
+    features = layout.features(known)
+    basis = Basis.fit(features)
+    hidden = known[:60].copy()
+    for number, picture in enumerate(hidden):
+        corner = ((0, 0), (63, 0), (63, 63), (0, 63))[number % 4]
+        cv2.ellipse(picture, corner, (46, 36), 0, 0, 360, (205, 150, 115), -1, cv2.LINE_AA)
+    nearest = (basis.codes(layout.features(hidden)) @ basis.codes(features).T).argmax(1)
+    by_features = (layout.features(hidden) @ features.T).argmax(1)
+    right = np.mean(nearest == np.arange(60))
+    assert right >= 0.9
+    assert right > np.mean(by_features == np.arange(60))
