@@ -1,6 +1,6 @@
 """What BentoML starts: the service, its processes, its image.
 
-FastAPI owns every public route (`engine/routes.py`); BentoML gives the service its processes, its
+FastAPI owns every public route (`service/routes.py`); BentoML gives the service its processes, its
 typed APIs (`bentoml.SyncHTTPClient(url).search_by_image(file=path)`) and, where the encoder runs in
 a process of its own, the adaptively batched calls to it.
 
@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from engine import preload
+from engine.serving.process import preload
 
 # Before BentoML is imported, here and in the workers that are given this environment.
 preload.set_environment()
@@ -29,15 +29,15 @@ import bentoml
 import numpy as np
 from pydantic import Field
 
-from engine import tracing
-from engine.errors import ShazamError
-from engine.logs import configure_logging
-from engine.schemas import IdentifyResponse, SearchResponse, Wanted
-from engine.settings import Settings
-from engine.store import check_exists, check_installed
+from engine.artifact.store import check_exists, check_installed
+from engine.base.errors import ShazamError
+from engine.base.settings import Settings
+from engine.covers.service.schemas import IdentifyResponse, SearchResponse, Wanted
+from engine.serving.watch import tracing
+from engine.serving.watch.logs import configure_logging
 
 if TYPE_CHECKING:
-    from engine.answers import Answers
+    from engine.covers.service.answers import Answers
 
 try:
     settings = Settings.from_environment()
@@ -56,7 +56,7 @@ if separate_encoder or settings.workers > 1:
     # alone still takes its container with it, for the platform to start anew.
     os.environ.pop("BENTOML_CONTAINERIZED", None)
 if preload.in_worker():
-    from engine.connections import bound_connections
+    from engine.serving.http.connections import bound_connections
 
     bound_connections()
 
@@ -92,9 +92,9 @@ class EncoderService:
     """The encoder in a process of its own; BentoML batches its callers adaptively."""
 
     def __init__(self) -> None:
-        from engine.artifact import Artifact
-        from engine.search import load_encoder, open_index
-        from engine.store import find_artifact
+        from engine.artifact.store import find_artifact
+        from engine.covers.artifact import Artifact
+        from engine.covers.search import load_encoder, open_index
 
         artifact = Artifact.open(find_artifact(settings.artifact))
         self._encoder = load_encoder(
@@ -181,7 +181,7 @@ class ShazamVisual:
 
 
 class _RemoteEncoder:
-    """`engine.serving.RemoteEncoder` over BentoML's connection to `EncoderService`."""
+    """`asking.RemoteEncoder` over BentoML's connection to `EncoderService`."""
 
     async def describe(self) -> dict[str, Any]:
         return dict(await self._call("describe"))
@@ -207,16 +207,16 @@ class _RemoteEncoder:
 
 
 def _answers() -> Answers:
-    from engine.routes import answers
+    from engine.covers.service.routes import answers
 
     return answers()
 
 
 def _serve_routes(service: Any) -> None:
     """Put every public route on the service, and our limits and errors before them."""
-    from engine import routes
-    from engine.connections import BoundedProtocol
-    from engine.http import Front
+    from engine.covers.service import routes
+    from engine.serving.http.connections import BoundedProtocol
+    from engine.serving.http.front import Front
 
     def front(app: Any, **options: Any) -> Front:
         made = Front(app, **options)

@@ -30,8 +30,8 @@ import psutil  # noqa: E402
 import ray  # noqa: E402
 import serving  # noqa: E402
 
-from engine import cluster  # noqa: E402
-from engine.covers import cover_files  # noqa: E402
+from engine.covers.making import cluster  # noqa: E402
+from engine.covers.making.embedding import cover_files  # noqa: E402
 
 WORKERS = (1, 2)
 

@@ -18,7 +18,7 @@ import numpy as np
 from tqdm import tqdm
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from engine.trial import jpeg
+from engine.covers.trials.identify import jpeg
 from training.data import POOL, pool_of_covers
 
 

@@ -69,7 +69,7 @@ class Faiss:
 
     def publish(self, place: Path, rows: np.ndarray, genres: np.ndarray) -> None:
         sys.path.insert(0, str(HERE.parent))
-        from engine.index import build_index
+        from engine.vectors.index import build_index
 
         place.mkdir()
         index = build_index(np.asarray(rows), np.arange(len(rows)), "auto", folder=place)
@@ -81,8 +81,8 @@ class Faiss:
 
     def open(self, place: Path) -> Ask:
         sys.path.insert(0, str(HERE.parent))
-        from engine.index import Index, Selection, Tuning, set_index_threads
-        from engine.rows import Rows
+        from engine.vectors.index import Index, Selection, Tuning, set_index_threads
+        from engine.vectors.rows import Rows
 
         set_index_threads(1)
         kind, made = json.loads((place / "made.json").read_text())
@@ -102,7 +102,7 @@ class Faiss:
 
 
 class LanceDB:
-    """RaBitQ codes in an inverted file, as engine/lance.py makes it; effort: lists visited."""
+    """RaBitQ codes in an inverted file, as vectors/lance.py makes it; effort: lists visited."""
 
     queries, efforts = QUERIES, (4, 8, 16, 32, 64, 128, 256)
 

@@ -31,12 +31,12 @@ import psutil
 from endurance import PROJECT, serve
 
 sys.path.insert(0, str(PROJECT))
-from engine import trial
-from engine.artifact import Artifact
-from engine.build import remove
-from engine.catalogue import Catalogue
-from engine.references import cover_of
-from engine.simulate import simulate_photo
+from engine.covers.artifact import Artifact
+from engine.covers.catalogue import Catalogue
+from engine.covers.identify.references import cover_of
+from engine.covers.making.build import remove
+from engine.covers.photos.photo import simulate_photo
+from engine.covers.trials import identify as trial
 
 KINDS = ("mild", "mixed", "strangers", "no cover")
 ROUTES = ("/api/search-by-image", "/api/identify")

@@ -31,7 +31,7 @@ sys.path.insert(0, str(HERE.parent))
 
 import numpy as np  # noqa: E402
 
-from engine.index import (  # noqa: E402
+from engine.vectors.index import (  # noqa: E402
     Index,
     Point,
     Selection,
@@ -39,8 +39,8 @@ from engine.index import (  # noqa: E402
     build_index,
     set_index_threads,
 )
-from engine.inverted import BLOCK, Exact  # noqa: E402
-from engine.rows import Rows  # noqa: E402
+from engine.vectors.inverted import BLOCK, Exact  # noqa: E402
+from engine.vectors.rows import Rows  # noqa: E402
 
 DIMENSION, DIRECTIONS, CLUSTERS = 512, 256, 2_000
 SIZES = (10_000, 100_000, 1_000_000)
@@ -50,7 +50,7 @@ SELECTIVITIES = (0.001, 0.01, 0.1, 0.5)
 
 
 class Generated:
-    """(count, 512) float32 unit rows as an `engine.inverted.Source`; the same for the same seed."""
+    """(count, 512) float32 unit rows as an `inverted.Source`; the same for the same seed."""
 
     dimension = DIMENSION
 

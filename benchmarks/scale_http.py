@@ -30,7 +30,7 @@ sys.path[:0] = [str(HERE), str(HERE.parent)]
 import serving  # noqa: E402
 from scale import Generated, note  # noqa: E402
 
-from engine.artifact import (  # noqa: E402
+from engine.covers.artifact import (  # noqa: E402
     CATALOGUE,
     GOLDEN,
     INDEX,
@@ -40,8 +40,8 @@ from engine.artifact import (  # noqa: E402
     staging,
     write_manifest,
 )
-from engine.catalogue import Album, write_catalogue  # noqa: E402
-from engine.index import build_index  # noqa: E402
+from engine.covers.catalogue import Album, write_catalogue  # noqa: E402
+from engine.vectors.index import build_index  # noqa: E402
 
 WORK = HERE.parent / "build" / "scale-http"
 SIZES = (20_000, 1_000_000)

@@ -166,7 +166,7 @@ def prepare() -> dict[str, Path]:
         faiss.write_index(flat, str(index))
         metadata.write_bytes(pickle.dumps({"labels": rng.integers(0, 20, ALBUMS).tolist()}))
     # Named after what exports it: an artifact of an older exporter is no measure of this one.
-    exporter = (PROJECT / "engine" / "encoder_openvino.py").read_bytes()
+    exporter = (PROJECT / "engine" / "covers" / "encoder" / "on_openvino.py").read_bytes()
     artifact = WORK / f"artifact-{hashlib.sha256(exporter).hexdigest()[:8]}"
     if not artifact.is_dir():
         for older in WORK.glob("artifact*"):
@@ -455,8 +455,8 @@ def raw_encoder(artifact: Path) -> float:
     code = (
         "import sys, time, numpy as np\n"
         "from pathlib import Path\n"
-        "from engine.artifact import Artifact\n"
-        "from engine.search import load_encoder\n"
+        "from engine.covers.artifact import Artifact\n"
+        "from engine.covers.search import load_encoder\n"
         "encoder = load_encoder(Artifact.open(Path(sys.argv[1])))\n"
         "size = encoder.preprocessing.size\n"
         "rng = np.random.default_rng(0)\n"

@@ -3,7 +3,7 @@
 Serve:  bytes ─image→ pixels ─encoder→ embedding ─index→ neighbours ─catalogue→ albums ─→ response
 Build:  covers + metadata ─build→ (the same image, encoder, index) ─artifact→ a folder, verified
 
-The two flows meet in `engine.artifact` alone: one writer, one verifying reader. They are cut at
+The two flows meet in `covers.artifact` alone: one writer, one verifying reader. They are cut at
 *pixels*, the last step that can fail for one caller and the first that many callers can share.
 
     image.py      bytes → image → pixels
@@ -36,22 +36,23 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from engine.artifact import Artifact
-    from engine.schemas import Wanted
-    from engine.search import CoverSearch, Hit
+    from engine.covers.artifact import Artifact
+    from engine.covers.search import CoverSearch, Hit
+    from engine.covers.service.schemas import Wanted
 
 __all__ = ["Artifact", "CoverSearch", "Hit", "Wanted"]
 __version__ = "0.1.0"
 
 
 def __getattr__(name: str) -> Any:
-    # Resolved on first use: `import engine.settings` must not load FAISS.
+    # Resolved on first use: `import engine.base.settings` must not load FAISS.
     if name == "Artifact":
-        from engine.artifact import Artifact
+        from engine.covers.artifact import Artifact
 
         return Artifact
     if name in ("CoverSearch", "Hit", "Wanted"):
-        from engine import schemas, search
+        from engine.covers import search
+        from engine.covers.service import schemas
 
         return getattr(schemas if name == "Wanted" else search, name)
     raise AttributeError(f"module 'engine' has no attribute {name!r}")

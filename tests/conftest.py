@@ -138,7 +138,7 @@ def tiny_artifact(
     tmp_path_factory: pytest.TempPathFactory, tiny_clip: Path, covers: Path, tiny_metadata: Path
 ) -> Path:
     """An artifact of `covers` and `tiny_metadata`, ids 0 to 29. Copy it before you change it."""
-    from engine.build import build
+    from engine.covers.making.build import build
 
     out = tmp_path_factory.mktemp("artifact") / "tiny"
     build(covers, out, metadata=tiny_metadata, encoder=str(tiny_clip), precision="fp32")
@@ -151,7 +151,7 @@ def quick_runtime(tiny_artifact: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
     Exporting takes seconds, and what is exported depends on the encoder alone.
     """
-    from engine.artifact import read_manifest
+    from engine.covers.artifact import read_manifest
 
     entry = read_manifest(tiny_artifact).encoder.runtimes["openvino-cpu"]
 
@@ -161,7 +161,7 @@ def quick_runtime(tiny_artifact: Path, monkeypatch: pytest.MonkeyPatch) -> None:
                 shutil.copytree(path, folder / path.name)
         return entry.model_copy(update={"requested": options["requested"]})
 
-    monkeypatch.setattr("engine.build.give_cpu_runtime", give)
+    monkeypatch.setattr("engine.covers.making.build.give_cpu_runtime", give)
 
 
 @dataclass(frozen=True)

@@ -19,8 +19,8 @@ from typing import Any
 # BentoML knows this module by its own name; `service` must find the project beside it.
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-import engine.search as search
-from engine.encoder import Embeddings, Encoder
+import engine.covers.search as search
+from engine.covers.encoder.on_torch import Embeddings, Encoder
 
 
 def fault(*here: str) -> str:

@@ -27,15 +27,15 @@ import faiss
 import numpy as np
 from mutations import mutated
 
-from engine import index as indexes
-from engine import inverted
-from engine.artifact import check_ids, read_manifest
-from engine.catalogue import Album, Catalogue, write_catalogue
-from engine.encoder import unit_rows
-from engine.errors import ShazamError
-from engine.index import Index, build_index, read_foreign
-from engine.rows import FOLDER, Rows
-from engine.unpickle import read_metadata_pickle
+from engine.base.errors import ShazamError
+from engine.covers.artifact import check_ids, read_manifest
+from engine.covers.catalogue import Album, Catalogue, write_catalogue
+from engine.covers.encoder.on_torch import unit_rows
+from engine.covers.making.unpickle import read_metadata_pickle
+from engine.vectors import index as indexes
+from engine.vectors import inverted
+from engine.vectors.index import Index, build_index, read_foreign
+from engine.vectors.rows import FOLDER, Rows
 
 MEMORY = 3 << 30
 ROWS, WIDTH = 400, 8  # as few as compact codes can be trained on

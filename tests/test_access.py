@@ -1,4 +1,4 @@
-"""`engine/access.py`: keys and rates."""
+"""`engine/serving/http/access.py`: keys and rates."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import hashlib
 import pytest
 from starlette.datastructures import Headers
 
-from engine.access import REMEMBERED_CALLERS, Access
-from engine.errors import Overloaded, Unauthorized
+from engine.base.errors import Overloaded, Unauthorized
+from engine.serving.http.access import REMEMBERED_CALLERS, Access
 
 
 def digest(key: str) -> str:

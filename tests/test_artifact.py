@@ -1,4 +1,4 @@
-"""`engine/artifact.py`: what a good artifact is, and how one comes to be."""
+"""`engine/covers/artifact.py`: what a good artifact is, and how one comes to be."""
 
 from __future__ import annotations
 
@@ -17,8 +17,9 @@ import pytest
 from encoders import ColourEncoder
 from pydantic import BaseModel
 
-from engine import artifact as folder_format
-from engine.artifact import (
+from engine.base.errors import ArtifactError, BuildError, CountMismatch, GoldenQueryFailed
+from engine.covers import artifact as folder_format
+from engine.covers.artifact import (
     Artifact,
     GoldenQueries,
     Inputs,
@@ -28,12 +29,11 @@ from engine.artifact import (
     read_manifest,
     staging,
 )
-from engine.catalogue import Album, write_catalogue
-from engine.encoder import file_sha256
-from engine.errors import ArtifactError, BuildError, CountMismatch, GoldenQueryFailed
-from engine.image import Preprocessing
-from engine.index import build_index
-from engine.search import CoverSearch
+from engine.covers.catalogue import Album, write_catalogue
+from engine.covers.encoder.on_torch import file_sha256
+from engine.covers.image import Preprocessing
+from engine.covers.search import CoverSearch
+from engine.vectors.index import build_index
 
 
 def test_a_built_artifact_opens_and_says_what_it_is(tiny_artifact: Path) -> None:

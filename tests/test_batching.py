@@ -1,4 +1,4 @@
-"""`engine/batching.py`: many callers, one call."""
+"""`engine/serving/work/batching.py`: many callers, one call."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from engine.batching import Batcher
+from engine.serving.work.batching import Batcher
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""`engine/build.py`: covers + metadata → artifact; add and remove. Import: test_import.py."""
+"""`making/build.py`: covers + metadata → artifact; add and remove. Import: test_import.py."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ import pytest
 from conftest import COVERS, draw_cover
 from PIL import Image
 
-from engine import build as module
-from engine.artifact import Artifact, read_manifest
-from engine.build import add, build, remove
-from engine.encoder import TorchEncoder
-from engine.errors import ArtifactError, BuildError
-from engine.identify import Identifier
-from engine.metadata import read_genres, read_metadata
-from engine.progress import Progress
-from engine.references import References
-from engine.schemas import Wanted
-from engine.search import CoverSearch
-from engine.simulate import simulate_photo
+from engine.base.errors import ArtifactError, BuildError
+from engine.base.progress import Progress
+from engine.covers.artifact import Artifact, read_manifest
+from engine.covers.encoder.on_torch import TorchEncoder
+from engine.covers.identify.identifier import Identifier
+from engine.covers.identify.references import References
+from engine.covers.making import build as module
+from engine.covers.making.build import add, build, remove
+from engine.covers.making.metadata import read_genres, read_metadata
+from engine.covers.photos.photo import simulate_photo
+from engine.covers.search import CoverSearch
+from engine.covers.service.schemas import Wanted
 
 pytestmark = pytest.mark.usefixtures("quick_runtime")
 
@@ -193,7 +193,7 @@ def test_the_same_inputs_give_the_same_id_whatever_the_floats(
         return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True), np.float32)
 
     monkeypatch.setattr(TorchEncoder, "embed_images", noisy)
-    monkeypatch.setattr("engine.covers.BATCH", 7)
+    monkeypatch.setattr("engine.covers.making.embedding.BATCH", 7)
     second = build(covers, tmp_path / "two", encoder=str(tiny_clip)).manifest
     assert second.files["index.faiss"] != first.files["index.faiss"]  # the floats did differ
     assert second.id == first.id
@@ -255,7 +255,7 @@ def test_an_interrupted_build_goes_on_where_it_stopped(
     embedded: list[int],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("engine.covers.BATCH", 8)
+    monkeypatch.setattr("engine.covers.making.embedding.BATCH", 8)
 
     class Interrupts(Told):
         def step(self, done: int, total: int, what: str) -> None:

@@ -1,4 +1,4 @@
-"""`engine/catalogue.py`: neighbours → albums."""
+"""`engine/covers/catalogue.py`: neighbours → albums."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine.catalogue import (
+from engine.base.errors import ArtifactError
+from engine.covers.catalogue import (
     UNKNOWN_GENRE,
     Album,
     Catalogue,
@@ -21,7 +22,6 @@ from engine.catalogue import (
     write_catalogue,
     write_thumbnails,
 )
-from engine.errors import ArtifactError
 
 GENRES = {0: "jazz", 1: "metal", 2: None}
 
@@ -260,7 +260,7 @@ def test_a_genre_without_a_row_still_shows_its_albums(tmp_path: Path) -> None:
 _OPEN_AND_MEASURE = """
 import resource, sys
 from pathlib import Path
-from engine.catalogue import Catalogue
+from engine.covers.catalogue import Catalogue
 def kib(): return int(open("/proc/self/statm").read().split()[1]) * 4
 before = kib()
 catalogue = Catalogue(Path(sys.argv[1]))

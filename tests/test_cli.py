@@ -1,4 +1,4 @@
-"""`engine/cli.py`: what the command line takes, prints and exits with."""
+"""`engine/cli/main.py`: what the command line takes, prints and exits with."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ import pytest
 from conftest import COVERS, draw_cover
 
 from engine import __version__
-from engine.artifact import read_manifest
-from engine.cli import main
-from engine.encoder import unit_rows
+from engine.cli.main import main
+from engine.covers.artifact import read_manifest
+from engine.covers.encoder.on_torch import unit_rows
 
 pytestmark = pytest.mark.usefixtures("quick_runtime")
 PROJECT = Path(__file__).parents[1]
@@ -175,7 +175,7 @@ def test_an_interruption_says_that_it_goes_on(run: Any, monkeypatch: pytest.Monk
     def interrupt(*_: Any, **__: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("engine.build.build", interrupt)
+    monkeypatch.setattr("engine.covers.making.build.build", interrupt)
     ran = run("build", "--covers", "x", "--out", "y")
     assert (ran.status, ran.out) == (1, "")
     assert "goes on where it stopped" in ran.err
@@ -361,8 +361,8 @@ def test_a_reader_that_leaves_early_causes_no_trace(tiny_artifact: Path) -> None
 
 def test_asking_for_help_is_quick() -> None:
     script = (
-        "import sys, engine.cli\n"
-        "try: engine.cli.main(['--help'])\n"
+        "import sys, engine.cli.main\n"
+        "try: engine.cli.main.main(['--help'])\n"
         "except SystemExit: pass\n"
         "heavy = {'torch', 'faiss', 'transformers', 'bentoml', 'openvino'} & set(sys.modules)\n"
         "sys.exit(f'loaded {heavy}' if heavy else 0)"

@@ -1,4 +1,4 @@
-"""`engine/cluster.py`: a build on a real Ray cluster of two workers, killed in the middle of it."""
+"""`making/cluster.py`: a build on a real Ray cluster of two workers, killed in the middle of it."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ import numpy as np
 import pytest
 from conftest import PROJECT
 
-from engine.artifact import Artifact, read_manifest
-from engine.build import build
-from engine.cluster import embed_on_cluster
-from engine.covers import Picture
-from engine.errors import BuildError
-from engine.progress import Progress
+from engine.base.errors import BuildError
+from engine.base.progress import Progress
+from engine.covers.artifact import Artifact, read_manifest
+from engine.covers.making.build import build
+from engine.covers.making.cluster import embed_on_cluster
+from engine.covers.making.embedding import Picture
 
 ray = pytest.importorskip("ray", reason="Ray is not installed: pip install -r requirements/ray.in")
 
@@ -58,8 +58,8 @@ def test_a_clusters_build_is_the_single_machines(
 ) -> None:
     shutil.copytree(covers, tmp_path / "covers")
     (tmp_path / "covers/zz-broken.jpg").write_bytes(b"%PDF-1.7 not a cover")
-    monkeypatch.setattr("engine.covers.BATCH", 4)
-    monkeypatch.setattr("engine.cluster.BATCH", 4)
+    monkeypatch.setattr("engine.covers.making.embedding.BATCH", 4)
+    monkeypatch.setattr("engine.covers.making.cluster.BATCH", 4)
     built = build(
         tmp_path / "covers",
         tmp_path / "out",
@@ -100,8 +100,8 @@ def test_a_driver_that_dies_goes_on_where_it_stopped(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("engine.covers.BATCH", 4)
-    monkeypatch.setattr("engine.cluster.BATCH", 4)
+    monkeypatch.setattr("engine.covers.making.embedding.BATCH", 4)
+    monkeypatch.setattr("engine.covers.making.cluster.BATCH", 4)
     progress = Stopped(after=12)
     source = f"file://{covers}"  # as from an object store, through fsspec
     with pytest.raises(KeyboardInterrupt):
@@ -116,17 +116,17 @@ def test_a_driver_that_dies_goes_on_where_it_stopped(
 DRIVER = """
 import sys
 from pathlib import Path
-import engine.build, engine.cluster, engine.covers
-from engine.progress import Progress
+import engine.covers.making.build, engine.covers.making.cluster, engine.covers.making.embedding
+from engine.base.progress import Progress
 
-engine.covers.BATCH = engine.cluster.BATCH = 4
+engine.covers.making.embedding.BATCH = engine.covers.making.cluster.BATCH = 4
 
 class Told(Progress):
     def step(self, done, total, what):
         print(what, done, flush=True)
 
 covers, out, metadata, encoder, cluster = sys.argv[1:]
-engine.build.build(
+engine.covers.making.build.build(
     Path(covers), Path(out), ray=cluster, metadata=Path(metadata), encoder=encoder, progress=Told()
 )
 """
@@ -173,7 +173,7 @@ def test_a_driver_that_is_killed_leaves_what_its_workers_gave_it(
 def test_a_worker_that_is_killed_costs_its_own_batch(
     cluster: str, covers: Path, tiny_clip: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("engine.cluster.BATCH", 4)
+    monkeypatch.setattr("engine.covers.making.cluster.BATCH", 4)
     pictures = sorted(path for path in covers.iterdir() if path.suffix == ".png")
     files = [Picture(f"{i}-{path.name}", str(path)) for i in range(20) for path in pictures]
     rows = embed_on_cluster(cluster, files, tiny_clip, "tiny", frozenset())

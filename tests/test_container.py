@@ -13,8 +13,8 @@ import pytest
 import yaml
 from conftest import PROJECT
 
-from engine.artifact import Artifact, read_manifest
-from engine.settings import PREFIX, VARIABLES
+from engine.base.settings import PREFIX, VARIABLES
+from engine.covers.artifact import Artifact, read_manifest
 
 RECIPES = ("bentofile.yaml", "bentofile.gpu.yaml")
 
@@ -55,7 +55,7 @@ def test_a_bento_names_its_artifact_and_holds_a_serving_copy(
 
 def test_a_bento_holds_the_service_and_no_more(bento: Path) -> None:
     files = {path.relative_to(bento / "src").as_posix() for path in (bento / "src").rglob("*")}
-    assert {"service.py", "engine/serving.py", "web/index.html"} <= files
+    assert {"service.py", "engine/covers/service/asking.py", "web/index.html"} <= files
     assert {name.partition("/")[0] for name in files} == {
         "bentofile.yaml",
         "engine",

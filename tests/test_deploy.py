@@ -29,7 +29,7 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from engine.settings import PREFIX, VARIABLES, Settings
+from engine.base.settings import PREFIX, VARIABLES, Settings
 
 ROOT = Path(__file__).resolve().parent.parent
 DEPLOY = ROOT / "deploy"
@@ -362,7 +362,9 @@ PROBED = [*WHOLE_PODS, *(n for n in ALL if n.startswith("azure"))]
 
 
 def test_the_service_has_the_routes_that_probes_ask() -> None:
-    routes = re.findall(r'^@api\.get\("(/\w+)"', (ROOT / "engine" / "routes.py").read_text(), re.M)
+    routes = re.findall(
+        r'^@api\.get\("(/\w+)"', (ROOT / "engine/covers/service/routes.py").read_text(), re.M
+    )
     assert {"/livez", "/readyz"} <= set(routes)
 
 

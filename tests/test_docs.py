@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from conftest import Server
 
-from engine.settings import PREFIX, VARIABLES, Settings
+from engine.base.settings import PREFIX, VARIABLES, Settings
 
 PROJECT = Path(__file__).parents[1]
 README = (PROJECT / "README.md").read_text()
@@ -77,7 +77,7 @@ def test_every_link_to_a_file_leads_somewhere(document: str) -> None:
 
 
 def test_every_command_of_the_readme_exists() -> None:
-    from engine.cli import main
+    from engine.cli.main import main
 
     for name in sorted(
         set(re.findall(r"^\| `(\w+)[ `,]", README.split("## The command line")[1], re.M))

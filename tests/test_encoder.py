@@ -1,4 +1,4 @@
-"""`engine/encoder.py`: pixels, texts → embeddings. The reference is transformers itself."""
+"""`encoder/on_torch.py`: pixels, texts → embeddings. The reference is transformers itself."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ import pytest
 from encoders import WORDS, write_clip
 from PIL import Image
 
-from engine.encoder import (
+from engine.base.errors import BuildError, EncoderUnavailable, Internal, SettingsError
+from engine.covers.encoder.on_torch import (
     Tokenizer,
     TorchEncoder,
     context_length,
@@ -22,8 +23,7 @@ from engine.encoder import (
     read_preprocessing,
     unit_rows,
 )
-from engine.errors import BuildError, EncoderUnavailable, Internal, SettingsError
-from engine.image import to_pixels
+from engine.covers.image import to_pixels
 
 TEXTS = [
     "a red album cover",
@@ -145,7 +145,7 @@ def test_bf16_stays_close(tiny_clip: Path, encoder: TorchEncoder) -> None:
 
 
 def test_a_gpu_that_is_not_there_is_named(tiny_clip: Path, monkeypatch: Any) -> None:
-    monkeypatch.setattr("engine.encoder.cuda_available", lambda: False)
+    monkeypatch.setattr("engine.covers.encoder.on_torch.cuda_available", lambda: False)
     with pytest.raises(SettingsError, match="SHAZAM_RUNTIME='torch-cuda'"):
         open_torch_encoder(tiny_clip, "tiny", runtime="torch-cuda")
 

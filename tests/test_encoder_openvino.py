@@ -1,4 +1,4 @@
-"""`engine/encoder_openvino.py`: the CPU runtime. The reference is torch in float32."""
+"""`engine/covers/encoder/on_openvino.py`: the CPU runtime. The reference is torch in float32."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engine.encoder import TorchEncoder
-from engine.encoder_openvino import (
+from engine.covers.encoder.on_openvino import (
     BATCHES,
     FOLDER,
     TEXT,
@@ -21,6 +20,7 @@ from engine.encoder_openvino import (
     export,
     parts,
 )
+from engine.covers.encoder.on_torch import TorchEncoder
 
 TEXTS = [
     "a red album cover",

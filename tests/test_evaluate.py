@@ -1,4 +1,4 @@
-"""`engine/evaluate.py`: quality and speed of one artifact, measured on itself."""
+"""`engine/covers/trials/search.py`: quality and speed of one artifact, measured on itself."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engine import evaluate as module
-from engine.errors import BuildError
-from engine.evaluate import evaluate
-from engine.index import Index, Neighbour
-from engine.progress import Progress
-from engine.search import CoverSearch
+from engine.base.errors import BuildError
+from engine.base.progress import Progress
+from engine.covers.search import CoverSearch
+from engine.covers.trials import search as module
+from engine.covers.trials.search import evaluate
+from engine.vectors.index import Index, Neighbour
 
 
 @pytest.fixture(scope="module")
@@ -112,7 +112,7 @@ def test_no_pictures_to_measure_with_is_named(
 
 
 def test_an_import_without_covers_says_what_to_give(search: CoverSearch) -> None:
-    from engine.catalogue import Catalogue
+    from engine.covers.catalogue import Catalogue
 
     bare = Catalogue(search.artifact.path / "catalogue.sqlite")
     with pytest.raises(BuildError, match="--queries DIR"):
@@ -134,7 +134,7 @@ def test_an_index_that_misses_is_seen_in_the_agreement(search: CoverSearch) -> N
 @pytest.mark.usefixtures("two_distortions")
 def test_draws_count_as_agreement(search: CoverSearch) -> None:
     rows = np.repeat(search.album_vector(0)[None], 30, axis=0)
-    from engine.index import build_index
+    from engine.vectors.index import build_index
 
     class Last(Index):
         def search(self, queries: Any, k: int, among: Any = None) -> list[list[Neighbour]]:

@@ -342,7 +342,7 @@ def test_a_full_disk_costs_nothing_but_what_is_written_there(
 def test_a_store_that_cannot_be_reached_is_named_and_asked_again(
     serve: Serve, tiny_artifact: Path, tmp_path: Path
 ) -> None:
-    from engine.pack import pack
+    from engine.artifact.pack import pack
 
     packed = tmp_path / "packed.tar"
     digest = pack(tiny_artifact, packed)

@@ -18,9 +18,7 @@ from encoders import write_clip
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from engine.artifact import Artifact, Inputs, artifact_id, digest_of_folder
-from engine.encoder import file_sha256
-from engine.errors import (
+from engine.base.errors import (
     ArtifactError,
     ArtifactNotFound,
     CountMismatch,
@@ -32,7 +30,9 @@ from engine.errors import (
     GoldenQueryFailed,
     ManifestInvalid,
 )
-from engine.search import CoverSearch
+from engine.covers.artifact import Artifact, Inputs, artifact_id, digest_of_folder
+from engine.covers.encoder.on_torch import file_sha256
+from engine.covers.search import CoverSearch
 
 FILES = (
     "index.faiss",
@@ -382,7 +382,7 @@ def test_whatever_the_manifest_says_only_artifact_errors_escape(
 
 
 def read_manifest_bytes(data: bytes) -> Any:
-    from engine.artifact import Manifest
+    from engine.covers.artifact import Manifest
 
     return Manifest.model_validate_json(data)
 

@@ -15,20 +15,26 @@ from conftest import draw_cover
 from encoders import ColourEncoder
 from PIL import Image
 
-from engine import calibration
-from engine.artifact import Artifact
-from engine.calibration import DEFAULT, Calibration
-from engine.candidates import Prover, working_copy
-from engine.catalogue import Album, Catalogue, write_catalogue, write_thumbnails
-from engine.errors import ArtifactError, UnreadableImage
-from engine.identify import Identification, Identifier
-from engine.image import thumbnail
-from engine.index import build_index
-from engine.references import FOLDER, References, cover_of, split_references, write_references
-from engine.search import CoverSearch
-from engine.sight import Sight
-from engine.simulate import Distortion, simulate_photo
-from engine.trial import run_trial
+from engine.base.errors import ArtifactError, UnreadableImage
+from engine.covers.artifact import Artifact
+from engine.covers.catalogue import Album, Catalogue, write_catalogue, write_thumbnails
+from engine.covers.identify import calibration
+from engine.covers.identify.calibration import DEFAULT, Calibration
+from engine.covers.identify.identifier import Identification, Identifier
+from engine.covers.identify.proving import Prover, working_copy
+from engine.covers.identify.references import (
+    FOLDER,
+    References,
+    cover_of,
+    split_references,
+    write_references,
+)
+from engine.covers.identify.sight import Sight
+from engine.covers.image import thumbnail
+from engine.covers.photos.photo import Distortion, simulate_photo
+from engine.covers.search import CoverSearch
+from engine.covers.trials.identify import run_trial
+from engine.vectors.index import build_index
 
 COVERS, TWIN_OF, TWIN = 40, 5, 40
 TWIN_SPLIT = 1  # a split that leaves TWIN out and keeps TWIN_OF

@@ -1,4 +1,4 @@
-"""`engine/image.py`: bytes → image → pixels."""
+"""`engine/covers/image.py`: bytes → image → pixels."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageCms
 
-from engine.errors import ImageTooLarge, InvalidRequest, UnreadableImage
-from engine.image import Preprocessing, decode, thumbnail, to_pixels
+from engine.base.errors import ImageTooLarge, InvalidRequest, UnreadableImage
+from engine.covers.image import Preprocessing, decode, thumbnail, to_pixels
 
 CLIP = Preprocessing(224, (0.48, 0.46, 0.41), (0.27, 0.26, 0.28))
 
@@ -292,7 +292,7 @@ def test_random_bytes_raise_only_unreadable(data: bytes) -> None:
 
 
 def test_without_its_library_heic_is_refused_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("engine.image._heif_registered", False)
+    monkeypatch.setattr("engine.covers.image._heif_registered", False)
     monkeypatch.setitem(sys.modules, "pillow_heif", None)
     with pytest.raises(UnreadableImage):
         decode(ENCODED["HEIC"])

@@ -1,4 +1,4 @@
-"""`engine.build.import_pair`: the index and pickle that users of the original design hold."""
+"""`build.import_pair`: the index and pickle that users of the original design hold."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ import numpy as np
 import pytest
 from encoders import write_clip
 
-from engine.artifact import Artifact
-from engine.build import Built, import_pair
-from engine.encoder import unit_rows
-from engine.errors import BuildError, UnsafePickle
-from engine.progress import Progress
-from engine.schemas import Wanted
-from engine.search import CoverSearch
+from engine.base.errors import BuildError, UnsafePickle
+from engine.base.progress import Progress
+from engine.covers.artifact import Artifact
+from engine.covers.encoder.on_torch import unit_rows
+from engine.covers.making.build import Built, import_pair
+from engine.covers.search import CoverSearch
+from engine.covers.service.schemas import Wanted
 
 COUNT, WIDTH = 2_000, 32
 ROWS = unit_rows(np.random.default_rng(0).normal(size=(COUNT, WIDTH)))
@@ -249,7 +249,7 @@ def test_the_same_pair_gives_the_same_id(bring: Any, tmp_path: Path) -> None:
 
 
 def test_an_imported_artifact_can_grow_and_shrink(bring: Any, tmp_path: Path, covers: Path) -> None:
-    from engine.build import add, remove
+    from engine.covers.making.build import add, remove
 
     built = bring(flat(), {"labels": LABELS})
     grown = add(built.path, covers, tmp_path / "grown")

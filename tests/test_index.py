@@ -1,4 +1,4 @@
-"""`engine/index.py`: embedding → neighbours."""
+"""`engine/vectors/index.py`: embedding → neighbours."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ import faiss
 import numpy as np
 import pytest
 
-from engine.encoder import unit_rows
-from engine.errors import ArtifactError, BuildError, InvalidRequest
-from engine.index import (
+from engine.base.errors import ArtifactError, BuildError, InvalidRequest
+from engine.covers.encoder.on_torch import unit_rows
+from engine.vectors.index import (
     Index,
     Neighbour,
     Selection,
@@ -48,12 +48,12 @@ def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Make:
     def made(vectors: np.ndarray, ids: np.ndarray, kind: str) -> VectorIndex:
         if kind in KINDS:
             return build_index(vectors, ids, kind)
-        from engine.lance import LanceIndex, publish_index
+        from engine.vectors.lance import LanceIndex, publish_index
 
         with monkeypatch.context() as patch:
             if kind == "lancedb-ivf":
-                patch.setattr("engine.index.EXACT_UP_TO", 50)
-                patch.setattr("engine.lance._ROWS_A_LIST", 100)
+                patch.setattr("engine.vectors.index.EXACT_UP_TO", 50)
+                patch.setattr("engine.vectors.lance._ROWS_A_LIST", 100)
             artifact = unpublished(vectors, np.asarray(ids))
             publish_index(artifact, f"lancedb:{tmp_path}/engine")
         return LanceIndex.open(f"lancedb:{tmp_path}/engine", artifact.manifest)
@@ -191,7 +191,7 @@ def test_a_filter_gives_the_exact_answer_among_its_albums(kind: str, size: int, 
 def test_a_wide_filter_keeps_to_its_albums(
     kind: str, make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("engine.index.EXACT_AMONG", 10)
+    monkeypatch.setattr("engine.vectors.index.EXACT_AMONG", 10)
     vectors, ids = rows(2_000), np.arange(2_000, dtype=np.int64)
     index = make(vectors, ids, kind)
     among = ids[ids % 2 == 1]
@@ -250,7 +250,7 @@ def test_auto_is_exact_for_few_rows() -> None:
 
 
 def test_auto_is_an_inverted_file_for_many(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("engine.index.EXACT_UP_TO", 50)
+    monkeypatch.setattr("engine.vectors.index.EXACT_UP_TO", 50)
     assert build_index(rows(100), np.arange(100)).kind == "ivf"
 
 

@@ -1,4 +1,4 @@
-"""`engine/inverted.py` and `engine/rows.py`: compressed, tuned, changed, still the right albums."""
+"""`vectors/inverted.py`, `vectors/rows.py`: compressed, tuned, changed, still the right albums."""
 
 from __future__ import annotations
 
@@ -13,18 +13,19 @@ import faiss
 import numpy as np
 import pytest
 
-from engine import cli, inverted
-from engine.artifact import Artifact, read_manifest
-from engine.build import add, compact, import_pair, remove
-from engine.encoder import unit_rows
-from engine.errors import ArtifactError, BuildError, DigestMismatch, NotReady
-from engine.evaluate import plot_tuning
-from engine.index import Index, Selection, build_index
-from engine.metrics import Metrics
-from engine.rows import Rows, RowWriter, encode
-from engine.search import CoverSearch
-from engine.serving import AsyncSearch
-from engine.settings import Settings
+from engine.base.errors import ArtifactError, BuildError, DigestMismatch, NotReady
+from engine.base.settings import Settings
+from engine.cli import main as cli
+from engine.covers.artifact import Artifact, read_manifest
+from engine.covers.encoder.on_torch import unit_rows
+from engine.covers.making.build import add, compact, import_pair, remove
+from engine.covers.search import CoverSearch
+from engine.covers.service.asking import AsyncSearch
+from engine.covers.trials.search import plot_tuning
+from engine.serving.watch.metrics import Metrics
+from engine.vectors import inverted
+from engine.vectors.index import Index, Selection, build_index
+from engine.vectors.rows import Rows, RowWriter, encode
 
 COUNT, DIMENSION = 3_000, 32
 FORMS = {"Flat": (10**6, 10**7), "SQ8": (100, 10**7), "PQ8": (100, 200)}
@@ -54,16 +55,16 @@ def recall(index: Index, vectors: np.ndarray, ids: np.ndarray, among: Selection 
 @pytest.fixture(autouse=True)
 def _mapped(monkeypatch: pytest.MonkeyPatch) -> None:
     """Small files are opened as large ones are."""
-    monkeypatch.setattr("engine.index.MAPPED_FROM_BYTES", 0)
+    monkeypatch.setattr("engine.vectors.index.MAPPED_FROM_BYTES", 0)
 
 
 @pytest.fixture(params=FORMS)
 def form(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     exact_up_to, compact_from = FORMS[request.param]
-    monkeypatch.setattr("engine.inverted.EXACT_UP_TO", exact_up_to)
-    monkeypatch.setattr("engine.inverted.COMPACT_FROM", compact_from)
-    monkeypatch.setattr("engine.inverted._QUERIES", 80)
-    monkeypatch.setattr("engine.rows.ROWS_A_SEGMENT", 1_000)
+    monkeypatch.setattr("engine.vectors.inverted.EXACT_UP_TO", exact_up_to)
+    monkeypatch.setattr("engine.vectors.inverted.COMPACT_FROM", compact_from)
+    monkeypatch.setattr("engine.vectors.inverted._QUERIES", 80)
+    monkeypatch.setattr("engine.vectors.rows.ROWS_A_SEGMENT", 1_000)
     return str(request.param)
 
 
@@ -109,7 +110,7 @@ def test_a_row_comes_back_and_finds_itself(form: str, tmp_path: Path) -> None:
 def test_a_filter_keeps_the_recall(
     form: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("engine.index.EXACT_AMONG", 5)
+    monkeypatch.setattr("engine.vectors.index.EXACT_AMONG", 5)
     index, vectors, ids = made(tmp_path)
     anywhere = np.random.default_rng(2).permutation(COUNT)
     far_away = np.argsort(vectors @ vectors[0])  # a genre of look-alikes, far from most queries
@@ -154,8 +155,8 @@ def test_too_few_rows_to_tune_visit_every_list(tmp_path: Path) -> None:
 
 
 def test_compact_codes_need_a_folder(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("engine.inverted.EXACT_UP_TO", 100)
-    monkeypatch.setattr("engine.inverted.COMPACT_FROM", 200)
+    monkeypatch.setattr("engine.vectors.inverted.EXACT_UP_TO", 100)
+    monkeypatch.setattr("engine.vectors.inverted.COMPACT_FROM", 200)
     with pytest.raises(BuildError, match="need a folder"):
         build_index(clustered(400), np.arange(400), "ivf")
 
@@ -177,7 +178,7 @@ def test_exact_neighbours_from_blocks_are_those_of_the_whole() -> None:
 
 @pytest.fixture
 def small_segments(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("engine.rows.ROWS_A_SEGMENT", 100)
+    monkeypatch.setattr("engine.vectors.rows.ROWS_A_SEGMENT", 100)
 
 
 def written(folder: Path, count: int = 350) -> tuple[Rows, np.ndarray, np.ndarray]:
@@ -346,7 +347,7 @@ def test_large_segments_are_verified_after_the_start(
     path.write_bytes(data)
     with pytest.raises(DigestMismatch, match="00001"):
         Artifact.open(tmp_path / "bad")
-    monkeypatch.setattr("engine.artifact.ROWS_BEFORE_START", 1_000)
+    monkeypatch.setattr("engine.covers.artifact.ROWS_BEFORE_START", 1_000)
     opened = Artifact.open(tmp_path / "bad")
     assert len(opened.unverified) == 3
     with pytest.raises(DigestMismatch, match="00001"):

@@ -1,4 +1,4 @@
-"""`engine/lance.py`: an index in LanceDB, on a disk and on an S3.
+"""`engine/vectors/lance.py`: an index in LanceDB, on a disk and on an S3.
 
 What any index must do is tried in test_index.py.
 """
@@ -21,19 +21,19 @@ from conftest import Serve, draw_cover
 
 lancedb = pytest.importorskip("lancedb", reason="LanceDB is not installed: make test-engine")
 
-from engine.artifact import Artifact  # noqa: E402
-from engine.build import remove  # noqa: E402
-from engine.cli import main  # noqa: E402
-from engine.errors import (  # noqa: E402
+from engine.base.errors import (  # noqa: E402
     BuildError,
     CountMismatch,
     FileMissing,
     IndexNotPublished,
     IndexUnavailable,
 )
-from engine.lance import LanceIndex, publish_index, table_name  # noqa: E402
-from engine.schemas import Wanted  # noqa: E402
-from engine.search import CoverSearch  # noqa: E402
+from engine.cli.main import main  # noqa: E402
+from engine.covers.artifact import Artifact  # noqa: E402
+from engine.covers.making.build import remove  # noqa: E402
+from engine.covers.search import CoverSearch  # noqa: E402
+from engine.covers.service.schemas import Wanted  # noqa: E402
+from engine.vectors.lance import LanceIndex, publish_index, table_name  # noqa: E402
 
 
 @pytest.fixture
@@ -82,7 +82,7 @@ def test_a_replica_needs_no_index_of_its_own(
 def test_a_publication_that_is_stopped_goes_on_and_one_that_is_done_does_nothing(
     tiny_artifact: Path, where: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("engine.lance._BLOCK", 8)
+    monkeypatch.setattr("engine.vectors.lance._BLOCK", 8)
     artifact = Artifact.open(tiny_artifact)
 
     def stop(done: int, total: int, what: str) -> None:

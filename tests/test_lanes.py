@@ -1,4 +1,4 @@
-"""`engine/lanes.py`: a bounded wait, and threads that stand back."""
+"""`engine/serving/work/lanes.py`: a bounded wait, and threads that stand back."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import time
 
 import pytest
 
-from engine.errors import Overloaded
-from engine.lanes import NICE, Lane, Pace, computing
+from engine.base.errors import Overloaded
+from engine.serving.work.lanes import NICE, Lane, Pace, computing
 
 
 def test_what_could_not_be_answered_in_time_is_refused_at_once() -> None:

@@ -1,4 +1,4 @@
-"""`engine/launch.py`: `python -m engine serve`, and who looks after the worker."""
+"""`engine/serving/process/launch.py`: `python -m engine serve`, and who looks after the worker."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from engine import launch
+from engine.serving.process import launch
 
 PROJECT = Path(__file__).parents[1]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from engine import layout
-from engine.layout import Basis
+from engine.covers.identify import layout
+from engine.covers.identify.layout import Basis
 
 
 def covers(count: int) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""`engine/mapping.py`: which index files FAISS may map."""
+"""`engine/vectors/files.py`: which index files FAISS may map."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import faiss
 import numpy as np
 import pytest
 
-from engine.encoder import unit_rows
-from engine.errors import ArtifactError, BuildError
-from engine.index import Index, build_index, read_foreign
-from engine.mapping import sizes_fit
+from engine.base.errors import ArtifactError, BuildError
+from engine.covers.encoder.on_torch import unit_rows
+from engine.vectors.files import sizes_fit
+from engine.vectors.index import Index, build_index, read_foreign
 
 COUNT, WIDTH = 300, 16
 ROWS = unit_rows(np.random.default_rng(0).normal(size=(COUNT, WIDTH)))
@@ -22,7 +22,7 @@ ROWS = unit_rows(np.random.default_rng(0).normal(size=(COUNT, WIDTH)))
 @pytest.fixture(autouse=True)
 def _mapped(monkeypatch: pytest.MonkeyPatch) -> None:
     """Small files are opened as large ones are."""
-    monkeypatch.setattr("engine.index.MAPPED_FROM_BYTES", 0)
+    monkeypatch.setattr("engine.vectors.index.MAPPED_FROM_BYTES", 0)
 
 
 @pytest.fixture(params=["flat", "hnsw"])

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine.memory import release_mapped
+from engine.base.machine import release_mapped
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 

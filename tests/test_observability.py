@@ -184,9 +184,11 @@ def test_a_request_is_a_trace_with_its_stages(
 def test_loggers_that_bentoml_disabled_speak_again(monkeypatch: pytest.MonkeyPatch) -> None:
     import logging
 
-    from engine.logs import configure_logging
+    from engine.serving.watch.logs import configure_logging
 
-    loggers = [logging.getLogger(name) for name in ("shazam", "shazam.access", "engine.search")]
+    loggers = [
+        logging.getLogger(name) for name in ("shazam", "shazam.access", "engine.covers.search")
+    ]
     for logger in loggers:
         monkeypatch.setattr(logger, "disabled", True)
     handlers = list(loggers[0].handlers)

@@ -1,4 +1,4 @@
-"""`engine/page.py`: the page's files as answers. The page itself: tests/browser/."""
+"""`engine/serving/http/page.py`: the page's files as answers. The page itself: tests/browser/."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.page import Page, load_page, wants_html
+from engine.serving.http.page import Page, load_page, wants_html
 
 WEB = Path(__file__).parents[1] / "web"
 

@@ -1,4 +1,4 @@
-"""`engine/search.py`: the pipeline, from bytes or words to albums."""
+"""`engine/covers/search.py`: the pipeline, from bytes or words to albums."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from conftest import COVERS
 from encoders import ColourEncoder
 from PIL import Image
 
-from engine.artifact import Artifact
-from engine.catalogue import Album, Catalogue, write_catalogue
-from engine.encoder import TorchEncoder, unit_rows
-from engine.errors import AlbumNotFound, InvalidRequest, SettingsError, UnreadableImage
-from engine.index import build_index
-from engine.schemas import Wanted
-from engine.search import NEGATIVE_WEIGHT, CoverSearch, combine
+from engine.base.errors import AlbumNotFound, InvalidRequest, SettingsError, UnreadableImage
+from engine.covers.artifact import Artifact
+from engine.covers.catalogue import Album, Catalogue, write_catalogue
+from engine.covers.encoder.on_torch import TorchEncoder, unit_rows
+from engine.covers.search import NEGATIVE_WEIGHT, CoverSearch, combine
+from engine.covers.service.schemas import Wanted
+from engine.vectors.index import build_index
 
 
 @pytest.fixture(scope="module")
@@ -135,10 +135,10 @@ def test_the_runtime_asked_for_is_loaded(tiny_artifact: Path) -> None:
 def test_a_runtime_the_artifact_lacks_is_named(
     tiny_artifact: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from engine.search import load_encoder
+    from engine.covers.search import load_encoder
 
-    monkeypatch.setattr("engine.search.cuda_available", lambda: False, raising=False)
-    monkeypatch.setattr("engine.encoder.cuda_available", lambda: False)
+    monkeypatch.setattr("engine.covers.search.cuda_available", lambda: False, raising=False)
+    monkeypatch.setattr("engine.covers.encoder.on_torch.cuda_available", lambda: False)
     artifact = Artifact.open(tiny_artifact)
     entry = artifact.manifest.encoder.model_copy(update={"runtimes": {}})
     bare = Artifact(artifact.path, artifact.manifest.model_copy(update={"encoder": entry}))
@@ -198,7 +198,7 @@ def test_a_large_photo_is_decoded_small_and_found_the_same(
 
 def test_openvino_reports_to_nobody_whoever_imports_it_first() -> None:
     code = (
-        "import sys; from engine.search import _import_openvino; _import_openvino(); "
+        "import sys; from engine.covers.search import _import_openvino; _import_openvino(); "
         "assert 'openvino' in sys.modules; assert sys.modules['openvino_telemetry'] is None"
     )
     subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[1], check=True)

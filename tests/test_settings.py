@@ -1,4 +1,4 @@
-"""`engine/settings.py`: environment → one frozen `Settings`."""
+"""`engine/base/settings.py`: environment → one frozen `Settings`."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from engine.errors import SettingsError
-from engine.settings import VARIABLES, Settings, usable_cores
+from engine.base.errors import SettingsError
+from engine.base.settings import VARIABLES, Settings, usable_cores
 
 # name: (default, a good text, what it becomes, bad texts)
 TABLE: dict[str, tuple[Any, str, Any, tuple[str, ...]]] = {
@@ -137,7 +137,7 @@ def _cores(monkeypatch: pytest.MonkeyPatch, affinity: int, cpu_max: str | None) 
             raise FileNotFoundError(path)
         return io.StringIO(cpu_max)
 
-    monkeypatch.setattr("engine.settings.open", opened, raising=False)
+    monkeypatch.setattr("engine.base.settings.open", opened, raising=False)
     return usable_cores()
 
 

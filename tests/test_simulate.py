@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from engine.simulate import (
+from engine.covers.photos.photo import (
     BACKGROUNDS,
     HANDS,
     OVERLAYS,
@@ -133,7 +133,9 @@ def test_training_and_evaluation_share_no_background_sticker_or_hand():
 
 def test_what_lies_over_a_cover_in_training_alone_is_never_in_an_evaluation(monkeypatch):
     seen = []
-    monkeypatch.setattr("engine.simulate._overlay", lambda *given: seen.append(given[-1]))
+    monkeypatch.setattr(
+        "engine.covers.photos.photo._overlay", lambda *given: seen.append(given[-1])
+    )
     how = Distortion(occlusion=(0.2, 0.2))
     for seed in range(40):
         photo(how, seed, size=96, held_out=True)
@@ -145,8 +147,8 @@ def test_what_lies_over_a_cover_in_training_alone_is_never_in_an_evaluation(monk
 
 @pytest.mark.parametrize("shape", OVERLAYS)
 def test_every_overlay_hides_about_what_it_was_asked_to(shape, monkeypatch):
-    monkeypatch.setattr("engine.simulate.OVERLAYS", (shape,))
-    monkeypatch.setattr("engine.simulate.STICKERS", {False: (), True: ()})
+    monkeypatch.setattr("engine.covers.photos.photo.OVERLAYS", (shape,))
+    monkeypatch.setattr("engine.covers.photos.photo.STICKERS", {False: (), True: ()})
     hidden = []
     for seed in range(60):
         how = Distortion(occlusion=(0.2, 0.2), backgrounds=("wall",), aspects=(1.0,))

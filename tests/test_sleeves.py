@@ -5,9 +5,9 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from engine.outlines import shift
-from engine.simulate import Distortion, simulate_photo
-from engine.sleeves import find_sleeves, first_corner, middle, moved
+from engine.covers.identify.outlines import shift
+from engine.covers.identify.sleeves import find_sleeves, first_corner, middle, moved
+from engine.covers.photos.photo import Distortion, simulate_photo
 
 
 def quads(count: int) -> np.ndarray:

@@ -9,7 +9,7 @@ import httpx
 import pytest
 from conftest import STARTER, Server
 
-from engine.search import CoverSearch
+from engine.covers.search import CoverSearch
 
 PHOTOS = Path(__file__).parent / "photos"
 

@@ -1,4 +1,4 @@
-"""`engine/store.py`: where an artifact is: a folder, or a tag of the BentoML model store."""
+"""`artifact/store.py`: where an artifact is: a folder, or a tag of the BentoML model store."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from pathlib import Path
 import bentoml
 import pytest
 
-from engine.artifact import Artifact
-from engine.build import remove
-from engine.errors import ArtifactNotFound, DigestMismatch, SettingsError
-from engine.search import CoverSearch
-from engine.store import check_exists, find_artifact, publish, published_folder
+from engine.artifact.store import check_exists, find_artifact, publish, published_folder
+from engine.base.errors import ArtifactNotFound, DigestMismatch, SettingsError
+from engine.covers.artifact import Artifact
+from engine.covers.making.build import remove
+from engine.covers.search import CoverSearch
 
 PROJECT = Path(__file__).parents[1]
 
@@ -34,7 +34,7 @@ def test_a_folder_is_found(tiny_artifact: Path, monkeypatch: pytest.MonkeyPatch)
 def test_a_relative_folder_is_looked_for_beside_the_code_too(
     tiny_artifact: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("engine.store._PROJECT", tiny_artifact.parent)
+    monkeypatch.setattr("engine.artifact.store.PROJECT", tiny_artifact.parent)
     monkeypatch.chdir(tmp_path)
     assert find_artifact("tiny") == tiny_artifact.resolve()
 

@@ -246,7 +246,7 @@ def test_things_take_the_article_they_need():
 def test_pictures_are_prepared_as_the_engine_prepares_them(shape):
     from PIL import Image
 
-    from engine.image import Preprocessing, to_pixels
+    from engine.covers.image import Preprocessing, to_pixels
 
     rng = np.random.default_rng(1)
     small = rng.integers(0, 256, (9, 9, 3)).astype(np.uint8)

@@ -30,10 +30,11 @@ from typing import Any
 import pytest
 from conftest import PROJECT, Serve
 
-from engine import remote
-from engine.artifact import Artifact, read_manifest
-from engine.cli import main
-from engine.errors import (
+from engine.artifact import remote
+from engine.artifact.pack import pack, unpack
+from engine.artifact.remote import RemoteArtifact, fetch
+from engine.artifact.store import check_exists, find_artifact
+from engine.base.errors import (
     ArtifactUnavailable,
     DigestMismatch,
     FileMissing,
@@ -41,10 +42,9 @@ from engine.errors import (
     PackInvalid,
     SettingsError,
 )
-from engine.pack import pack, unpack
-from engine.remote import RemoteArtifact, fetch
-from engine.search import CoverSearch
-from engine.store import check_exists, find_artifact
+from engine.cli.main import main
+from engine.covers.artifact import Artifact, read_manifest
+from engine.covers.search import CoverSearch
 
 
 @dataclass
@@ -397,7 +397,7 @@ def test_processes_that_start_at_once_fetch_once(web: Web, packed: tuple[bytes, 
     where = offer(web, packed[0])
     web.pause_s = 0.05
     url = f"{where.url}#sha256={where.sha256}"
-    code = f"from engine.store import find_artifact; print(find_artifact({url!r}))"
+    code = f"from engine.artifact.store import find_artifact; print(find_artifact({url!r}))"
     started = [
         subprocess.Popen([sys.executable, "-c", code], cwd=PROJECT, stdout=subprocess.PIPE)
         for _ in range(3)
@@ -590,7 +590,7 @@ def elsewhere(home: Path, *command: str) -> str:
 def test_publish_roll_back_export_and_import(
     tmp_path: Path, tiny_artifact: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from engine.build import remove
+    from engine.covers.making.build import remove
 
     def latest() -> str:
         return read_manifest(find_artifact("shazam-visual:latest")).id

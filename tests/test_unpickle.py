@@ -1,4 +1,4 @@
-"""`engine/unpickle.py`: plain data come out of a pickle, and nothing in it runs."""
+"""`engine/covers/making/unpickle.py`: plain data come out of a pickle, and nothing in it runs."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from engine.errors import BuildError, UnsafePickle
-from engine.unpickle import read_metadata_pickle
+from engine.base.errors import BuildError, UnsafePickle
+from engine.covers.making.unpickle import read_metadata_pickle
 
 PROTOCOLS = range(6)
 

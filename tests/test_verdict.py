@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
-from engine import layout, verdict
-from engine.proof import Proof, Reference, Windows, own_map, prove
+from engine.covers.identify import layout, network, verdict
+from engine.covers.identify.proof import Proof, Reference, Windows, own_map, prove
 
 QUAD = np.array([[60, 30], [300, 40], [290, 280], [50, 270]], np.float32)
 
@@ -64,12 +64,12 @@ def test_numpy_says_what_torch_says() -> None:
     torch = pytest.importorskip("torch")
     from training.verdict import Network
 
-    weights = {name: torch.tensor(value) for name, value in verdict._weights().items()}
-    network = Network(weights["mean"].flatten(), weights["deviation"].flatten())
-    network.load_state_dict(weights)
+    weights = {name: torch.tensor(value) for name, value in network.read(verdict.WEIGHTS).items()}
+    trained = Network(weights["mean"].flatten(), weights["deviation"].flatten())
+    trained.load_state_dict(weights)
     rng = np.random.default_rng(0)
-    mean, deviation = verdict._weights()["mean"], verdict._weights()["deviation"]
+    mean, deviation = (network.read(verdict.WEIGHTS)[name] for name in ("mean", "deviation"))
     maps = (mean + deviation * rng.normal(0, 1, (9, 12, 16, 16))).astype(np.float32)
     with torch.no_grad():
-        expected = np.clip(network(torch.tensor(maps)).numpy(), -12, 12)
+        expected = np.clip(trained(torch.tensor(maps)).numpy(), -12, 12)
     assert np.allclose([verdict.verdict(one) for one in maps], expected, atol=1e-3)

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from tqdm import tqdm
 
-from engine.simulate import BACKGROUNDS, PRESETS, _texture, simulate_photo
+from engine.covers.photos.photo import BACKGROUNDS, PRESETS, _texture, simulate_photo
 from training import RUN, captions, covers, pictures
 
 SIDE = 128
@@ -80,7 +80,7 @@ def numbered(colour: str | None, genre: str | None, objects: tuple[str, ...]) ->
 def prepared(image: Pixels) -> Pixels:
     """(H, W, 3) uint8 → (128, 128, 3) uint8: shorter side to 128 (bicubic), middle square.
 
-    What `preprocessor_config.json` says and engine.image does, for the pictures made here.
+    What `preprocessor_config.json` says and engine.covers.image does, for the pictures made here.
     """
     height, width = image.shape[:2]
     scale = SIDE / min(height, width)

@@ -1,11 +1,11 @@
-"""Photos of covers → how a photo's layout differs from its cover's, `engine/layout.npz`.
+"""Photos of covers → how a photo's layout differs from its cover's, `identify/layout.npz`.
 
     pool ─photograph→ features at the outline − the cover's own → covariance
 
     python -m training.layout
 
 A hand, a glare and a shadow move many features together, and always in much the same ways: what
-differs so says nothing about which cover it is (`engine.layout.Basis`).
+differs so says nothing about which cover it is (`engine.covers.identify.layout.Basis`).
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from engine import layout
-from engine.candidates import working_copy
-from engine.layout import NOISE, turns
-from engine.outlines import Quads
-from engine.simulate import PRESETS, Distortion, simulate_photo
+from engine.covers.identify import layout
+from engine.covers.identify.layout import NOISE, turns
+from engine.covers.identify.outlines import Quads
+from engine.covers.identify.proving import working_copy
+from engine.covers.photos.photo import PRESETS, Distortion, simulate_photo
 from training.data import pool_of_covers
 
 PHOTOS = 12_000
 Covers = NDArray[np.uint8]  # (N, 192, 192, 3)
 _HIDDEN = Distortion(share=(0.25, 0.6), turn_deg=180, occlusion=(0.1, 0.35))
-_MIXED = replace(PRESETS["mixed"], occlusion=(0.05, 0.35))
-_HOW = (*[PRESETS["mixed"]] * 4, *[_MIXED] * 4, *[_HIDDEN] * 3, PRESETS["mild"])
+MIXED = replace(PRESETS["mixed"], occlusion=(0.05, 0.35))
+_HOW = (*[PRESETS["mixed"]] * 4, *[MIXED] * 4, *[_HIDDEN] * 3, PRESETS["mild"])
 _SIZES = (480, 480, 720)  # pixels, the shorter side
 _MISPLACED = (0.005, 0.015, 0.03)  # deviation of a found corner, as a share of the side
 
@@ -59,7 +59,7 @@ def differences(photos: int) -> NDArray[np.float32]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Make engine/layout.npz.")
+    parser = argparse.ArgumentParser(description="Make engine/covers/identify/layout.npz.")
     parser.add_argument("--photos", type=int, default=PHOTOS)
     found = differences(parser.parse_args().photos)
     found -= found.mean(0)

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from tqdm import tqdm
 
-from engine.simulate import simulate_photo
+from engine.covers.photos.photo import simulate_photo
 from training import RUN, captions, covers, data, pictures
 
 Rows = NDArray[np.float32]
@@ -108,7 +108,7 @@ def _drawn_once(
 ) -> tuple[NDArray[np.uint8], Photos]:
     """The clean covers and, by distortion, which of them and their photos; kept on disk under a
     name that changes with the code that draws them."""
-    from engine import simulate
+    from engine.covers.photos import photo as simulate
 
     code = [Path(str(module.__file__)).read_bytes() for module in (simulate, covers)]
     asked = json.dumps([len(albums), distortions]).encode()
@@ -159,7 +159,7 @@ class HeldOut:
 
     @classmethod
     def full(cls) -> HeldOut:
-        from engine.simulate import PRESETS
+        from engine.covers.photos.photo import PRESETS
 
         counts = dict.fromkeys(PRESETS, 150) | {"reencode": 500, "mild": 600, "mixed": 1000}
         return cls(counts, queries=None)

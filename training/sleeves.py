@@ -1,6 +1,6 @@
-"""Photos of covers → the network that `engine.sleeves` asks where a sleeve lies.
+"""Photos of covers → the network that `engine.covers.identify.sleeves` asks where a sleeve lies.
 
-    pool ─photograph at 128 px→ photo, corners ─train→ engine/sleeves.npz
+    pool ─photograph at 128 px→ photo, corners ─train→ engine/covers/identify/sleeves.npz
 
     python -m training.sleeves
 
@@ -25,21 +25,29 @@ from torch import nn
 from torch.nn import functional
 from tqdm import tqdm
 
-from engine import simulate
-from engine.outlines import shift
-from engine.simulate import PRESETS, Distortion, simulate_photo
-from engine.sleeves import BINS, CELLS, SIDE, WEIGHTS, find_sleeves, first_corner, middle
+from engine.covers.identify.outlines import shift
+from engine.covers.identify.sleeves import (
+    BINS,
+    CELLS,
+    SIDE,
+    WEIGHTS,
+    find_sleeves,
+    first_corner,
+    middle,
+)
+from engine.covers.photos import photo as simulate
+from engine.covers.photos.photo import PRESETS, Distortion, simulate_photo
 from training.data import pool_of_covers
+from training.layout import MIXED
 
 PHOTOS, EPOCHS, BATCH = 120_000, 12, 128
 _SHOT = 128  # pixels, the shorter side of a photo before it is made square
 Pixels = NDArray[np.uint8]
 Floats = NDArray[np.float32]
 
-_MIXED = replace(PRESETS["mixed"], occlusion=(0.05, 0.35))
 _HIDDEN = Distortion(share=(0.15, 0.8), turn_deg=180, occlusion=(0.1, 0.4), tilt_deg=(0, 30))
 _CUT = replace(PRESETS["mixed"], visible=(0.6, 1.0))
-_HOW = (*[PRESETS["mixed"]] * 3, *[_MIXED] * 3, *[_HIDDEN] * 2, *[_CUT] * 2)
+_HOW = (*[PRESETS["mixed"]] * 3, *[MIXED] * 3, *[_HIDDEN] * 2, *[_CUT] * 2)
 
 
 def _on_others(covers: Pixels, width: int, height: int, rng: np.random.Generator) -> Pixels:
@@ -104,7 +112,7 @@ def shots(photos: int) -> tuple[Pixels, Floats]:
 
 
 class Network(nn.Module):
-    """As `engine.sleeves` reads it: 3 × 3 convolutions, each normalised and cut at zero."""
+    """As `identify.sleeves` reads it: 3 × 3 convolutions, each normalised and cut at zero."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -218,7 +226,9 @@ def folded(network: Network) -> dict[str, Floats]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Train the network of engine/sleeves.npz.")
+    parser = argparse.ArgumentParser(
+        description="Train the network of engine/covers/identify/sleeves.npz."
+    )
     parser.add_argument("--photos", type=int, default=PHOTOS)
     parser.add_argument("--epochs", type=int, default=EPOCHS)
     options = parser.parse_args()

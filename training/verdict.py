@@ -1,4 +1,4 @@
-"""Photos of covers → the network that `engine.verdict` asks, `engine/verdict.npz`.
+"""Photos of covers → the network that `identify.verdict` asks, `identify/verdict.npz`.
 
     pool ─photograph→ ─prove against the cover, and others→ maps of each comparison ─train→ network
 
@@ -26,12 +26,13 @@ from torch import nn
 from torch.nn import functional
 from tqdm import tqdm
 
-from engine import layout
-from engine.catalogue import Catalogue
-from engine.outlines import Quads, find_outlines
-from engine.proof import Reference, Windows, own_map, prove
-from engine.references import References, make_references
-from engine.verdict import MAPS, WEIGHTS
+from engine.covers.catalogue import Catalogue
+from engine.covers.identify import layout
+from engine.covers.identify.outlines import Quads, find_outlines
+from engine.covers.identify.proof import Reference, Windows, own_map, prove
+from engine.covers.identify.proving import likeliest
+from engine.covers.identify.references import References, make_references
+from engine.covers.identify.verdict import MAPS, WEIGHTS
 from training.data import pool_of_covers
 from training.layout import Covers, photographed
 
@@ -57,7 +58,7 @@ def comparisons(photos: int) -> tuple[NDArray[np.float16], NDArray[np.bool_], ND
     made: list[Compared] = []
     # Forked, so that the references are made once.
     ways = multiprocessing.get_context("fork")
-    _shared.update(covers=covers, references=references)
+    _forked.append(references)
     with ProcessPoolExecutor(os.cpu_count(), mp_context=ways) as pool:
         parts = [range(start, min(start + 100, photos)) for start in range(0, photos, 100)]
         for part in tqdm(pool.map(_of_photos, parts), total=len(parts), disable=None):
@@ -66,14 +67,12 @@ def comparisons(photos: int) -> tuple[NDArray[np.float16], NDArray[np.bool_], ND
     return np.stack(maps), np.array(right), np.array(of)
 
 
-_shared: dict[str, Covers | References] = {}
+_forked: list[References] = []
 
 
 def _of_photos(numbers: range) -> list[Compared]:
     cv2.setNumThreads(1)
-    covers, references = _shared["covers"], _shared["references"]
-    assert isinstance(references, References)
-    assert not isinstance(covers, References)
+    covers, [references] = pool_of_covers(), _forked
     return [one for number in numbers for one in _compared(number, covers, references)]
 
 
@@ -102,11 +101,11 @@ def _tries(
         return
     views = np.stack([layout.rectify(levels, other, layout.SIDE) for other in outlines])
     turned = layout.features_turned(views).reshape(4 * len(views), -1)
-    likest = [one for [one] in references.nearest(references.basis.codes(turned), 1)]
-    order = sorted(range(len(likest)), key=lambda k: -likest[k].similarity)
-    wrong = [k for k in order if likest[k].row not in {*same, *rivals}]
-    for k in wrong[:WRONG_PLACES]:
-        yield likest[k].row, np.roll(outlines[k // 4], -(k % 4), axis=0)
+    nearest = references.nearest(references.basis.codes(turned), 1)
+    hits = [(one.similarity, one.row, number) for number, [one] in enumerate(nearest)]
+    wrong = [hit for hit in hits if hit[1] not in {*same, *rivals}]
+    for _, row, place in likeliest(wrong, outlines, WRONG_PLACES):
+        yield row, place
 
 
 def _own_map(row: int, shown: int, covers: Covers, references: References) -> NDArray[np.float32]:
@@ -121,7 +120,7 @@ def _own_map(row: int, shown: int, covers: Covers, references: References) -> ND
 
 
 class Network(nn.Module):
-    """As `engine.verdict.verdict` reads it."""
+    """As `engine.covers.identify.verdict.verdict` reads it."""
 
     def __init__(self, mean: torch.Tensor, deviation: torch.Tensor) -> None:
         super().__init__()
@@ -175,7 +174,9 @@ def train(maps: NDArray[np.float16], right: NDArray[np.bool_], epochs: int = EPO
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Train the network of engine/verdict.npz.")
+    parser = argparse.ArgumentParser(
+        description="Train the network of engine/covers/identify/verdict.npz."
+    )
     parser.add_argument("--photos", type=int, default=PHOTOS)
     photos = parser.parse_args().photos
     maps, right, of = comparisons(photos)

@@ -39,8 +39,8 @@ def main() -> int:
     parser.add_argument("--builder", choices=("auto", "docker", "buildah"), default="auto")
     options = parser.parse_args()
 
-    from engine.errors import ShazamError
-    from engine.store import find_artifact, publish
+    from engine.artifact.store import find_artifact, publish
+    from engine.base.errors import ShazamError
 
     recipe = yaml.safe_load(options.recipe.read_text())
     wanted = {entry["name"]: entry["value"] for entry in recipe["envs"]}

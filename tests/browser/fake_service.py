@@ -23,7 +23,7 @@ from urllib.parse import parse_qs, urlsplit
 import bentoml
 from PIL import Image, ImageDraw
 
-from engine.page import Page, Reply, load_page
+from engine.serving.http.page import Page, Reply, load_page
 
 WEB = Path(__file__).parents[2] / "web"
 SWAGGER = Path(bentoml.__file__).parent / "_internal/server/static_content"

@@ -1,0 +1,128 @@
+"""Where an artifact is: a folder, a tag of the BentoML model store, or a URL of a packed one.
+
+The plain folder is the truth; the store holds copies, which `bentoml models export` and `import`
+carry from machine to machine, and URLs are `engine.artifact.remote`'s.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import re
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from engine.artifact.remote import RemoteArtifact, fetch, is_url
+from engine.base.errors import ArtifactNotFound, SettingsError, ShazamError
+from engine.base.places import PROJECT
+from engine.base.settings import OWN_INDEX
+
+NAME = "shazam-visual"
+# Serving copies have a name of their own: `shazam-visual:latest` must never be one without weights.
+SERVING_NAME = "shazam-visual-serving"
+# `engine.covers.artifact.MANIFEST`; importing that module would cost the launching process FAISS.
+_MANIFEST = "manifest.json"
+_TAG = re.compile(r"[A-Za-z0-9_-]+:[\w.-]+")
+
+
+def find_artifact(where: str, progress: Callable[[int, int | None], None] | None = None) -> Path:
+    """A folder, a model-store tag or a URL → the artifact's folder on this disk.
+
+    A URL is fetched where the cache does not hold it; `progress` then takes the bytes so far and in
+    all, and without one they are logged. Raises `ArtifactNotFound` or what `fetch` raises.
+    A relative folder is looked for where the process runs, then beside this code: a bento's
+    process starts in a folder of the platform's choosing.
+    """
+    if is_url(where):
+        return fetch(RemoteArtifact.parse(where), progress)
+    for folder in (Path(where), PROJECT / where):
+        if (folder / _MANIFEST).is_file():
+            return folder.resolve()
+    if _TAG.fullmatch(where):
+        return published_folder(where)
+    raise ArtifactNotFound(
+        f"{where} is not an artifact: it holds no {_MANIFEST}. Make one with "
+        "`python -m engine build` or `import`, or use artifacts/starter."
+    )
+
+
+def check_exists(where: str) -> None:
+    """Raise a one-line `SettingsError` where `SHAZAM_ARTIFACT` names nothing that is there.
+
+    Of a URL only the form is checked: every process asks this at its start, and one of them
+    fetches later, in the background.
+    """
+    if is_url(where):
+        RemoteArtifact.parse(where)
+        return
+    try:
+        find_artifact(where)
+    except ShazamError as error:
+        raise SettingsError(
+            f"SHAZAM_ARTIFACT={where!r}: {error.message} Example: SHAZAM_ARTIFACT=artifacts/starter"
+        ) from error
+
+
+def check_installed(index: str) -> None:
+    """Raise a one-line `SettingsError` where `SHAZAM_INDEX` names an engine that is not here."""
+    if index != OWN_INDEX and importlib.util.find_spec("lancedb") is None:
+        raise SettingsError(
+            f"SHAZAM_INDEX={index!r} needs LanceDB, which is not installed. Run: "
+            "pip install -r requirements/lancedb.in"
+        )
+
+
+def publish(source: Path, *, serving: bool = False) -> str:
+    """Copy an artifact, or its serving copy, into the BentoML model store; returns its tag,
+    `shazam-visual:<id>` or `shazam-visual-serving:<id>`.
+
+    The store's `latest` is the newest entry, so an artifact published before is written anew; that
+    is also how to roll back: publish the older tag.
+    """
+    import bentoml
+    from bentoml.exceptions import NotFound
+
+    from engine.artifact.pack import pack
+    from engine.covers.artifact import read_manifest
+
+    with tempfile.TemporaryDirectory(prefix="shazam-visual-") as temporary:
+        # A copy first: the source may be the very entry that is about to be written anew.
+        copy = Path(temporary) / "artifact"
+        pack(source, copy, serving=serving)
+        manifest = read_manifest(copy)
+        tag = f"{SERVING_NAME if serving else NAME}:{manifest.id}"
+        with contextlib.suppress(NotFound):
+            bentoml.models.delete(tag)
+        with bentoml.models.create(
+            tag,
+            labels={
+                "encoder": _label(manifest.encoder.name),
+                "albums": str(manifest.catalogue.albums),
+            },
+            metadata={"artifact_id": manifest.id, "encoder_digest": manifest.encoder.digest},
+        ) as model:
+            # In a folder of its own: the store adds files beside it, and an artifact has no others.
+            shutil.move(copy, model.path_of("artifact"))
+    return tag
+
+
+def published_folder(tag: str) -> Path:
+    """The artifact's folder in the BentoML model store; `ArtifactNotFound` with the way out."""
+    import bentoml
+    from bentoml.exceptions import BentoMLException
+
+    try:
+        return Path(bentoml.models.get(tag).path_of("artifact"))
+    except BentoMLException as error:
+        raise ArtifactNotFound(
+            f"{tag} is not in the BentoML model store of this machine. List what is with "
+            "`bentoml models list`, or put it there with `python -m engine publish FOLDER` or "
+            "`bentoml models import FILE`."
+        ) from error
+
+
+def _label(text: str) -> str:
+    """A value BentoML accepts as a label."""
+    return "".join(c if c.isalnum() or c in "-_." else "-" for c in text)[:63].strip("-_.") or "x"

@@ -1,0 +1,284 @@
+"""Environment → one frozen `Settings`, read once at start.
+
+`VARIABLES` is the one list of what can be set: the README's table, the deployment manifests'
+tests and the parser below all read it. A bad value stops the start with one line.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+from engine.base.errors import SettingsError
+
+PREFIX = "SHAZAM_"
+# What SHAZAM_INDEX may say: the artifact's own file, or an engine and where it keeps its tables.
+OWN_INDEX, LANCEDB = "artifact", "lancedb:"
+
+# Of `build` and `import`; here, as the command line must not load NumPy to name it.
+DEFAULT_ENCODER = "openai/clip-vit-base-patch32"
+
+
+@dataclass(frozen=True)
+class Variable:
+    """One environment variable: its parser, an example for the error message, and its meaning."""
+
+    parse: Callable[[str], Any]
+    example: str
+    meaning: str
+
+
+def _integer(low: int, high: int) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        value = int(text)
+        if not low <= value <= high:
+            raise ValueError(f"must be between {low} and {high}")
+        return value
+
+    return parse
+
+
+def _number(low: float, high: float) -> Callable[[str], float]:
+    def parse(text: str) -> float:
+        value = float(text)
+        if not low <= value <= high:
+            raise ValueError(f"must be between {low:g} and {high:g}")
+        return value
+
+    return parse
+
+
+def _choice(*allowed: str) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        value = text.strip().lower()
+        if value not in allowed:
+            raise ValueError(f"must be one of {', '.join(allowed)}")
+        return value
+
+    return parse
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def _key_digests(text: str) -> tuple[str, ...]:
+    """Keys → their sha256 in hex. `sha256:HEX` is a key whose hash was made elsewhere."""
+    digests = []
+    for key in _words(text):
+        if key.startswith("sha256:"):
+            if not re.fullmatch(r"sha256:[0-9a-fA-F]{64}", key):
+                raise ValueError("holds a 'sha256:' that is not followed by 64 hex digits")
+            digests.append(key[7:].lower())
+        else:
+            digests.append(hashlib.sha256(key.encode("utf-8", "surrogateescape")).hexdigest())
+    return tuple(digests)
+
+
+def _origins(text: str) -> tuple[str, ...]:
+    origins = _words(text)
+    for origin in origins:
+        if origin != "*" and not re.fullmatch(r"https?://[\w.*-]+(:(\d+|\*))?", origin):
+            raise ValueError(f"{origin!r} is not an origin: scheme and host, no path")
+    return origins
+
+
+def _index(text: str) -> str:
+    where = text.strip()
+    if where != OWN_INDEX and not re.fullmatch(rf"{LANCEDB}\S+", where):
+        raise ValueError(f"is neither {OWN_INDEX!r} nor {LANCEDB!r} and a folder or a URL")
+    return where
+
+
+def _collector(text: str) -> str:
+    if not re.fullmatch(r"https?://\S+", text.strip()):
+        raise ValueError("is not an http:// or https:// address")
+    return text.strip()
+
+
+MEBI = 1 << 20
+
+VARIABLES: dict[str, Variable] = {
+    "artifact": Variable(
+        str.strip,
+        "artifacts/starter",
+        "What to serve: a folder, a model-store tag (`shazam-visual:latest`), or an `https://`, "
+        "`s3://`, `gs://` or `hf://` URL of a packed artifact with `#sha256=…`",
+    ),
+    "index": Variable(
+        _index,
+        "lancedb:s3://bucket/covers",
+        "Where the index is: `artifact`, its own file, or `lancedb:` and a folder or a URL "
+        "(`s3://`, `gs://`, `az://`) to which `publish --index` has written it",
+    ),
+    "runtime": Variable(
+        _choice("auto", "torch-cuda", "torch-cpu", "openvino-cpu"),
+        "auto",
+        "What runs the encoder; `auto` is `torch-cuda` where there is a GPU, else the artifact's "
+        "CPU runtime",
+    ),
+    "encoder_process": Variable(
+        _choice("auto", "inline", "service"),
+        "auto",
+        "Where the encoder lives: `inline` in the worker that answers HTTP, `service` as a BentoML "
+        "service of its own that all workers share; `auto` is `service` on a GPU, else `inline`",
+    ),
+    "workers": Variable(
+        _integer(1, 64), "1", "Processes that answer HTTP; more than one pays with a GPU"
+    ),
+    "allowed_origins": Variable(
+        _origins,
+        "https://*.example.app",
+        "Origins a browser may call from, comma-separated; a `*` inside a host is a wildcard",
+    ),
+    "api_keys": Variable(
+        _key_digests,
+        "key-one,key-two",
+        "Keys that callers must send, comma-separated, each as it is or as `sha256:HEX` of it; "
+        "none: open to all",
+    ),
+    "rate_limit": Variable(
+        _integer(0, 1_000_000),
+        "600",
+        "Requests a minute of one key (of one address where there are no keys), counted by each "
+        "worker; past it 429; 0 is no limit",
+    ),
+    "max_upload_bytes": Variable(
+        _integer(1_024, 1 << 30), "10485760", "Largest upload, in bytes (10 MiB)"
+    ),
+    "max_image_pixels": Variable(
+        _integer(10_000, 1_000_000_000), "50000000", "Largest picture, in pixels (width × height)"
+    ),
+    "max_concurrency": Variable(
+        _integer(1, 100_000), "128", "Requests accepted at once per worker; past it 503 at once"
+    ),
+    "max_batch": Variable(_integer(1, 1_024), "16", "Most items in one call of the encoder"),
+    "batch_wait_ms": Variable(
+        _number(0, 1_000),
+        "0",
+        "How long a batch may wait to fill, in milliseconds; 0 batches what queues up while the "
+        "encoder is busy, so that a single client waits for nobody",
+    ),
+    "timeout_s": Variable(_number(0.1, 3_600), "30", "Deadline of one request, in seconds"),
+    "log_format": Variable(_choice("json", "text"), "json", "Shape of the log lines"),
+    "log_level": Variable(
+        _choice("debug", "info", "warning", "error"), "info", "Least severe level that is logged"
+    ),
+    "traces": Variable(
+        _collector,
+        "http://localhost:4318/v1/traces",
+        "Where OpenTelemetry traces go: the OTLP/HTTP address of a collector; unset: nowhere, but "
+        "`traceparent` headers are honoured",
+    ),
+    "threads": Variable(
+        _integer(0, 1_024), "2", "Threads for the encoder and the index; 0 is one per usable core"
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All settings of one process; the field `max_batch` is the variable `SHAZAM_MAX_BATCH`."""
+
+    artifact: str = "artifacts/starter"
+    index: str = OWN_INDEX
+    runtime: str = "auto"
+    encoder_process: str = "auto"
+    workers: int = 1
+    allowed_origins: tuple[str, ...] = ("http://localhost:3000",)
+    api_keys: tuple[str, ...] = ()  # sha256 in hex, nothing else is kept of them
+    rate_limit: int = 0
+    max_upload_bytes: int = 10 * MEBI
+    max_image_pixels: int = 50_000_000
+    max_concurrency: int = 128
+    max_batch: int = 16
+    batch_wait_ms: float = 0.0
+    timeout_s: float = 30.0
+    log_format: str = "text"
+    log_level: str = "info"
+    traces: str = ""
+    threads: int = 0
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str] | None = None) -> Settings:
+        """Parse every `SHAZAM_*` variable; the first bad one raises a one-line `SettingsError`."""
+        environ = os.environ if environ is None else environ
+        values: dict[str, Any] = {}
+        for name in VARIABLES:
+            variable = PREFIX + name.upper()
+            text = environ.get(variable, "")
+            if not text.strip():
+                continue  # container platforms pass unset variables as empty ones
+            try:
+                values[name] = VARIABLES[name].parse(text)
+            except ValueError as problem:
+                reason = str(problem)
+                if reason.startswith(("invalid literal", "could not convert", "Exceeds")):
+                    reason = "is not a number"
+                # A key is a secret: its value never reaches a log.
+                shown = "…" if name == "api_keys" else repr(text[:200])
+                raise SettingsError(
+                    f"{variable}={shown} {reason}. Example: {variable}={VARIABLES[name].example}"
+                ) from None
+        return cls(**values)
+
+    @staticmethod
+    def unknown(environ: Mapping[str, str] | None = None) -> list[str]:
+        """`SHAZAM_*` variables that set nothing: a typing mistake worth a warning, not a stop.
+
+        Kubernetes gives every pod `<SERVICE>_PORT` and `<SERVICE>_SERVICE_HOST` variables, so a
+        Service called `shazam-visual` sets many with our prefix; those are passed over.
+        """
+        known = {PREFIX + name.upper() for name in VARIABLES}
+        return sorted(
+            variable
+            for variable in (os.environ if environ is None else environ)
+            if variable.startswith(PREFIX)
+            and variable not in known
+            and not re.search(r"_(SERVICE|PORT)(_|$)", variable)
+        )
+
+    def on_gpu(self) -> bool:
+        """Whether the encoder runs on a GPU: as set, or because there is one."""
+        return self.runtime == "torch-cuda" or (self.runtime == "auto" and gpu_present())
+
+    def separate_encoder(self) -> bool:
+        """Whether the encoder runs in a process of its own."""
+        return self.encoder_process == "service" or (
+            self.encoder_process == "auto" and self.on_gpu()
+        )
+
+    def usable_threads(self) -> int:
+        """Threads the encoder and the index may use: the setting, or one per usable core."""
+        if self.threads:
+            return self.threads
+        return usable_cores()
+
+
+def gpu_present() -> bool:
+    """Whether the driver of a CUDA GPU has left its device files here; imports nothing."""
+    return any(os.path.exists(path) for path in ("/dev/nvidiactl", "/dev/nvidia0", "/dev/dxg"))
+
+
+def usable_cores() -> int:
+    """Cores this process may really use: affinity and the cgroup's CPU quota, at least 1.
+
+    A container limited to 2 CPUs on a 64-core machine must not start 64 threads.
+    """
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    cores = cores or 1
+    try:
+        with open("/sys/fs/cgroup/cpu.max") as file:
+            quota, period = file.read().split()
+        if quota != "max":
+            cores = min(cores, max(1, -(-int(quota) // int(period))))
+    except (OSError, ValueError):
+        pass
+    return cores
+
+
+assert {field.name for field in fields(Settings)} == set(VARIABLES)

@@ -1,0 +1,206 @@
+"""Which album is this a photo of? match, ambiguous or no_match, with proof.
+
+    photo ─candidates→ the likeliest album ─calibration→ decision ─encoder→ others like it
+
+    identifier = Identifier.open(search)
+    [answer] = identifier.by_image(Path("photo.jpg").read_bytes())
+
+An artifact without covers has nothing to prove with: then the encoder's similarity alone decides,
+on the whole photo and on what lies in its outlines, and says how little that is worth.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import cv2
+import numpy as np
+from PIL import Image
+
+from engine.covers.encoder.on_torch import Embeddings
+from engine.covers.identify import layout
+from engine.covers.identify.calibration import Calibration
+from engine.covers.identify.outlines import Quads, find_outlines, is_plausible
+from engine.covers.identify.proving import WORKING_SIDE, Candidate, Prover, working_copy
+from engine.covers.identify.references import References
+from engine.covers.identify.sight import Embed, Sight, embed_views
+from engine.covers.image import HALVED_SIDES, MAX_IMAGE_PIXELS, Pixels, decode
+from engine.covers.search import CoverSearch
+from engine.vectors.index import Neighbour
+
+Decision = Literal["match", "ambiguous", "no_match"]
+
+CANDIDATES = 5
+MOST_SLEEVES = 12
+_ENCODER_OUTLINES = 4
+# An encoder's cosine alone proves nothing: whatever it says, one in four is expected to be wrong.
+_MOST_WITHOUT_PROOF = 0.75
+
+
+@dataclass(frozen=True, slots=True)
+class Identification:
+    """The answer for one sleeve.
+
+    `confidence` is the probability that the decision is right. `album_id` is None unless it is a
+    match. `quad` (4, 2) float32 is where the cover lies, in pixels of the upright picture that was
+    sent, clockwise from the cover's own top left; None, like `inliers`, where nothing was proven.
+    `candidates` are led by what was matched or could not be told apart, then the encoder's nearest.
+    """
+
+    decision: Decision
+    confidence: float
+    album_id: int | None
+    inliers: int | None
+    quad: Quads | None
+    candidates: tuple[Neighbour, ...]
+
+
+class Identifier:
+    """One opened artifact. Safe for concurrent use where `embed` is."""
+
+    def __init__(self, search: CoverSearch, prover: Prover | None) -> None:
+        self.search, self.prover = search, prover
+
+    @classmethod
+    def open(cls, search: CoverSearch) -> Identifier:
+        """Raises `ArtifactError` where the artifact's part for this cannot be read."""
+        cv2.setNumThreads(1)  # pictures are small here: callers are worth more than threads
+        folder = search.artifact.path
+        references = References.open(folder, search.catalogue)
+        return cls(search, Prover(references, Calibration.of(folder)) if references else None)
+
+    def by_image(
+        self,
+        data: bytes,
+        embed: Embed | None = None,
+        *,
+        many: bool = False,
+        max_pixels: int = MAX_IMAGE_PIXELS,
+    ) -> list[Identification]:
+        """Bytes of a picture → one answer, or with `many` one for each sleeve found, maybe none.
+
+        `embed` takes (N, S, S, 3) uint8 to (N, D) unit rows; left out, it is the search's own
+        encoder. Raises what `engine.covers.image.decode` raises.
+        """
+        least = int(WORKING_SIDE / HALVED_SIDES)  # what the decoder leaves is then enough
+        image = decode(data, max_pixels=max_pixels, shortest_side=least)
+        # The decoder may have shrunk a large JPEG; its longer edge tells by how much.
+        scale = max(_size(data)) / max(image.size)
+        found = self.by_pixels(np.asarray(image, np.uint8), embed, many=many)
+        return [_scaled(answer, scale) for answer in found]
+
+    def by_pixels(
+        self,
+        photo: Pixels,
+        embed: Embed | None = None,
+        *,
+        many: bool = False,
+    ) -> list[Identification]:
+        """(H, W, 3) uint8 RGB, upright; otherwise as `by_image`."""
+        if embed is None:
+            encoder = self.search.encoder
+            assert encoder is not None, "opened with with_encoder=False"
+            embed = encoder.embed_images
+        small, scale = working_copy(photo)
+        if self.prover is None:
+            return [self._by_similarity(small, embed)]
+        answers: list[Identification] = []
+        while len(answers) < (MOST_SLEEVES if many else 1):
+            answer = self._by_proof(self.prover, small, embed)
+            if many and answer.decision == "no_match":
+                break
+            answers.append(_scaled(answer, scale))
+            if many and answer.quad is not None:
+                small = _painted_over(small, answer.quad)
+        return answers
+
+    def _by_proof(self, prover: Prover, photo: Pixels, embed: Embed) -> Identification:
+        calibration, references = prover.calibration, prover.references
+        search = self.search
+        sight = Sight(search.index, search.artifact.preprocessing, embed, references)
+        proven = prover.candidates(photo, sight)
+        best = proven[0] if proven else None
+        twins = references.twins(best.row) if best and best.probability >= 0.5 else []
+        rivals = [other.row for other in proven[1:] if best and _is_rival(best, other)]
+        told_apart = not twins and not rivals
+        if best is None or best.probability < (calibration.match_at if told_apart else 0.5):
+            absent = calibration.absent(best.probability if best else 0.0)
+            near = self._near([photo], embed)
+            return Identification("no_match", absent, None, None, None, tuple(near))
+        ids = [int(references.ids[row]) for row in dict.fromkeys([best.row, *twins, *rivals])]
+        assert best.glance is not None, "it was looked at with an encoder"
+        return Identification(
+            "match" if told_apart else "ambiguous",
+            best.probability,
+            ids[0] if told_apart else None,
+            best.proof.inliers,
+            best.proof.quad,
+            tuple(self._nearest(best.glance.vector[None], ids)),
+        )
+
+    def _by_similarity(self, photo: Pixels, embed: Embed) -> Identification:
+        """Without references: the encoder alone, on the photo and on what lies in its outlines."""
+        levels = layout.halvings(photo)
+        outlines = [quad for quad in find_outlines(photo) if is_plausible(quad)]
+        views = [
+            np.ascontiguousarray(np.rot90(layout.rectify(levels, quad, 2 * layout.SIDE), turn))
+            for quad in outlines[:_ENCODER_OUTLINES]
+            for turn in range(4)
+        ]
+        near = self._near([photo, *views], embed)
+        ahead = near[0].similarity - (near[1].similarity if len(near) > 1 else 0.0)
+        lead = 1 / (1 + np.exp(-60 * (ahead - 0.04)))
+        level = 1 / (1 + np.exp(-25 * (near[0].similarity - 0.75)))
+        chance = float(_MOST_WITHOUT_PROOF * lead * level)
+        if chance < 0.5:
+            return Identification("no_match", 1 - max(chance, 0.4), None, None, None, tuple(near))
+        return Identification("match", chance, near[0].album_id, None, None, tuple(near))
+
+    def _near(self, pictures: Sequence[Pixels], embed: Embed) -> list[Neighbour]:
+        """The albums nearest to any of the pictures."""
+        return self._nearest(embed_views(pictures, self.search.artifact.preprocessing, embed))
+
+    def _nearest(self, vectors: Embeddings, first: Sequence[int] = ()) -> list[Neighbour]:
+        """The albums nearest to any of (N, D) unit rows, those named `first` before the others."""
+        best: dict[int, float] = {}
+        for row in self.search.nearest(vectors, CANDIDATES):
+            for near in row:
+                best[near.album_id] = max(near.similarity, best.get(near.album_id, -1.0))
+        if first:
+            own = (self.search.index.vectors(first) @ vectors.T).max(1)
+            best.update(zip(first, own.tolist(), strict=True))
+        order = sorted(best, key=lambda album_id: (-best[album_id], album_id))
+        order = list(dict.fromkeys([*first, *order]))
+        return [Neighbour(album_id, best[album_id]) for album_id in order[:CANDIDATES]]
+
+
+def _is_rival(best: Candidate, other: Candidate) -> bool:
+    """Whether the photo shows as much of `other` as of `best`, in the same place."""
+    if other.probability < 0.5 or other.proof.seen < best.proof.seen - 0.05:
+        return False
+    edge = float(np.sqrt(max(1.0, abs(cv2.contourArea(best.proof.quad)))))
+    return bool(np.abs(best.proof.quad - other.proof.quad).max() < 0.1 * edge)
+
+
+def _painted_over(photo: Pixels, quad: Quads) -> Pixels:
+    """The photo without one sleeve, so that the next one is found."""
+    painted = photo.copy()
+    middle = quad.mean(0)
+    colour = np.median(photo.reshape(-1, 3), axis=0).tolist()
+    cv2.fillConvexPoly(painted, np.round(middle + 1.04 * (quad - middle)).astype(np.int32), colour)
+    return painted
+
+
+def _scaled(answer: Identification, scale: float) -> Identification:
+    if answer.quad is None or scale == 1.0:
+        return answer
+    return replace(answer, quad=np.asarray(answer.quad * scale, np.float32))
+
+
+def _size(data: bytes) -> tuple[int, int]:
+    """Width and height in the file's header; the bytes were decoded before."""
+    with Image.open(io.BytesIO(data)) as image:
+        return image.size

@@ -1,0 +1,266 @@
+"""Photo → the albums it may show, each with its proof and a probability.
+
+    photo ─outlines→ quads ─layout→ likely covers ─proof→ evidence ┐
+                                    view of the place ─sight→ evidence ┴calibration→ probability
+          └ only where that is not sure yet: what a network takes for a sleeve, more outlines,
+            keypoints, what the encoder sees in them
+
+Proposing is cheap and may be wrong; only proof counts. It runs down the proposals, likeliest
+first, and stops as soon as one is sure: most photos pay for two outlines and one proof.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.covers.identify import layout
+from engine.covers.identify.calibration import EXPLAINED, PROOF, Calibration
+from engine.covers.identify.outlines import Quads, find_outlines, frames, is_plausible
+from engine.covers.identify.proof import Proof, keypoints_of_photo, prove, quad_from_keypoints
+from engine.covers.identify.references import References
+from engine.covers.identify.sight import VIEW_SIDE, Glance, Sight
+from engine.covers.identify.sleeves import find_sleeves, moved
+from engine.covers.image import Pixels
+
+# A sleeve on 15 % of a 3:4 frame is then 161 pixels wide, more than proof looks at.
+WORKING_SIDE = 360
+SMALLEST_PHOTO = 32  # pixels: less shows no sleeve
+_LIKELIEST = 2  # outlines looked into before the others
+_QUICK_PROOFS, _MORE_PROOFS, _THOROUGH_PROOFS, _KEYPOINT_PROOFS, _SIGHT_PROOFS = 3, 4, 8, 4, 6
+# Layouts less alike are seldom the same cover: 97 % of the right ones are more alike than this. The
+# others wait until all else was tried.
+_LIKELY = 0.45
+_SIGHT_OUTLINES = 2
+_SIGHT_IDEAS = 2  # albums the encoder sees at a place where another one was looked for
+_SAME_PLACE = 0.04  # corners, as a share of the side: one view serves for both
+
+_LOOKING = ThreadPoolExecutor(8, thread_name_prefix="look")
+
+# A row of the references, and the outline of its cover from the cover's own top left on.
+Proposals = Iterator[tuple[int, Quads]]
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """An album that the photo may show, by its row in the references. `likeness` is the cosine of
+    layout codes at the proven outline, `margin` what it is ahead of the next album there; `glance`,
+    `alike` and `ahead` are the encoder's (`Sight.evidence`), None without one."""
+
+    row: int
+    proof: Proof
+    likeness: float
+    margin: float
+    glance: Glance | None = None
+    alike: float | None = None
+    ahead: float | None = None
+    probability: float = 0.0
+
+    @property
+    def features(self) -> NDArray[np.float64]:
+        """In the order of `calibration.FEATURES`, then, where there is an encoder, `SIGHT`."""
+        layout_says = (self.likeness, self.margin)
+        proven = [getattr(self.proof, name) for name in PROOF]
+        explained = [getattr(self.proof.explained, name) for name in EXPLAINED]
+        seen = () if self.alike is None else (self.alike,)
+        return np.array([*layout_says, *proven, *explained, *seen], np.float64)
+
+
+class Prover:
+    """References and a calibration of them. Safe for concurrent use."""
+
+    def __init__(self, references: References, calibration: Calibration) -> None:
+        self.references, self.calibration = references, calibration
+
+    def candidates(self, photo: Pixels, sight: Sight | None = None) -> list[Candidate]:
+        """(H, W, 3) uint8 RGB, upright, of working size → what was proven, likeliest first."""
+        if min(photo.shape[:2]) < SMALLEST_PHOTO:
+            return []
+        return _Proving(self, photo, sight).run()
+
+
+class _Proving:
+    """One photo being looked at."""
+
+    def __init__(self, prover: Prover, photo: Pixels, sight: Sight | None) -> None:
+        self.references, self.calibration = prover.references, prover.calibration
+        self.levels, self.sight = layout.halvings(photo), sight
+        self.found: dict[int, Candidate] = {}
+        self.views: list[tuple[Quads, Future[list[Glance]]]] = []
+        self.asked: set[int] = set()
+
+    def run(self) -> list[Candidate]:
+        for proposals in self._stages():
+            for row, quad in proposals:
+                if self._try(row, quad) >= self.calibration.sure_at:
+                    return self._ranked()
+            # What comes later looks in other places; it does not make this one surer.
+            if max((one.probability for one in self.found.values()), default=0.0) >= (
+                self.calibration.match_at
+            ):
+                break
+        return self._ranked()
+
+    def _ranked(self) -> list[Candidate]:
+        return sorted(self.found.values(), key=lambda one: (-one.probability, one.row))
+
+    def _stages(self) -> Iterator[Proposals]:
+        """Cheap ones first; each is made only when those before it proved nothing."""
+        photo = self.levels[0]
+        outlines = find_outlines(photo)
+        unlikely: list[tuple[int, Quads]] = []
+        yield self._by_layout(outlines[:_LIKELIEST], _QUICK_PROOFS, unlikely)
+        sleeves = find_sleeves(photo)
+        others = np.concatenate([moved(sleeves), frames(photo), outlines[_LIKELIEST:]])
+        yield self._by_layout(others, _MORE_PROOFS, unlikely)
+        yield self._by_keypoints(photo)
+        yield self._by_sight(np.concatenate([outlines[:_SIGHT_OUTLINES], sleeves]))
+        yield iter(unlikely)
+        yield self._by_layout(find_outlines(photo, thorough=True), _THOROUGH_PROOFS, [])
+
+    def _try(self, row: int, quad: Quads) -> float:
+        """Look for an album at a place, and for those the encoder sees there; the best
+        probability."""
+        best, place, ideas = self._prove(row, quad)
+        for idea in ideas:
+            if best >= self.calibration.sure_at:
+                break
+            best = max(best, self._prove(idea, place)[0])
+        return best
+
+    def _prove(self, row: int, quad: Quads) -> tuple[float, Quads, list[int]]:
+        """The probability of an album at a place, the place made more exact, and rows that the
+        encoder sees there, where it has not looked before."""
+        known = self.found.get(row)
+        if known is not None and known.probability > 0.5:
+            return 0.0, quad, []
+        reference = self.references.reference(row)
+        if reference is None:
+            return 0.0, quad, []
+        # The encoder looks at the first place while it is compared: most photos have no second.
+        look = self._look if self.sight is not None and not self.views else None
+        proof = prove(self.levels, quad, reference, look)
+        if proof is None:
+            return 0.0, quad, []
+        candidate, ideas = self._candidate(row, proof)
+        if known is None or candidate.probability > known.probability:
+            self.found[row] = candidate
+        return candidate.probability, proof.quad, [idea for idea in ideas if idea != row]
+
+    def _candidate(self, row: int, proof: Proof) -> tuple[Candidate, list[int]]:
+        """A proof with what layout and encoder say of its place; rows that the encoder sees there,
+        where it has not looked before."""
+        references = self.references
+        view = layout.rectify(self.levels, proof.quad, layout.SIDE)
+        code = references.basis.codes(layout.features(view[None]))
+        twins = references.twins(row)
+        likeness = float(code[0] @ references.codes[row])
+        near = references.nearest(code, 2 + len(twins))[0]
+        others = [one.similarity for one in near if one.row not in (row, *twins)]
+        candidate = Candidate(row, proof, likeness, likeness - max(others, default=0.0))
+        ideas: list[int] = []
+        if self.sight is not None:
+            number = self._look(proof.quad)
+            [glance] = self.views[number][1].result()
+            alike, ahead = self.sight.evidence(glance, row, twins)
+            candidate = replace(candidate, glance=glance, alike=alike, ahead=ahead)
+            if number not in self.asked:
+                self.asked.add(number)
+                ideas = [references.row_of[one.album_id] for one in glance.near[:_SIGHT_IDEAS]]
+        return replace(candidate, probability=self.calibration.of_candidate(candidate)), ideas
+
+    def _look(self, quad: Quads) -> int:
+        """The number of the view of a place, at which the encoder begins to look if it is new."""
+        assert self.sight is not None
+        near = _SAME_PLACE * float(np.sqrt(abs(cv2.contourArea(quad))))
+        for number, (place, _) in enumerate(self.views):
+            if np.abs(place - quad).max() < near:
+                return number
+        view = layout.rectify(self.levels, quad, VIEW_SIDE)
+        self.views.append((quad, _LOOKING.submit(self.sight.glances, [view])))
+        return len(self.views) - 1
+
+    def _by_layout(
+        self, outlines: Quads, most: int, unlikely: list[tuple[int, Quads]]
+    ) -> Proposals:
+        """The covers most alike in layout to what lies in any outline, turned any way; those that
+        are not likely are put into `unlikely` instead."""
+        references = self.references
+        if not len(outlines):
+            return
+        views = np.stack([layout.rectify(self.levels, quad, layout.SIDE) for quad in outlines])
+        turned = layout.features_turned(views)
+        codes = references.basis.codes(turned.reshape(-1, turned.shape[-1]))
+        hits = [
+            (like.similarity, like.row, number)
+            for number, near in enumerate(references.nearest(codes, 4))
+            for like in near
+        ]
+        for similarity, row, quad in likeliest(hits, outlines, most):
+            if similarity >= _LIKELY:
+                yield row, quad
+            else:
+                unlikely.append((row, quad))
+
+    def _by_sight(self, outlines: Quads) -> Proposals:
+        """The albums that the encoder sees in any outline, turned any way."""
+        outlines = np.array([quad for quad in outlines if is_plausible(quad)])
+        if self.sight is None or not len(outlines):
+            return
+        views = [layout.rectify(self.levels, quad, VIEW_SIDE) for quad in outlines]
+        turned = [np.ascontiguousarray(np.rot90(view, k)) for view in views for k in range(4)]
+        row_of = self.references.row_of
+        hits = [
+            (near.similarity, row_of[near.album_id], number)
+            for number, glance in enumerate(self.sight.glances(turned))
+            for near in glance.near[:_SIGHT_IDEAS]
+        ]
+        for _, row, quad in likeliest(hits, outlines, _SIGHT_PROOFS):
+            yield row, quad
+
+    def _by_keypoints(self, photo: Pixels) -> Proposals:
+        """Covers that many keypoints vote for, and those the encoder sees in the whole photo."""
+        references = self.references
+        keypoints = keypoints_of_photo(photo)
+        rows = references.vote(keypoints, _KEYPOINT_PROOFS)
+        if self.sight is not None:
+            [glance] = self.sight.glances([photo])
+            rows += [references.row_of[near.album_id] for near in glance.near[:_SIGHT_IDEAS]]
+        for row in dict.fromkeys(rows):
+            reference = references.reference(row)
+            quad = quad_from_keypoints(keypoints, reference) if reference is not None else None
+            if quad is not None:
+                yield row, quad
+
+
+def likeliest(
+    hits: list[tuple[float, int, int]], outlines: Quads, most: int
+) -> Iterator[tuple[float, int, Quads]]:
+    """(similarity, row, 4 × outline + quarter turns counter-clockwise) → `most` of them."""
+    hits.sort(key=lambda hit: -hit[0])
+    times: dict[int, int] = {}
+    for similarity, row, number in hits:
+        # Two outlines a cover: the second where the first was a frame inside of the sleeve.
+        if times.get(row, 0) == 2:
+            continue
+        times[row] = times.get(row, 0) + 1
+        yield similarity, row, np.roll(outlines[number // 4], -(number % 4), axis=0)
+        if sum(times.values()) == most:
+            return
+
+
+def working_copy(photo: Pixels) -> tuple[Pixels, float]:
+    """The photo, its shorter edge at most 360 pixels, and how much larger the photo itself is."""
+    height, width = photo.shape[:2]
+    # A strip has no sleeve in it, and its longer edge would stay enormous.
+    scale = min(WORKING_SIDE / min(height, width), 4 * WORKING_SIDE / max(height, width), 1.0)
+    if scale == 1.0:
+        return photo, 1.0
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    small = np.asarray(cv2.resize(photo, size, interpolation=cv2.INTER_AREA), np.uint8)
+    return small, 1 / scale

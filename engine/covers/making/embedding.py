@@ -1,0 +1,252 @@
+"""Files of covers → embeddings and thumbnails, each content embedded once.
+
+What is finished is kept beside the artifact to be, so an interrupted build resumes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence, Set
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.base.errors import BuildError, ShazamError
+from engine.base.progress import Progress
+from engine.covers.artifact import digest_of_folder
+from engine.covers.encoder.on_torch import Embeddings, Encoder
+from engine.covers.image import Pixels, decode, thumbnail, to_pixels
+from engine.vectors.inverted import BLOCK
+
+BATCH = 64
+THUMBNAIL_SIDE, THUMBNAIL_QUALITY = 256, 34
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A cover's file: its name below the folder, and where its bytes are: a path, or the URL of an
+    object store (`s3://…`) that fsspec reads."""
+
+    name: str
+    where: str
+
+    def read_bytes(self) -> bytes:
+        if "://" not in self.where:
+            return Path(self.where).read_bytes()
+        import fsspec
+
+        with fsspec.open(self.where, "rb") as file:
+            data: bytes = file.read()
+            return data
+
+
+@dataclass(frozen=True)
+class Embedded:
+    """What became of a file: its digest, vector (D,) and thumbnail, or why it was skipped."""
+
+    file: Picture
+    digest: str = ""
+    vector: NDArray[np.float32] | None = None
+    thumbnail: bytes = b""
+    failure: str = ""
+
+
+@dataclass(frozen=True)
+class Cover:
+    """One cover on its way into an artifact: its file and what is known of it."""
+
+    file: Picture
+    name: str
+    digest: str
+
+
+def cover_files(covers: Path | str, except_for: Path | None) -> list[Picture]:
+    """The pictures below a folder or an object store's URL, hidden ones and `except_for` left out,
+    in order of name. Raises `BuildError` where there is no such place."""
+    if "://" in str(covers):
+        return _objects(str(covers))
+    covers = Path(covers)
+    if not covers.is_dir():
+        raise BuildError(f"{covers} is not a folder. Give --covers a folder of pictures.")
+    skip = except_for.resolve() if except_for else None
+    found = [
+        Picture(path.relative_to(covers).as_posix(), str(path.absolute()))
+        for path in covers.rglob("*")
+        if path.is_file()
+        and not any(part.startswith(".") for part in path.relative_to(covers).parts)
+        and path.resolve() != skip
+    ]
+    return sorted(found, key=lambda file: file.name)
+
+
+def _objects(url: str) -> list[Picture]:
+    import fsspec
+
+    try:
+        store, root = fsspec.core.url_to_fs(url)
+        keys = store.find(root)
+    except Exception as error:  # every store has errors of its own
+        raise BuildError(f"{url} cannot be listed ({type(error).__name__}: {error}).") from error
+    names = ((key[len(root) :].lstrip("/"), key) for key in keys)
+    found = [
+        Picture(name, store.unstrip_protocol(key))
+        for name, key in names
+        if name and not any(part.startswith(".") for part in name.split("/"))
+    ]
+    if not found:
+        raise BuildError(f"{url} holds no files. Give --covers a folder of pictures.")
+    return sorted(found, key=lambda file: file.name)
+
+
+def embed_batch(
+    files: Sequence[Picture],
+    encoder: Encoder,
+    known: Container[str],
+    *,
+    threads: int | None = None,
+) -> list[Embedded]:
+    """Some files → what they are, in their order; what cannot be read says why.
+
+    Contents in `known`, by sha256, are not embedded again: their vector is None. This is what a
+    build does with covers, in this process or on a cluster's workers (`making.cluster`). `threads`
+    decode; by default as many as there are cores, and a few.
+    """
+
+    def prepare(file: Picture) -> tuple[Embedded, Pixels | None]:
+        try:
+            data = file.read_bytes()
+            digest = hashlib.sha256(data).hexdigest()
+            if digest in known:
+                return Embedded(file, digest), None
+            image = decode(data, name=file.name)
+            small = thumbnail(image, THUMBNAIL_SIDE, THUMBNAIL_QUALITY)
+            return Embedded(file, digest, None, small), to_pixels(image, encoder.preprocessing)
+        except ShazamError as error:
+            return Embedded(file, failure=error.message), None
+        except OSError as error:
+            return Embedded(file, failure=str(error)), None
+
+    # Pillow decodes and resizes outside the interpreter lock.
+    with ThreadPoolExecutor(threads) as pool:
+        prepared = list(pool.map(prepare, files))
+    rows = [row for row, _ in prepared]
+    # The same bytes twice in a batch are embedded once.
+    fresh = {row.digest: i for i, (row, pixels) in enumerate(prepared) if pixels is not None}
+    if fresh:
+        pixels = np.stack([prepared[i][1] for i in fresh.values()])  # type: ignore[misc]
+        for i, vector in zip(fresh.values(), encoder.embed_images(pixels), strict=True):
+            rows[i] = replace(rows[i], vector=vector)
+    return rows
+
+
+def embed(
+    files: Sequence[Picture],
+    encoder: Encoder,
+    work: Workspace,
+    progress: Progress,
+    cluster: Callable[[Container[str]], Iterable[list[Embedded]]] | None = None,
+) -> tuple[list[Cover], list[tuple[str, str]]]:
+    """Embed what the work folder does not hold yet; returns good covers and skipped files, each in
+    order of `files`. `cluster` embeds all of them elsewhere, given the digests there are."""
+
+    def here(known: Container[str]) -> Iterator[list[Embedded]]:
+        for start in range(0, len(files), BATCH):
+            yield embed_batch(files[start : start + BATCH], encoder, known)
+
+    found: dict[str, Embedded] = {}
+    for batch in here(work.known) if cluster is None else cluster(frozenset(work.known)):
+        work.keep((r.digest, r.vector, r.thumbnail) for r in batch if r.vector is not None)
+        for row in batch:
+            if row.failure:
+                progress.remark(f"skipped {row.file.name}: {row.failure}")
+            found[row.file.name] = replace(row, vector=None, thumbnail=b"")
+        progress.step(len(found), len(files), "covers")
+    rows = [found[file.name] for file in files]
+    # A file name that is not UTF-8 fits into no catalogue.
+    good = [
+        Cover(row.file, row.file.name.encode(errors="replace").decode(), row.digest)
+        for row in rows
+        if not row.failure
+    ]
+    return good, [(row.file.name, row.failure) for row in rows if row.failure]
+
+
+class Workspace:
+    """Finished embeddings and thumbnails beside `out`, by content: what lets a build resume.
+
+    Belongs to one encoder: with another the rows would be of another space, so they are dropped.
+    """
+
+    def __init__(self, out: Path, encoder_folder: Path) -> None:
+        self._path = out.parent / f".{out.name}.work.sqlite"
+        self._encoder = digest_of_folder(encoder_folder)
+        self.embedded = 0
+        self.finished = False
+
+    def __enter__(self) -> Workspace:
+        self._db = sqlite3.connect(self._path, check_same_thread=False)
+        self._db.executescript(
+            "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;"
+            "CREATE TABLE IF NOT EXISTS encoder (digest TEXT);"
+            "CREATE TABLE IF NOT EXISTS done"
+            " (digest TEXT PRIMARY KEY, vector BLOB NOT NULL, thumbnail BLOB NOT NULL);"
+        )
+        if self._db.execute("SELECT digest FROM encoder").fetchone() != (self._encoder,):
+            self._db.executescript("DELETE FROM done; DELETE FROM encoder;")
+            self._db.execute("INSERT INTO encoder VALUES (?)", (self._encoder,))
+            self._db.commit()
+        self._known = {row[0] for row in self._db.execute("SELECT digest FROM done")}
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._db.close()
+        if self.finished:
+            for suffix in ("", "-wal", "-shm"):
+                Path(f"{self._path}{suffix}").unlink(missing_ok=True)
+
+    @property
+    def known(self) -> Set[str]:
+        """Digests of what is finished."""
+        return self._known
+
+    def keep(self, rows: Iterable[tuple[str, NDArray[np.float32], bytes]]) -> None:
+        kept = [(digest, vector.tobytes(), small) for digest, vector, small in rows]
+        with self._db:
+            self._db.executemany("INSERT OR REPLACE INTO done VALUES (?,?,?)", kept)
+        self._known.update(digest for digest, _, _ in kept)
+        self.embedded += len(kept)
+
+    def vector(self, digest: str) -> NDArray[np.float32]:
+        return np.frombuffer(self._column("vector", digest), np.float32)
+
+    def thumbnail(self, digest: str) -> bytes:
+        return self._column("thumbnail", digest)
+
+    def _column(self, name: str, digest: str) -> bytes:
+        sql = f"SELECT {name} FROM done WHERE digest = ?"
+        return bytes(self._db.execute(sql, (digest,)).fetchone()[0])
+
+
+class EmbeddedRows:
+    """The embeddings of a work folder, in order of `digests`, as rows to build an index from."""
+
+    def __init__(self, work: Workspace, digests: Sequence[str], dimension: int) -> None:
+        self._work, self._digests, self.dimension = work, digests, dimension
+
+    def __len__(self) -> int:
+        return len(self._digests)
+
+    def blocks(self) -> Iterator[tuple[int, Embeddings]]:
+        for start in range(0, len(self), BLOCK):
+            yield start, self._rows(range(start, min(start + BLOCK, len(self))))
+
+    def sample(self, count: int, seed: int) -> tuple[NDArray[np.int64], Embeddings]:
+        positions = np.random.default_rng(seed).permutation(len(self))[:count]
+        return positions, self._rows(positions.tolist())
+
+    def _rows(self, positions: Iterable[int]) -> Embeddings:
+        return np.stack([self._work.vector(self._digests[i]) for i in positions])

@@ -1,0 +1,147 @@
+"""Which CPU runtime an artifact is given, and how well it agrees with float32.
+
+int8 is kept only where it finds the same albums: the ten nearest of held-out pictures and texts,
+searched with int8 and with float32 queries, must share at least `KEEP_OVERLAP` of their albums.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from engine.base.errors import GoldenQueryFailed
+from engine.covers.artifact import GoldenQueries, RuntimeEntry
+from engine.covers.encoder.on_openvino import Calibration, OpenVINOEncoder, export
+from engine.covers.encoder.on_torch import Embeddings, Encoder, TorchEncoder
+from engine.covers.image import Pixels
+from engine.vectors.index import Index
+
+KEEP_OVERLAP = 0.99
+NEAREST = 10
+CALIBRATION_PICTURES = 64
+
+# Texts of the kind people type, for calibration and for agreement (every second one each).
+TEXTS = (
+    "a red album cover",
+    "a dark cover with a red moon",
+    "jazz",
+    "a guitar on a stage",
+    "a blue album cover with a bird",
+    "black and white portrait of a singer",
+    "heavy metal cover with a skull",
+    "two people walking on a beach at sunset",
+    "yellow",
+    "abstract geometric shapes, electronic music",
+    "a green forest with mist",
+    "a folk record with a wooden house and a river, drawn by hand",
+    "pink flowers",
+    "a city at night with neon lights",
+    "hip hop cover with bold letters",
+    "an orange cat",
+    "a white album with nothing on it",
+    "classical music, an orchestra",
+    "a purple album cover with a star",
+    "the sea",
+    "a punk collage with torn paper",
+    "a cover that looks like a painting of a woman",
+    "reggae in red, yellow and green",
+    "an old car on a road",
+)
+
+
+def give_cpu_runtime(
+    encoder: TorchEncoder,
+    folder: Path,
+    index: Index,
+    pixels: Pixels,
+    *,
+    golden: GoldenQueries,
+    requested: Literal["auto", "fp32", "bf16", "int8"],
+    remark: Callable[[str], None] = lambda _: None,
+) -> RuntimeEntry:
+    """Export `encoder` (float32) to OpenVINO under `folder`; returns what the manifest records.
+
+    `pixels` (N, S, S, 3) uint8 are split into a part to calibrate on and one to compare with. An
+    int8 that was asked for by name is kept although it agrees less, and the remark says so, but
+    not where the `golden` queries would refuse to be served by it.
+    """
+    used, held_out = _split(pixels)
+    calibration = Calibration(used, TEXTS[::2])
+    if requested in ("auto", "int8"):
+        export(encoder, folder, int8=calibration, remark=remark)
+        entry = _compare(encoder, folder, "int8", requested, index, held_out)
+        refusal = _refusal(encoder, folder, golden, index)
+        if refusal is None and entry.overlap_at_10 >= KEEP_OVERLAP:
+            return entry
+        finds = f"int8 finds {entry.overlap_at_10:.4f} of the albums that float32 finds"
+        if refusal is not None:
+            remark(f"{finds} and cannot be served ({refusal}): float weights are kept instead")
+        elif requested == "int8":
+            remark(f"{finds}, below {KEEP_OVERLAP}: kept, as --precision int8 asks")
+            return entry
+        else:
+            remark(f"{finds}, below {KEEP_OVERLAP}: float weights are kept instead")
+    export(encoder, folder, half=requested != "fp32")
+    precision: Literal["fp32", "bf16"] = "fp32" if requested == "fp32" else "bf16"
+    return _compare(encoder, folder, precision, requested, index, held_out)
+
+
+def _refusal(encoder: Encoder, folder: Path, golden: GoldenQueries, index: Index) -> str | None:
+    """Why the golden queries refuse the int8 towers in `folder`; None where they do not."""
+    try:
+        golden.check(OpenVINOEncoder(folder, encoder.name, precision="int8"), index)
+    except GoldenQueryFailed as error:
+        return error.message
+    return None
+
+
+def _split(pixels: Pixels) -> tuple[Pixels, Pixels]:
+    """Every second picture calibrates, the others compare; few pictures do both."""
+    if len(pixels) < 16:
+        return pixels, pixels
+    return pixels[::2][:CALIBRATION_PICTURES], pixels[1::2]
+
+
+def _compare(
+    encoder: Encoder,
+    folder: Path,
+    precision: Literal["fp32", "bf16", "int8"],
+    requested: Literal["auto", "fp32", "bf16", "int8"],
+    index: Index,
+    pixels: Pixels,
+) -> RuntimeEntry:
+    exported = OpenVINOEncoder(folder, encoder.name, precision=precision)
+    texts = TEXTS[1::2]
+    images = _in_batches(encoder, pixels), _in_batches(exported, pixels)
+    words = encoder.embed_texts(texts), exported.embed_texts(texts)
+    overlap = [_overlap(index, *images), _overlap(index, *words)]
+    cosines = np.sum(images[0] * images[1], axis=1)
+    text_cosines = np.sum(words[0] * words[1], axis=1)
+    return RuntimeEntry(
+        precision=precision,
+        requested=requested,
+        cosine_mean=round(float(cosines.mean()), 6),
+        cosine_min=round(float(cosines.min()), 6),
+        text_cosine_min=round(float(text_cosines.min()), 6),
+        overlap_at_10=round(min(overlap), 6),
+        compared=len(pixels) + len(texts),
+    )
+
+
+def _in_batches(encoder: Encoder, pixels: Pixels) -> Embeddings:
+    parts = [encoder.embed_images(pixels[i : i + 16]) for i in range(0, len(pixels), 16)]
+    return np.concatenate(parts)
+
+
+def _overlap(index: Index, reference: Embeddings, other: Embeddings) -> float:
+    """Mean share of the reference's ten nearest that the other finds too."""
+    shares = []
+    for row, found in zip(
+        index.search(reference, NEAREST), index.search(other, NEAREST), strict=True
+    ):
+        wanted = {neighbour.album_id for neighbour in row}
+        shares.append(len(wanted & {n.album_id for n in found}) / max(1, len(wanted)))
+    return float(np.mean(shares))

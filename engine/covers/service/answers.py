@@ -1,0 +1,228 @@
+"""Requests → response models: one method an operation, shared by every way in.
+
+FastAPI's routes, BentoML's typed APIs and `/v1/embeddings` all end here, so that the same question
+has the same answer whichever client asked it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from engine.base.errors import CoverNotFound, InvalidRequest
+from engine.base.settings import Settings
+from engine.covers.service.asking import AsyncSearch
+from engine.covers.service.forms import Sent, cut_text, data_uri
+from engine.covers.service.schemas import (
+    AlbumModel,
+    AlbumResult,
+    AlbumsPage,
+    EmbeddingRow,
+    EmbeddingsRequest,
+    EmbeddingsResponse,
+    Evidence,
+    GenreModel,
+    Health,
+    IdentifyManyResponse,
+    IdentifyResponse,
+    QueryType,
+    SearchResponse,
+    Usage,
+    Wanted,
+)
+
+if TYPE_CHECKING:
+    from engine.covers.catalogue import Album
+    from engine.covers.encoder.on_torch import Tokenizer
+    from engine.covers.identify.identifier import Identification
+    from engine.covers.search import Hit
+
+MAX_EMBEDDINGS = 256
+
+
+class Answers:
+    def __init__(self, search: AsyncSearch, settings: Settings) -> None:
+        self._search = search
+        self._settings = settings
+        self._tokenizer: Tokenizer | None = None
+
+    async def by_image(self, data: bytes, wanted: Wanted) -> SearchResponse:
+        vector = await self._search.image_vector(data)
+        return self._response("image", await self._search.by_vector(vector, wanted))
+
+    async def by_text(self, query: str, wanted: Wanted) -> SearchResponse:
+        vector = await self._search.text_vector(cut_text(query))
+        hits = await self._search.by_vector(vector, wanted)
+        return self._response("text", hits, query)
+
+    async def by_all(self, sent: Sent) -> SearchResponse:
+        """One query of any of picture, words and unwanted words."""
+        from engine.covers.search import combine
+
+        image = await self._search.image_vector(sent.image) if sent.image is not None else None
+        text = await self._search.text_vector(cut_text(sent.query)) if sent.query else None
+        negative = (
+            await self._search.text_vector(cut_text(sent.negative)) if sent.negative else None
+        )
+        vector = combine(image, text, negative, sent.image_weight)
+        words = sent.query is not None or sent.negative is not None
+        kind: QueryType = "image" if not words else "text" if sent.image is None else "mixed"
+        hits = await self._search.by_vector(vector, sent.wanted)
+        return self._response(kind, hits, sent.query)
+
+    async def identify(self, data: bytes) -> IdentifyResponse:
+        """Which album a picture shows, if any."""
+        [answer] = await self._search.identify(data)
+        return self._identified(answer)
+
+    async def identify_many(self, data: bytes) -> IdentifyManyResponse:
+        found = await self._search.identify(data, many=True)
+        return IdentifyManyResponse(answers=[self._identified(answer) for answer in found])
+
+    async def similar(self, album_id: int, wanted: Wanted) -> SearchResponse:
+        return self._response("album", await self._search.similar(album_id, wanted))
+
+    async def albums(self, offset: int, limit: int, genre_id: int | None) -> AlbumsPage:
+        catalogue = (await self._search.search()).catalogue
+        total = len(catalogue)
+        if genre_id is not None:
+            genre = catalogue.genre(genre_id)
+            total = genre.albums if genre else 0
+        page = catalogue.page(offset, limit, genre_id)
+        return AlbumsPage(total=total, albums=[self._album(album) for album in page])
+
+    async def album(self, album_id: int) -> AlbumModel:
+        return self._album((await self._search.search()).album(album_id))
+
+    async def cover(self, album_id: int) -> bytes:
+        """WebP or JPEG bytes. Raises `AlbumNotFound`, `CoverNotFound`."""
+        search = await self._search.search()
+        image = search.catalogue.thumbnail(search.album(album_id).album_id)
+        if image is None:
+            raise CoverNotFound(
+                f"The catalogue holds album {album_id} but no picture of its cover."
+            )
+        return image
+
+    async def genres(self) -> list[GenreModel]:
+        catalogue = (await self._search.search()).catalogue
+        return [
+            GenreModel(genre_id=row.genre_id, genre=row.genre, albums=row.albums)
+            for row in catalogue.genres()
+        ]
+
+    async def embeddings(self, request: EmbeddingsRequest) -> EmbeddingsResponse:
+        """OpenAI's `/v1/embeddings`, for texts and for pictures as data URIs."""
+        inputs = [request.input] if isinstance(request.input, str) else request.input
+        if not inputs or len(inputs) > MAX_EMBEDDINGS:
+            raise InvalidRequest(f"'input' holds {len(inputs)} items; 1 to {MAX_EMBEDDINGS} fit.")
+        if any(not text.strip() for text in inputs):
+            raise InvalidRequest("'input' holds an empty text. Leave it out.")
+        images = request.modality == "image" or (
+            request.modality is None and all(text.startswith("data:") for text in inputs)
+        )
+        search = await self._search.search()
+        dimension = search.index.dimension
+        if request.dimensions not in (None, dimension):
+            raise InvalidRequest(f"'dimensions' must be {dimension}, the encoder's own.")
+        tokens = 0
+        if images:
+            limit = self._settings.max_upload_bytes
+            pictures = [await self._search.beside(data_uri, text, limit) for text in inputs]
+            rows = await asyncio.gather(*(self._search.image_vector(p) for p in pictures))
+        else:
+            texts = [cut_text(text) for text in inputs]
+            tokens = self._count_tokens(texts)
+            rows = await asyncio.gather(*(self._search.text_vector(text) for text in texts))
+        encode = _base64 if request.encoding_format == "base64" else _floats
+        return EmbeddingsResponse(
+            data=[EmbeddingRow(index=i, embedding=encode(row)) for i, row in enumerate(rows)],
+            model=self._search.loaded.encoder,
+            usage=Usage(prompt_tokens=tokens, total_tokens=tokens),
+        )
+
+    def health(self) -> Health:
+        """Never raises: `degraded` where a search cannot be answered."""
+        if not self._search.ready:
+            return Health(
+                status="degraded",
+                total_albums=0,
+                artifact=None,
+                encoder=None,
+                runtime=None,
+                precision=None,
+            )
+        loaded = self._search.loaded
+        return Health(
+            status="healthy",
+            total_albums=len(loaded.search.catalogue),
+            artifact=loaded.search.artifact.id,
+            encoder=loaded.encoder,
+            runtime=loaded.runtime,
+            precision=loaded.precision,
+        )
+
+    def _response(
+        self, kind: QueryType, hits: Sequence[Hit], query: str | None = None
+    ) -> SearchResponse:
+        return SearchResponse(
+            query_type=kind,
+            artifact=self._search.artifact_id,
+            query=query,
+            results=self._results(hits),
+        )
+
+    def _results(self, hits: Sequence[Hit]) -> list[AlbumResult]:
+        return [
+            AlbumResult(**self._fields(hit.album), similarity_score=round(hit.similarity, 6))
+            for hit in hits
+        ]
+
+    def _identified(self, answer: Identification) -> IdentifyResponse:
+        results = self._results(self._search.loaded.search.hits(answer.candidates, Wanted()))
+        evidence = None
+        if answer.quad is not None and answer.inliers is not None:
+            corners = [(round(float(x), 1), round(float(y), 1)) for x, y in answer.quad]
+            evidence = Evidence(inliers=answer.inliers, quad=corners)
+        return IdentifyResponse(
+            decision=answer.decision,
+            confidence=round(answer.confidence, 4),
+            album=next((r for r in results if r.album_id == answer.album_id), None),
+            evidence=evidence,
+            candidates=results,
+        )
+
+    def _album(self, album: Album) -> AlbumModel:
+        return AlbumModel(**self._fields(album))
+
+    def _fields(self, album: Album) -> dict[str, Any]:
+        has_covers = self._search.loaded.search.catalogue.has_thumbnails
+        return {
+            "album_id": album.album_id,
+            "genre_id": album.genre_id,
+            "title": album.title,
+            "artist": album.artist,
+            "genre": album.genre,
+            "year": album.year,
+            "cover_url": f"/api/albums/{album.album_id}/cover" if has_covers else None,
+        }
+
+    def _count_tokens(self, texts: Sequence[str]) -> int:
+        from engine.covers.encoder.on_torch import TOKENIZER, Tokenizer, context_length
+
+        if self._tokenizer is None:
+            folder = self._search.loaded.search.artifact.encoder_folder
+            self._tokenizer = Tokenizer(folder / TOKENIZER, context_length(folder))
+        return self._tokenizer.count(texts)
+
+
+def _floats(row: Any) -> list[float]:
+    values: list[float] = row.tolist()
+    return values
+
+
+def _base64(row: Any) -> str:
+    # Little-endian float32, as OpenAI's client expects.
+    return base64.b64encode(row.astype("<f4").tobytes()).decode()

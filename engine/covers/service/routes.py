@@ -1,0 +1,408 @@
+"""The HTTP contract: routes, what they take, what they answer.
+
+FastAPI owns every public route. `service.py` gives them processes and BentoML's typed clients;
+`front.Front` stands before both. The launching process never imports this module.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import functools
+import hashlib
+import logging
+import sqlite3
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Annotated, Any
+
+from fastapi import FastAPI, Header, Query, Request, Response
+from fastapi import Path as PathParam
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import HTMLResponse, JSONResponse
+from pydantic import ValidationError
+from starlette.exceptions import HTTPException
+
+from engine import __version__
+from engine.base.errors import InvalidRequest, MethodNotAllowed, NotFound, NotReady, ShazamError
+from engine.base.places import PROJECT
+from engine.base.settings import Settings
+from engine.covers.service.answers import Answers
+from engine.covers.service.asking import AsyncSearch, RemoteEncoder
+from engine.covers.service.forms import needed_words, read_json, read_search, read_wanted
+from engine.covers.service.schemas import (
+    IDENTIFY_EXAMPLES,
+    AlbumModel,
+    AlbumsPage,
+    Banner,
+    EmbeddingsRequest,
+    EmbeddingsResponse,
+    ErrorResponse,
+    GenreModel,
+    Health,
+    IdentifyManyResponse,
+    IdentifyResponse,
+    SearchResponse,
+    first_error,
+)
+from engine.serving.http.front import current_exchange, internal_error
+from engine.serving.http.page import Reply, load_page, wants_html
+from engine.serving.process import preload
+from engine.serving.watch import tracing
+from engine.serving.watch.metrics import Metrics
+
+settings = Settings.from_environment()
+# After the last answer, how long threads that still run may take.
+LAST_THREADS_S = 5.0
+logger = logging.getLogger("shazam")
+metrics = functools.cache(
+    lambda: Metrics(tracing.spans(settings), alone=preload.in_worker() and settings.workers == 1)
+)
+page = load_page(PROJECT / "web")
+# Where the encoder runs in a process of its own: the way to it. Set before the application starts.
+remote_encoder: RemoteEncoder | None = None
+_search: AsyncSearch | None = None
+
+
+def search() -> AsyncSearch:
+    """This worker's search; made when the worker starts."""
+    assert _search is not None, "the worker has not started"
+    return _search
+
+
+def answers() -> Answers:
+    return Answers(search(), settings)
+
+
+def artifact_id() -> str:
+    return _search.artifact_id if _search is not None else "none"
+
+
+def _alive() -> dict[str, str]:
+    return {"status": "alive"}
+
+
+def _ready() -> dict[str, str]:
+    search().loaded  # noqa: B018  raises NotReady
+    return {"status": "ready"}
+
+
+PROBES = {"/livez": _alive, "/readyz": _ready}
+
+
+@asynccontextmanager
+async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+    global _search
+    _search = AsyncSearch(settings, metrics(), remote_encoder)
+    _search.start()
+    yield
+    await _search.stop()
+    # All requests are answered; a thread that is stuck in a library must not keep the process.
+    if preload.in_worker():
+        faulthandler.dump_traceback_later(LAST_THREADS_S, exit=True)
+
+
+FAILURES: dict[int | str, dict[str, Any]] = {
+    status: {"model": ErrorResponse, "description": description}
+    for status, description in {
+        400: "`invalid_request`",
+        401: "`unauthorized`: `SHAZAM_API_KEYS` is set and no key came",
+        403: "`unauthorized`: the key is not known",
+        404: "`not_found`, `album_not_found` or `cover_not_found`",
+        413: "`image_too_large`",
+        415: "`unreadable_image`",
+        429: "`overloaded`: more requests than `SHAZAM_RATE_LIMIT` allows; carries `Retry-After`",
+        503: "`overloaded` or `not_ready`; carries `Retry-After`",
+        504: "`timeout`",
+    }.items()
+}
+
+api = FastAPI(
+    title="Shazam Visual",
+    version=__version__,
+    summary="Photograph a record sleeve, or describe it, and get the album.",
+    docs_url=None,
+    redoc_url=None,
+    lifespan=lifespan,
+    responses=FAILURES,
+    separate_input_output_schemas=False,
+)
+
+SEARCH_FORM = {
+    "file": {"type": "string", "format": "binary", "description": "JPEG, PNG, WebP, HEIC…"},
+    "k": {"type": "integer", "minimum": 1, "maximum": 100, "default": 5},
+    "genre_id": {"type": "integer"},
+    "min_score": {"type": "number", "minimum": -1, "maximum": 1},
+}
+MIXED_FORM = {
+    **SEARCH_FORM,
+    "query": {"type": "string", "example": "a dark cover with a red moon"},
+    "negative": {"type": "string", "example": "people"},
+    "image_weight": {"type": "number", "minimum": 0, "maximum": 1, "default": 0.5},
+}
+TEXT_BODY = {name: schema for name, schema in MIXED_FORM.items() if name != "file"}
+
+
+def form_body(fields: dict[str, Any], *, needs: list[str]) -> dict[str, Any]:
+    schema = {"type": "object", "properties": fields, "required": needs}
+    return {
+        "requestBody": {
+            "required": bool(needs),
+            "content": {"multipart/form-data": {"schema": schema}},
+        }
+    }
+
+
+K = Annotated[int, Query(ge=1, le=100, description="how many albums")]
+GenreId = Annotated[int | None, Query(description="albums of this genre alone")]
+MinScore = Annotated[float | None, Query(ge=-1, le=1, description="at least this similar")]
+AlbumId = Annotated[int, PathParam(examples=[17])]
+
+
+@api.get("/", response_model=Banner, tags=["service"], summary="The page, or what there is")
+async def home(request: Request) -> Response:
+    if wants_html(request.headers.get("accept")):
+        return page_reply(page.index(*_caching(request)))
+    banner = Banner(
+        message="Shazam Visual: send a picture of a record sleeve, or describe it.",
+        endpoints={
+            "search_image": "/api/search-by-image",
+            "search_text": "/api/search-by-text",
+            "search": "/api/search",
+            "identify": "/api/identify",
+            "albums": "/api/albums",
+            "genres": "/api/genres",
+            "embeddings": "/v1/embeddings",
+            "health": "/health",
+            "metrics": "/metrics",
+            "docs": "/docs",
+            "openapi": "/openapi.json",
+        },
+    )
+    return JSONResponse(banner.model_dump(), headers={"Vary": "Accept"})
+
+
+@api.get("/docs", tags=["service"], response_class=HTMLResponse, summary="This page")
+async def docs(request: Request) -> Response:
+    return page_reply(page.docs(*_caching(request)))
+
+
+@api.get("/web/{digest}/{name}", include_in_schema=False)
+async def asset(digest: str, name: str, request: Request) -> Response:
+    reply = page.asset(digest, name, *_caching(request))
+    if reply is None:
+        raise NotFound(f"The page has no file {name!r}.")
+    return page_reply(reply)
+
+
+@api.get("/health", response_model=Health, tags=["service"], responses={503: {"model": Health}})
+async def health() -> Response:
+    body = answers().health()
+    return JSONResponse(body.model_dump(), 200 if body.status == "healthy" else 503)
+
+
+@api.get("/livez", tags=["service"], summary="Alive")
+async def livez() -> dict[str, str]:
+    return _alive()
+
+
+@api.get("/readyz", tags=["service"], summary="Ready: both towers and the index have answered once")
+async def readyz() -> dict[str, str]:
+    return _ready()
+
+
+@api.get("/metrics", tags=["service"], response_class=Response, summary="For Prometheus")
+async def prometheus() -> Response:
+    body, media_type = metrics().page()
+    return Response(body, media_type=media_type)
+
+
+@api.post(
+    "/api/search-by-image",
+    response_model=SearchResponse,
+    tags=["search"],
+    openapi_extra=form_body(SEARCH_FORM, needs=["file"]),
+)
+@api.post("/search_by_image", response_model=SearchResponse, include_in_schema=False)
+async def search_by_image(request: Request) -> SearchResponse:
+    """The albums whose covers are nearest to a picture. `k`, `genre_id` and `min_score` may be in
+    the query string or in the form."""
+    sent = await read_search(request, settings.max_upload_bytes)
+    if sent.image is None:
+        raise InvalidRequest(
+            "The field 'file' is missing. Send the picture as multipart/form-data: "
+            "curl -F file=@photo.jpg."
+        )
+    return await answers().by_image(sent.image, sent.wanted)
+
+
+@api.get("/api/search-by-text", response_model=SearchResponse, tags=["search"])
+async def search_by_text(
+    request: Request,
+    query: Annotated[str, Query(min_length=1, examples=["a red album cover with a guitar"])],
+    k: K = 5,
+    genre_id: GenreId = None,
+    min_score: MinScore = None,
+) -> SearchResponse:
+    """The albums whose covers fit a description. Texts of 77 tokens and more are truncated."""
+    wanted = read_wanted(request.query_params)
+    return await answers().by_text(needed_words(request.query_params, "query"), wanted)
+
+
+@api.post("/search_by_text", response_model=SearchResponse, include_in_schema=False)
+async def search_by_text_native(request: Request) -> SearchResponse:
+    sent = await read_search(request, settings.max_upload_bytes)
+    return await answers().by_text(needed_words({"query": sent.query}, "query"), sent.wanted)
+
+
+@api.post(
+    "/api/search",
+    response_model=SearchResponse,
+    tags=["search"],
+    openapi_extra=form_body(MIXED_FORM, needs=[]),
+)
+@api.post("/search", response_model=SearchResponse, include_in_schema=False)
+async def search_by_all(request: Request) -> SearchResponse:
+    """One query made of any of a picture, words, and words for what it should not be."""
+    return await answers().by_all(await read_search(request, settings.max_upload_bytes))
+
+
+@api.post(
+    "/api/identify",
+    response_model=IdentifyResponse | IdentifyManyResponse,
+    responses={200: {"content": {"application/json": {"examples": IDENTIFY_EXAMPLES}}}},
+    tags=["search"],
+    openapi_extra=form_body({"file": SEARCH_FORM["file"]}, needs=["file"]),
+)
+async def identify(
+    request: Request,
+    many: Annotated[bool, Query(description="every sleeve in the picture")] = False,
+) -> Response:
+    """Which album is this a photo of? `match`, `ambiguous` or `no_match`, how sure that is, and
+    where in the picture the cover lies. With `many`, `answers` holds one such answer a sleeve."""
+    sent = await read_search(request, settings.max_upload_bytes)
+    if sent.image is None:
+        raise InvalidRequest("The field 'file' is missing. Send one: curl -F file=@photo.jpg.")
+    found = await (answers().identify_many if sent.many else answers().identify)(sent.image)
+    return JSONResponse(found.model_dump())
+
+
+@api.post("/identify", response_model=IdentifyResponse, include_in_schema=False)
+async def identify_native(request: Request) -> Response:
+    return await identify(request)
+
+
+@api.get("/api/albums", response_model=AlbumsPage, tags=["catalogue"])
+async def albums(
+    offset: Annotated[int, Query(ge=0)] = 0,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 50,
+    genre_id: GenreId = None,
+) -> AlbumsPage:
+    return await answers().albums(offset, limit, genre_id)
+
+
+@api.get("/api/albums/{album_id}", response_model=AlbumModel, tags=["catalogue"])
+async def album(album_id: AlbumId) -> AlbumModel:
+    return await answers().album(album_id)
+
+
+@api.get("/api/albums/{album_id}/similar", response_model=SearchResponse, tags=["catalogue"])
+async def similar(
+    request: Request,
+    album_id: AlbumId,
+    k: K = 5,
+    genre_id: GenreId = None,
+    min_score: MinScore = None,
+) -> SearchResponse:
+    """An album's nearest neighbours, itself left out."""
+    return await answers().similar(album_id, read_wanted(request.query_params))
+
+
+@api.get("/api/albums/{album_id}/cover", tags=["catalogue"], response_class=Response)
+async def cover(
+    album_id: AlbumId, if_none_match: Annotated[str | None, Header()] = None
+) -> Response:
+    """The cover's thumbnail, WebP or JPEG."""
+    image = await answers().cover(album_id)
+    etag = f'"{hashlib.sha256(image).hexdigest()[:16]}"'
+    headers = {"ETag": etag, "Cache-Control": "public, max-age=86400"}
+    if if_none_match is not None and (etag in if_none_match or if_none_match.strip() == "*"):
+        return Response(status_code=304, headers=headers)
+    media_type = "image/webp" if image[8:12] == b"WEBP" else "image/jpeg"
+    return Response(image, media_type=media_type, headers=headers)
+
+
+@api.get("/api/genres", response_model=list[GenreModel], tags=["catalogue"])
+async def genres() -> list[GenreModel]:
+    return await answers().genres()
+
+
+@api.post(
+    "/v1/embeddings",
+    response_model=EmbeddingsResponse,
+    tags=["embeddings"],
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {"application/json": {"schema": EmbeddingsRequest.model_json_schema()}},
+        }
+    },
+)
+async def embeddings(request: Request) -> EmbeddingsResponse:
+    """OpenAI's shape: `client.embeddings.create(model=…, input=…)`. Pictures come as data URIs."""
+    body = await read_json(request)
+    try:
+        return await answers().embeddings(EmbeddingsRequest.model_validate(body))
+    except ValidationError as error:
+        raise InvalidRequest(first_error(error.errors())) from error
+
+
+def _failure(request: Request, error: ShazamError) -> JSONResponse:
+    exchange = current_exchange()
+    body = ErrorResponse.of(error, exchange.request_id if exchange else "unknown")
+    return JSONResponse(body.model_dump(), int(error.status), error.headers())
+
+
+@api.exception_handler(ShazamError)
+async def on_named(request: Request, error: ShazamError) -> JSONResponse:
+    return _failure(request, error)
+
+
+@api.exception_handler(sqlite3.Error)
+async def on_lost_catalogue(request: Request, error: sqlite3.Error) -> JSONResponse:
+    logger.error("the catalogue cannot be read: %s", error)
+    message = "The catalogue's files were damaged since the start. Repair them and restart."
+    return _failure(request, NotReady(message, retry_after_s=60))
+
+
+@api.exception_handler(RequestValidationError)
+async def on_invalid(request: Request, error: RequestValidationError) -> JSONResponse:
+    return _failure(request, InvalidRequest(first_error(error.errors())))
+
+
+@api.exception_handler(HTTPException)
+async def on_http(request: Request, error: HTTPException) -> JSONResponse:
+    if error.status_code == 404:
+        return _failure(
+            request, NotFound(f"There is nothing at {request.url.path[:200]}. See /docs.")
+        )
+    if error.status_code == 405:
+        allow = (error.headers or {}).get("Allow", "")
+        message = (
+            f"{request.method} does not work here; {allow or 'another method'} does. See /docs."
+        )
+        return _failure(request, MethodNotAllowed(message, allow=allow))
+    return _failure(request, InvalidRequest(str(error.detail)))
+
+
+@api.exception_handler(Exception)
+async def on_bug(request: Request, error: Exception) -> JSONResponse:
+    exchange = current_exchange()
+    return _failure(request, internal_error(exchange.request_id if exchange else "unknown"))
+
+
+def _caching(request: Request) -> tuple[str | None, str | None]:
+    return request.headers.get("if-none-match"), request.headers.get("accept-encoding")
+
+
+def page_reply(reply: Reply) -> Response:
+    return Response(reply.body, reply.status, reply.headers)

@@ -1,0 +1,196 @@
+"""Request and response models: the shapes of section "HTTP" of the README, and of every error."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
+
+from engine.base.errors import ShazamError
+
+DEFAULT_K, MAX_K = 5, 100
+
+QueryType = Literal["image", "text", "mixed", "album"]
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a caller asks of a search: `k` best, of one genre, at least this similar."""
+
+    k: int = DEFAULT_K
+    genre_id: int | None = None
+    min_score: float | None = None
+
+
+class ErrorBody(BaseModel):
+    code: str
+    message: str
+    details: dict[str, Any] = {}
+
+
+class ErrorResponse(BaseModel):
+    """What every failure looks like, whatever its status."""
+
+    error: ErrorBody
+
+    @classmethod
+    def of(cls, error: ShazamError, request_id: str) -> ErrorResponse:
+        details = {**error.details, "request_id": request_id}
+        return cls(error=ErrorBody(code=error.code, message=error.message, details=details))
+
+
+class AlbumModel(BaseModel):
+    """An album. A field the catalogue lacks is null; `genre_id` is −1 where none is known."""
+
+    album_id: int
+    genre_id: int
+    title: str | None
+    artist: str | None
+    genre: str | None
+    year: int | None
+    cover_url: str | None = Field(description="null where the artifact holds no covers")
+
+
+class AlbumResult(AlbumModel):
+    similarity_score: float = Field(description="cosine, −1 to 1")
+
+
+class SearchResponse(BaseModel):
+    success: Literal[True] = True
+    query_type: QueryType
+    artifact: str
+    query: str | None = None
+    results: list[AlbumResult]
+
+    @model_serializer(mode="wrap")
+    def _without_empty_query(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        body: dict[str, Any] = handler(self)
+        if body.get("query") is None:
+            body.pop("query", None)
+        return body
+
+
+class Evidence(BaseModel):
+    """What proves it: how many patches of the cover lie where they must, and where it lies."""
+
+    inliers: int = Field(ge=0)
+    quad: list[tuple[float, float]] = Field(
+        min_length=4,
+        max_length=4,
+        description="[x, y] in pixels of the upright picture, clockwise from the cover's top left",
+    )
+
+
+class IdentifyResponse(BaseModel):
+    decision: Literal["match", "ambiguous", "no_match"]
+    confidence: float = Field(
+        ge=0, le=1, description="of all answers given with 0.9, nine in ten are right"
+    )
+    album: AlbumResult | None = Field(description="null unless it is a match")
+    evidence: Evidence | None = Field(description="null where nothing was proven")
+    candidates: list[AlbumResult]
+
+
+_ALBUM = {
+    "album_id": 17,
+    "genre_id": 3,
+    "title": "Night Garden",
+    "artist": "The Lanterns",
+    "genre": "jazz",
+    "year": 1974,
+    "cover_url": "/api/albums/17/cover",
+    "similarity_score": 0.83,
+}
+_MATCH = {
+    "decision": "match",
+    "confidence": 0.997,
+    "album": _ALBUM,
+    "evidence": {
+        "inliers": 34,
+        "quad": [[212.4, 96.0], [655.1, 121.7], [630.8, 566.2], [188.0, 541.9]],
+    },
+    "candidates": [_ALBUM, {**_ALBUM, "album_id": 40, "title": "Slow Rooms"}],
+}
+# FastAPI drops every null from the document, so an example with `"album": null` would mislead.
+IDENTIFY_EXAMPLES = {
+    "match": {"summary": "It is this album", "value": _MATCH},
+    "many": {"summary": "?many=true: one answer a sleeve", "value": {"answers": [_MATCH]}},
+}
+
+
+class IdentifyManyResponse(BaseModel):
+    """`?many=true`: an answer for every sleeve found, the surest first found; none is no sleeve."""
+
+    answers: list[IdentifyResponse]
+
+
+class AlbumsPage(BaseModel):
+    total: int
+    albums: list[AlbumModel]
+
+
+class GenreModel(BaseModel):
+    genre_id: int
+    genre: str | None
+    albums: int
+
+
+class Health(BaseModel):
+    status: Literal["healthy", "degraded"]
+    total_albums: int
+    artifact: str | None
+    encoder: str | None
+    runtime: str | None
+    precision: str | None
+
+
+class Banner(BaseModel):
+    message: str
+    status: Literal["running"] = "running"
+    endpoints: dict[str, str]
+
+
+class EmbeddingsRequest(BaseModel):
+    """OpenAI's request, and `modality`: a data-URI input is taken for a picture without it."""
+
+    model_config = ConfigDict(
+        extra="ignore",
+        json_schema_extra={"examples": [{"model": "starter", "input": ["a red album cover"]}]},
+    )
+
+    model: str = ""
+    input: str | list[str]
+    modality: Literal["text", "image"] | None = None
+    encoding_format: Literal["float", "base64"] = "float"
+    dimensions: int | None = None
+
+
+class EmbeddingRow(BaseModel):
+    object: Literal["embedding"] = "embedding"
+    index: int
+    embedding: list[float] | str
+
+
+class Usage(BaseModel):
+    prompt_tokens: int
+    total_tokens: int
+
+
+class EmbeddingsResponse(BaseModel):
+    object: Literal["list"] = "list"
+    data: list[EmbeddingRow]
+    model: str
+    usage: Usage
+
+
+def describe(error: dict[str, Any] | Any) -> str:
+    """One pydantic error → a sentence: where, what was wrong."""
+    where = ".".join(str(part) for part in error.get("loc", ()) if part not in ("body", "query"))
+    message = str(error.get("msg", "is not valid"))
+    return f"{where or 'The request'}: {message[0].lower()}{message[1:]}."
+
+
+def first_error(errors: Iterable[Any]) -> str:
+    return describe(next(iter(errors), {}))

@@ -1,0 +1,127 @@
+"""Connections: those that ask nothing are closed after a while, and what waits for nothing is
+answered as soon as it is read.
+
+uvicorn waits for ever for the first request of a connection and for the end of its headers, so that
+a caller who sends a byte an hour, ten thousand times, holds every file descriptor. Bodies are
+`engine.serving.http.front`'s: they have the request's deadline.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import resource
+import uuid
+from collections.abc import Callable, Sequence
+from http import HTTPStatus
+from typing import Any
+
+import uvicorn.protocols.http.auto
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+# From connecting, or from a request's first byte, to the end of its headers.
+HEADERS_WITHIN_S = 10.0
+HEADERS_WITHIN_BYTES = 64 * 1024
+# Of the file descriptors a process may have, those that are not for callers.
+KEPT_BACK = 128
+
+
+def bound_connections() -> None:
+    """Let uvicorn speak to its callers through `BoundedProtocol`; before its server starts.
+
+    BentoML makes uvicorn's configuration itself and leaves the protocol to uvicorn's choice.
+    """
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    BoundedProtocol.at_most = max(64, min(soft, 1 << 20) - KEPT_BACK)
+    uvicorn.protocols.http.auto.AutoHTTPProtocol = BoundedProtocol
+
+
+class BoundedProtocol(HttpToolsProtocol):
+    at_most = 1024
+    # The messages of an answer that needs nothing but the request's head, or None. Set by whoever
+    # makes the application.
+    at_once: Callable[[Any], Sequence[Any] | None] = staticmethod(lambda scope: None)
+    _waiting: asyncio.TimerHandle | None = None
+    _read = 0
+
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(transport)
+        if len(self.connections) > self.at_most:
+            # Not even an answer: whoever opens thousands reads none.
+            transport.abort()
+            return
+        self._wait_for_headers()
+
+    def data_received(self, data: bytes) -> None:
+        if self._waiting is not None:
+            self._read += len(data)
+            # What comes in one piece with a header that ends is body; more than a piece is not.
+            if self._read - len(data) > HEADERS_WITHIN_BYTES:
+                self.send_400_response("The request's headers are too long.")
+                return
+        super().data_received(data)
+
+    def _start_asgi_task(self, cycle: Any, app: Any) -> None:
+        # Where the caller does not read, even `send` may have to wait.
+        messages = None if self.flow.write_paused else self.at_once(cycle.scope)
+        if messages is None:
+            super()._start_asgi_task(cycle, app)
+            return
+        for message in messages:
+            with contextlib.suppress(StopIteration):
+                cycle.send(message).send(None)
+
+    def _should_upgrade(self) -> bool:
+        """Nothing here speaks WebSocket: whoever asks for it is answered in HTTP. uvicorn would
+        change the protocol first, and one that had gone by then broke the stop of the server."""
+        return False
+
+    def _unsupported_upgrade_warning(self) -> None:
+        """Two lines of log for whoever asks are two too many."""
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        if self._waiting is None:  # a further request on a connection that was kept
+            self._wait_for_headers()
+
+    def on_headers_complete(self) -> None:
+        self._came()
+        super().on_headers_complete()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._came()
+        super().connection_lost(exc)
+
+    def send_400_response(self, msg: str) -> None:
+        """What is not HTTP gets our error shape, too; uvicorn's is plain text."""
+        request_id = uuid.uuid4().hex
+        status = HTTPStatus.BAD_REQUEST
+        error = {
+            "code": "invalid_request",
+            "message": f"{msg} Send HTTP/1.1; see /docs for the routes.",
+            "details": {"request_id": request_id},
+        }
+        body = json.dumps({"error": error}).encode()
+        head = (
+            f"HTTP/1.1 {status.value} {status.phrase}\r\nContent-Type: application/json\r\n"
+            f"Content-Length: {len(body)}\r\nX-Request-ID: {request_id}\r\nX-Artifact: none\r\n"
+            "X-Content-Type-Options: nosniff\r\nConnection: close\r\n\r\n"
+        )
+        if not self.transport.is_closing():
+            self.transport.write(head.encode() + body)
+            self.transport.close()
+
+    def _wait_for_headers(self) -> None:
+        self._read = 0
+        self._waiting = self.loop.call_later(HEADERS_WITHIN_S, self._give_up)
+
+    def _came(self) -> None:
+        if self._waiting is not None:
+            self._waiting.cancel()
+            self._waiting = None
+
+    def _give_up(self) -> None:
+        self._waiting = None
+        if not self.transport.is_closing():
+            self.transport.close()

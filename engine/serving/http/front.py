@@ -1,0 +1,553 @@
+"""What every request meets before a route: its id, its key, its limits, its deadline, one error.
+
+One ASGI application around both halves of the service:
+
+    request id, response headers, log line and metrics
+      └ CORS
+          └ access (API keys, a rate for each)
+              └ admission (a bounded number at once, 503 past it) and deadline (504)
+                  └ body limit (413 while reading; 503 where all bodies together are too many)
+                      └ FastAPI, or BentoML for /schema.json and its static files
+
+What waits for nothing, a probe or a refusal where all places are taken, does not come this way:
+the connection asks `Front.at_once` for it (`engine.serving.http.connections`).
+
+BentoML's own limits and CORS are off: they answer from outside any middleware, without
+`Retry-After`, CORS headers or our error shape.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import contextvars
+import json
+import logging
+import re
+import time
+import uuid
+from collections.abc import (
+    Awaitable,
+    Callable,
+    Collection,
+    Iterable,
+    Mapping,
+    MutableMapping,
+    Sequence,
+)
+from dataclasses import dataclass, field
+from typing import Any
+
+from starlette.datastructures import Headers
+from starlette.middleware.cors import CORSMiddleware
+
+from engine.base.errors import (
+    DeadlineExceeded,
+    ImageTooLarge,
+    Internal,
+    InvalidRequest,
+    MethodNotAllowed,
+    NotFound,
+    Overloaded,
+    ShazamError,
+)
+from engine.base.settings import Settings
+from engine.covers.service.schemas import ErrorResponse
+from engine.serving.http.access import Access
+from engine.serving.watch.metrics import Metrics
+from engine.serving.watch.tracing import describe_request
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+logger = logging.getLogger("shazam")
+access_log = logging.getLogger("shazam.access")
+
+# Told whatever the load: it costs little, and a platform that cannot ask kills the process.
+ALWAYS = frozenset({"/health", "/metrics"})
+
+# Of an answer that does not say otherwise. Opened in a browser it runs nothing and is framed by
+# nobody; the page and /docs have policies of their own (engine.serving.http.page).
+DEFAULT_HEADERS = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+    (b"cache-control", b"no-store"),
+)
+
+# What a multipart body or base64 adds to the picture inside it.
+BODY_OVERHEAD = 64 * 1024
+# Bodies of the largest size held in memory at once, 330 MB by default. Places alone would bound
+# them at `max_concurrency` of that size, 1.3 GB, for which small machines have no room.
+BODIES_AT_ONCE = 32
+# After a 413 a client that is still sending is read and thrown away for so long, since closing the
+# connection at once would make many clients see a broken pipe instead of the answer.
+DRAIN_BYTES, DRAIN_S = 64 << 20, 5.0
+
+# One line for all refusals of a time: a flood of callers must not become one of log lines, whose
+# writing is a fifth of what a refusal costs.
+REFUSALS_TOLD_EVERY_S = 1.0
+
+# What nginx logs, too, for a caller who did not wait. It is never sent.
+CLIENT_GONE = 499
+
+_REQUEST_ID = re.compile(r"[\x21-\x7e]{1,128}")
+
+
+@dataclass
+class Exchange:
+    """One request on its way: what the layers need to tell each other."""
+
+    request_id: str
+    started: float = field(default_factory=time.perf_counter)
+    status: int = 0
+    finished: bool = False
+    refused: bool = False  # for want of a place
+    batch_size: int | None = None  # of the encoder's call that this request shared
+
+
+_exchange: contextvars.ContextVar[Exchange | None] = contextvars.ContextVar(
+    "exchange", default=None
+)
+
+
+def current_exchange() -> Exchange | None:
+    """The request being answered in this context, if any."""
+    return _exchange.get()
+
+
+class Front:
+    """See the module's head. What BentoML serves itself are NATIVE paths; all else is `api`'s.
+
+    The typed APIs of BentoML's clients are answered by `api` too, at the paths BentoML gave them:
+    BentoML's own reader takes a string in place of a file for a URL to fetch or a path to open.
+    `probes` are the paths anybody may ask, with what each says, or raises.
+    """
+
+    def __init__(
+        self,
+        app: App,
+        *,
+        api: App,
+        routes: Iterable[str],
+        probes: Mapping[str, Callable[[], Mapping[str, str]]],
+        settings: Settings,
+        metrics: Callable[[], Metrics],
+        artifact_id: Callable[[], str],
+    ) -> None:
+        self._settings = settings
+        self._metrics = metrics
+        self._artifact_id = artifact_id
+        self._native = _Native(app)
+        self._api = api
+        self._routes = frozenset({"/openapi.json", "/schema.json", *routes})
+        self._probes = probes
+        self._access = Access(settings.api_keys, settings.rate_limit)
+        self._body_limit = settings.max_upload_bytes + BODY_OVERHEAD
+        self._in_flight = 0
+        self._refused, self._told_refused = 0, 0.0  # since they were told of, and when
+        self._held = 0  # bytes of the bodies of requests in flight
+        self._cors = CORSMiddleware(self._guarded, **cors_options(settings.allowed_origins))
+
+    def at_once(self, scope: Scope) -> Sequence[Message] | None:
+        """The whole answer to an HTTP request, where it needs nothing but its head; else None.
+
+        A probe waits for every refusal that came before it, twice: to be accepted and to be read.
+        Of 64 callers who ask again as soon as they are refused, half as many milliseconds each are
+        half as long a wait.
+        """
+        path = scope["path"]
+        probe = self._probes.get(path)
+        full = self._in_flight >= self._settings.max_concurrency and not self._is_free(path)
+        # Whose rate it counts for, a proxy may know better; traces begin in BentoML's layers.
+        if not (probe or (full and not self._settings.rate_limit)) or self._settings.traces:
+            return None
+        headers = Headers(scope=scope)
+        if "origin" in headers or scope["method"] not in (("GET",) if probe else ("GET", "POST")):
+            return None
+        exchange = Exchange(_request_id(headers))
+        try:
+            if probe is None:
+                self._check_caller(scope, headers)
+                raise self._full(exchange)
+            start, body = _json(200, json.dumps(probe(), separators=(",", ":")).encode())
+        except ShazamError as error:
+            start, body = _error(error, exchange)
+        exchange.status = start["status"]
+        self._put_headers(start, exchange)
+        self._record(scope, exchange)
+        return start, body
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._native.app(scope, receive, send)
+            return
+        exchange = Exchange(_request_id(Headers(scope=scope)))
+        token = _exchange.set(exchange)
+        if self._settings.traces:
+            describe_request(exchange.request_id)
+        try:
+            await self._answer(scope, receive, send, exchange)
+        finally:
+            _exchange.reset(token)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send, exchange: Exchange) -> None:
+        head = scope["method"] == "HEAD"
+        scope = dict(scope, method="GET") if head else scope
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                exchange.status = message["status"]
+                self._put_headers(message, exchange)
+            else:
+                exchange.finished = not message.get("more_body")
+                if head:
+                    message = {**message, "body": b""}
+            await send(message)
+
+        try:
+            await self._cors(scope, receive, send_with_headers)
+        except Exception as error:
+            # Starlette's handlers answer before this is reached; what comes here broke outside.
+            if exchange.finished:
+                # FastAPI answers an unexpected exception and then raises it again, for the log.
+                logger.error("request %s failed", exchange.request_id, exc_info=error)
+                return
+            if exchange.status:
+                raise
+            await _send_error(_named(error, exchange), exchange, send_with_headers)
+        finally:
+            self._record(scope, exchange)
+
+    def _put_headers(self, start: Message, exchange: Exchange) -> None:
+        """What every answer says, into the message that begins it."""
+        said = {name.lower() for name, _ in start["headers"]}
+        start["headers"] = [
+            *start["headers"],
+            (b"x-request-id", exchange.request_id.encode("latin-1")),
+            (b"x-artifact", self._artifact_id().encode("latin-1")),
+            *(header for header in DEFAULT_HEADERS if header[0] not in said),
+        ]
+
+    async def _guarded(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Access, admission, deadline; then the application that owns the path."""
+        exchange = current_exchange()
+        assert exchange is not None
+        path = scope["path"]
+        try:
+            if path not in self._probes:
+                self._check_caller(scope, Headers(scope=scope))
+            if self._is_free(path):
+                await self._dispatch(scope, receive, send)
+            else:
+                await self._admitted(scope, receive, send, exchange)
+        except ShazamError as error:
+            await _send_error(error, exchange, send)
+
+    def _is_free(self, path: str) -> bool:
+        """Whether a path is answered without a place."""
+        return path in self._probes or path in ALWAYS or path.startswith("/web/")
+
+    def _check_caller(self, scope: Scope, headers: Headers) -> None:
+        """The key, and the rate of whoever has it. Raises `Unauthorized`, `Overloaded` (429)."""
+        key = self._access.check_key(headers)
+        if not self._is_free(scope["path"]):
+            self._access.check_rate(key or (scope.get("client") or ("",))[0].encode())
+
+    def _full(self, exchange: Exchange) -> Overloaded:
+        exchange.refused = True
+        self._metrics().refused.inc()
+        self._refused += 1
+        if exchange.started - self._told_refused >= REFUSALS_TOLD_EVERY_S:
+            logger.warning("all places are taken: %d requests refused", self._refused)
+            self._refused, self._told_refused = 0, exchange.started
+        return Overloaded(
+            f"{self._in_flight} requests are being answered, as many as this process takes. "
+            "Try again in a second."
+        )
+
+    async def _admitted(
+        self, scope: Scope, receive: Receive, send: Send, exchange: Exchange
+    ) -> None:
+        if self._in_flight >= self._settings.max_concurrency:
+            raise self._full(exchange)
+        self._in_flight += 1
+        self._metrics().in_flight.inc()
+        try:
+            async with asyncio.timeout(self._settings.timeout_s):
+                await self._unless_gone(scope, receive, send, exchange)
+        except TimeoutError:
+            if exchange.status:
+                raise
+            raise DeadlineExceeded(
+                f"No answer within {self._settings.timeout_s:g} seconds. Try again; if it stays "
+                "so, the service is too small for its load."
+            ) from None
+        finally:
+            self._in_flight -= 1
+            self._metrics().in_flight.dec()
+
+    async def _unless_gone(
+        self, scope: Scope, receive: Receive, send: Send, exchange: Exchange
+    ) -> None:
+        """Answer, but stop as soon as the caller has closed the connection: nobody would read it,
+        and somebody else waits for the place."""
+        body_read = asyncio.Event()
+        if scope["method"] == "GET":
+            body_read.set()  # our GET routes never ask for a body
+
+        async def noted() -> Message:
+            message = await receive()
+            if not message.get("more_body"):
+                body_read.set()
+            return message
+
+        async def gone() -> None:
+            await body_read.wait()
+            while (await receive())["type"] != "http.disconnect":
+                pass
+
+        work = asyncio.create_task(self._limited(scope, noted, send, exchange))
+        watch = asyncio.create_task(gone())
+        try:
+            await asyncio.wait({work, watch}, return_when=asyncio.FIRST_COMPLETED)
+            if not work.done() and not exchange.status:
+                await _cancelled(work)
+                # Nobody reads it, but BentoML waits for the beginning of an answer.
+                await send({"type": "http.response.start", "status": CLIENT_GONE, "headers": []})
+                await send({"type": "http.response.body", "body": b""})
+            else:
+                await work
+        finally:
+            watch.cancel()
+            await _cancelled(work)
+
+    async def _limited(
+        self, scope: Scope, receive: Receive, send: Send, exchange: Exchange
+    ) -> None:
+        """Refuse a body that is too large: by its declared length, else while it is read."""
+        # Pictures travel as base64 in /v1/embeddings: a third more bytes, and several at once.
+        limit = self._body_limit * (4 if scope["path"] == "/v1/embeddings" else 1)
+        declared = Headers(scope=scope).get("content-length", "")
+        if declared.isdigit() and int(declared) > limit:
+            await _send_error(self._too_large(), exchange, send, drain=receive)
+            return
+        size = 0
+        refusal: ShazamError | None = None
+
+        async def counted() -> Message:
+            nonlocal size, refusal
+            message = await receive()
+            part = len(message.get("body", b""))
+            size += part
+            self._held += part
+            if size > limit:
+                refusal = self._too_large()
+            elif self._held > BODIES_AT_ONCE * self._body_limit:
+                refusal = Overloaded(
+                    "So much is being uploaded that this process has no room for more. Try again "
+                    "in a second."
+                )
+            if refusal is not None:
+                raise refusal
+            return message
+
+        async def unless_refused(message: Message) -> None:
+            if refusal is None:
+                await send(message)
+
+        try:
+            await self._dispatch(scope, counted, unless_refused)
+        except ShazamError:
+            if refusal is None:
+                raise
+        finally:
+            self._held -= size
+        if refusal is not None:
+            # Whatever the inner application made of the interruption, this is the answer.
+            if isinstance(refusal, Overloaded):
+                self._metrics().refused.inc()
+            await _send_error(refusal, exchange, send, drain=receive)
+
+    async def _dispatch(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path = scope["path"]
+        if path == "/schema.json" or path.startswith("/static_content/"):
+            await self._native(scope, receive, send)
+        else:
+            await self._api(scope, receive, send)
+
+    def _too_large(self) -> ImageTooLarge:
+        return ImageTooLarge(
+            f"The upload has more than {self._settings.max_upload_bytes:,} bytes. Send a smaller "
+            "picture: 1,000 pixels a side are plenty."
+        )
+
+    def _record(self, scope: Scope, exchange: Exchange) -> None:
+        seconds = time.perf_counter() - exchange.started
+        route = _route_of(scope, self._routes)
+        metrics = self._metrics()
+        metrics.requests.labels(route, scope["method"], str(exchange.status)).inc()
+        metrics.seconds.labels(route).observe(seconds)
+        quiet = exchange.refused or route in self._probes or route in ALWAYS
+        level = logging.DEBUG if quiet else logging.INFO
+        if not access_log.isEnabledFor(level):
+            return
+        access_log.log(
+            level,
+            "%s %s %s %.1f ms",
+            scope["method"],
+            route,
+            exchange.status,
+            seconds * 1000,
+            extra={
+                "request_id": exchange.request_id,
+                "route": route,
+                "status": exchange.status,
+                "duration_ms": round(seconds * 1000, 1),
+                **({"batch_size": exchange.batch_size} if exchange.batch_size else {}),
+            },
+        )
+
+
+class _Native:
+    """BentoML's application with every error body put in our shape."""
+
+    def __init__(self, app: App) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        exchange = current_exchange()
+        assert exchange is not None
+        refused = 0
+
+        async def reshaped(message: Message) -> None:
+            nonlocal refused
+            if message["type"] == "http.response.start" and message["status"] >= 400:
+                refused = message["status"]
+            elif not refused:
+                await send(message)
+
+        await self.app(scope, receive, reshaped)
+        if refused:
+            await _send_error(_from_bentoml(refused, exchange.request_id), exchange, send)
+
+
+def cors_options(origins: Iterable[str]) -> dict[str, Any]:
+    """Starlette's CORS options. A `*` inside a host becomes part of a regular expression, since in
+    Starlette's list of origins it would only be a letter that matches nothing."""
+    exact = [origin for origin in origins if "*" not in origin or origin == "*"]
+    patterns = [
+        re.escape(origin).replace(r":\*", r":\d+").replace(r"\*", r"[A-Za-z0-9.-]+")
+        for origin in origins
+        if "*" in origin and origin != "*"
+    ]
+    return {
+        "allow_origins": exact,
+        "allow_origin_regex": "|".join(patterns) or None,
+        "allow_methods": ["GET", "POST", "HEAD", "OPTIONS"],
+        "allow_headers": ["*"],
+        "expose_headers": ["X-Request-ID", "X-Artifact", "Retry-After", "ETag"],
+        "max_age": 600,
+    }
+
+
+def _request_id(headers: Headers) -> str:
+    given = headers.get("x-request-id", "")
+    # A line break or a megabyte from a caller must not reach a log.
+    return given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+
+
+def _route_of(scope: Scope, routes: Collection[str]) -> str:
+    """The route's template: the label of metrics, whose number must not grow with traffic."""
+    route = scope.get("route")
+    if route is not None and hasattr(route, "path"):
+        return str(route.path)
+    path: str = scope["path"]
+    if path.startswith("/static_content/"):
+        return "/static_content"
+    return path if path in routes else "other"
+
+
+def _named(error: Exception, exchange: Exchange) -> ShazamError:
+    if isinstance(error, ShazamError):
+        return error
+    logger.error("request %s failed", exchange.request_id, exc_info=error)
+    return internal_error(exchange.request_id)
+
+
+def internal_error(request_id: str) -> Internal:
+    """A bug, told without anything of the inside."""
+    return Internal(
+        f"Something went wrong on our side. If it happens again, report the request id "
+        f"{request_id}."
+    )
+
+
+def _from_bentoml(status: int, request_id: str) -> ShazamError:
+    """BentoML answers in plain text or lists; its own paths can only be missed or misused."""
+    if status == 404:
+        return NotFound("There is nothing at this address. See /docs for the routes.")
+    if status == 405:
+        return MethodNotAllowed("This address answers GET alone. See /docs.", allow="GET")
+    if status < 500:
+        return InvalidRequest("The request cannot be answered as it was sent. See /docs.")
+    return internal_error(request_id)
+
+
+async def _send_error(
+    error: ShazamError, exchange: Exchange, send: Send, drain: Receive | None = None
+) -> None:
+    start, body = _error(error, exchange)
+    if drain is not None:
+        start["headers"].append((b"connection", b"close"))
+        body["more_body"] = True
+    await send(start)
+    await send(body)
+    if drain is not None:
+        await _drain(drain)
+        await send({"type": "http.response.body", "body": b""})
+
+
+def _error(error: ShazamError, exchange: Exchange) -> tuple[Message, Message]:
+    body = ErrorResponse.of(error, exchange.request_id).model_dump_json().encode()
+    return _json(int(error.status), body, error.headers())
+
+
+def _json(
+    status: int, body: bytes, more: Mapping[str, str] | None = None
+) -> tuple[Message, Message]:
+    """ASGI's two messages of an answer with a body of JSON."""
+    headers = {"content-type": "application/json", "content-length": str(len(body)), **(more or {})}
+    start = {
+        "type": "http.response.start",
+        "status": status,
+        "headers": [
+            (name.lower().encode("latin-1"), value.encode("latin-1"))
+            for name, value in headers.items()
+        ],
+    }
+    return start, {"type": "http.response.body", "body": body}
+
+
+async def _cancelled(task: asyncio.Task[None]) -> None:
+    """End a task and wait until it has ended; nothing where it has already."""
+    if not task.done():
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
+async def _drain(receive: Receive) -> None:
+    read = 0
+    try:
+        async with asyncio.timeout(DRAIN_S):
+            while read < DRAIN_BYTES:
+                message = await receive()
+                read += len(message.get("body", b""))
+                if message["type"] != "http.request" or not message.get("more_body"):
+                    return
+    except TimeoutError:
+        return

@@ -1,0 +1,86 @@
+"""Starts the service with as little before it as can be: `python -m engine serve`.
+
+Before `bentoml serve` starts a worker it imports BentoML, its clients of a cloud and this service,
+which the worker then imports again: 0.8 s of processor time at every start, and 70 MB for as long
+as it runs. Where one process answers, all that is needed before it is a socket, and somebody to
+look after it. The worker is BentoML's own (worker.py). Where there are several processes, BentoML
+starts them.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from types import FrameType
+
+from engine.base.places import PROJECT
+from engine.base.settings import Settings
+from engine.serving.process.preload import set_environment
+
+SERVICE = "service:ShazamVisual"
+BACKLOG = 2_048
+# After a worker that died so young another follows a second later: it may well die, too.
+YOUNG_S, PAUSE_S = 5.0, 1.0
+
+
+def serve(host: str, port: int) -> int:
+    """Serve until SIGTERM or SIGINT; returns the exit status.
+
+    Raises `SettingsError` for a bad setting, OSError where the port is taken.
+    """
+    settings = Settings.from_environment()
+    set_environment()
+    python = [sys.executable, "-m"]
+    if settings.workers > 1 or settings.separate_encoder():
+        os.chdir(PROJECT)
+        options = ["--host", host, "--port", str(port)]
+        os.execv(sys.executable, [*python, "bentoml", "serve", SERVICE, *options])
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.create_server((host, port), family=family, backlog=BACKLOG) as listening:
+        handle = listening.fileno()
+        return _Watch(
+            [*python, "engine.serving.process.worker", SERVICE, "--fd", str(handle)], handle
+        ).run()
+
+
+class _Watch:
+    """One worker, and another where it dies: callers wait at the socket meanwhile."""
+
+    def __init__(self, command: list[str], handle: int) -> None:
+        self._command = command
+        self._handle = handle
+        self._worker: subprocess.Popen[bytes] | None = None
+        self._stopping = threading.Event()
+
+    def run(self) -> int:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._stop)
+        while not self._stopping.is_set():
+            began = time.monotonic()
+            self._worker = subprocess.Popen(
+                self._command, cwd=PROJECT, pass_fds=[self._handle], stdin=subprocess.DEVNULL
+            )
+            if self._stopping.is_set():  # while it was being started
+                self._worker.terminate()
+            status = self._worker.wait()
+            if self._stopping.is_set():
+                break
+            # Who ends by itself has said what is wrong, and would say it again. In a container the
+            # platform starts anew, and knows that it had to.
+            if status >= 0 or "BENTOML_CONTAINERIZED" in os.environ:
+                return status if status >= 0 else 128 - status
+            print(f"the worker was ended by signal {-status}; another is started", file=sys.stderr)
+            if time.monotonic() - began < YOUNG_S:
+                time.sleep(PAUSE_S)
+        return 0
+
+    def _stop(self, number: int, frame: FrameType | None) -> None:
+        self._stopping.set()
+        if self._worker is not None:
+            # After Ctrl-C the terminal has told the worker already: once more does no harm.
+            self._worker.terminate()

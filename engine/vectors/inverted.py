@@ -1,0 +1,286 @@
+"""Rows → an inverted file: trained, filled and tuned to a recall target, all in passes over blocks.
+
+    up to EXACT_UP_TO rows   the rows themselves in the lists (somebody asked for `ivf` by name)
+    up to COMPACT_FROM       SQ8: a byte a number, within 4e-4 of the cosine
+    above                    PQ: 64 bytes a row in the lists, and int8 rows beside them on disk
+                             (`vectors.rows`), with which the best candidates are compared again
+
+Memory is that of a block, a training sample and the finished lists, whatever the number of rows.
+Some rows are kept out of the training; each, its own album left out of the answers, is a query
+whose exact neighbours are known. FAISS's operating points keep the settings worth their time.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import faiss
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.base.errors import BuildError
+from engine.covers.encoder.on_torch import Embeddings
+from engine.vectors import rows as full_rows
+from engine.vectors.index import EXACT_UP_TO, Index, Point, Tuning
+from engine.vectors.rows import Ids, Rows, RowWriter
+
+# From here on the rows leave the lists: SQ8 of two million rows of 512 numbers is 1 GB to map, as
+# much as the compact codes of fourteen million.
+COMPACT_FROM = 2_000_000
+BLOCK = 65_536
+
+# FAISS's guidelines ask for 4·√N lists and more. Comparing a row with all centroids is most of a
+# build (4,096 × 512: 43 µs a row and core), so there are fewer, and never more than that.
+_LISTS, _MOST_LISTS = 2.5, 4_096
+_POINTS_A_LIST = 48
+# FAISS's own least; below it k-means warns and the lists mean little.
+_FEWEST_POINTS_A_LIST = 39
+_ITERATIONS = 8
+# From this many lists on k-means prunes by the first dimensions (SuperKMeans).
+_PRUNED_FROM_LISTS = 1_024
+
+# Of the compact codes: the axes that the projection keeps, and how many of them share a byte.
+_AXES, _AXES_A_BYTE = 256, 4
+
+_QUERIES, _FEWEST_QUERIES, _DEPTH, _DRAWS = 256, 50, 10, 32
+_REACHES = (50, 100, 200, 400, 800)
+
+
+class Source(Protocol):
+    """Rows in order of their ids, whoever holds them."""
+
+    @property
+    def dimension(self) -> int: ...
+
+    def __len__(self) -> int: ...
+
+    def blocks(self) -> Iterator[tuple[int, Embeddings]]:
+        """(first position, (n, D) float32 unit rows) from the first row to the last."""
+        ...
+
+    def sample(self, count: int, seed: int) -> tuple[NDArray[np.int64], Embeddings]:
+        """Positions and rows of `count` of them, chosen at random."""
+        ...
+
+
+class InMemory:
+    """(N, D) float32 unit rows as a `Source`."""
+
+    def __init__(self, vectors: Embeddings) -> None:
+        self._vectors = vectors
+        self.dimension = int(vectors.shape[1])
+
+    def __len__(self) -> int:
+        return len(self._vectors)
+
+    def blocks(self) -> Iterator[tuple[int, Embeddings]]:
+        for start in range(0, len(self), BLOCK):
+            yield start, self._vectors[start : start + BLOCK]
+
+    def sample(self, count: int, seed: int) -> tuple[NDArray[np.int64], Embeddings]:
+        positions = np.random.default_rng(seed).permutation(len(self))[:count]
+        return positions, self._vectors[positions]
+
+
+class Stored:
+    """The rows that an index holds, as a `Source`: to train it again without embedding."""
+
+    def __init__(self, index: Index, album_ids: Ids) -> None:
+        self._index, self._ids, self.dimension = index, album_ids, index.dimension
+
+    def __len__(self) -> int:
+        return len(self._ids)
+
+    def blocks(self) -> Iterator[tuple[int, Embeddings]]:
+        for start in range(0, len(self), BLOCK):
+            yield start, self._index.vectors(self._ids[start : start + BLOCK])
+
+    def sample(self, count: int, seed: int) -> tuple[NDArray[np.int64], Embeddings]:
+        positions = np.random.default_rng(seed).permutation(len(self))[:count]
+        return positions, self._index.vectors(self._ids[positions])
+
+
+def build_inverted(
+    source: Source, album_ids: Ids, *, recall: float, folder: Path | None = None
+) -> Index:
+    """`Source` and its (N,) ids → `Index`, tuned to `recall` (0–1) at 10.
+
+    Where the rows need files of their own they are written to `folder`. Raises `BuildError` where
+    that is not given.
+    """
+    count, dimension = len(source), source.dimension
+    lists = _lists(count)
+    held_out = min(_QUERIES, count // 10)
+    held_out = held_out if held_out >= _FEWEST_QUERIES else 0
+    positions, drawn = source.sample(held_out + lists * _POINTS_A_LIST, seed=0)
+    own, queries = album_ids[positions[:held_out]], drawn[:held_out]
+    training = drawn[held_out:]
+    writer = None
+    if count <= EXACT_UP_TO:
+        codes, index = "Flat", faiss.index_factory(dimension, f"IVF{lists},Flat", _METRIC)
+    elif count <= COMPACT_FROM:
+        codes, index = "SQ8", faiss.index_factory(dimension, f"IVF{lists},SQ8", _METRIC)
+    else:
+        if folder is None:
+            raise BuildError(f"{count:,} rows need a folder beside the index for their files.")
+        codes, index = _compact(training, lists)
+        writer = RowWriter(folder / full_rows.FOLDER)
+    inverted = faiss.downcast_index(faiss.extract_index_ivf(index))
+    inverted.cp.niter, inverted.cp.seed = _ITERATIONS, 0
+    inverted.cp.min_points_per_centroid = 1
+    inverted.cp.max_points_per_centroid = _POINTS_A_LIST
+    inverted.cp.use_super_kmeans = lists >= _PRUNED_FROM_LISTS
+    index.train(np.ascontiguousarray(training))
+    exact = Exact(queries, own)
+    places = []
+    for start, block in source.blocks():
+        ids = album_ids[start : start + len(block)]
+        # To all lists compared; through a graph over 4,096 centroids (HNSW) the same time puts one
+        # row in seven into a list that is not its nearest.
+        index.add_with_ids(block, ids)
+        exact.add(block, ids)
+        if writer is not None:
+            places.append(writer.add(block))
+    rows = None
+    if writer is not None and folder is not None:
+        writer.finish(album_ids, np.concatenate(places))
+        rows = Rows(folder / full_rows.FOLDER, dimension)
+    # Without queries to tune on there are so few rows that every list is visited.
+    inverted.nprobe = lists
+    tuning = Tuning(codes, lists, recall, held_out, lists, max(_REACHES) if rows else 0)
+    made = Index(index, "ivf", rows=rows, tuning=tuning)
+    return tune(made, queries, own, exact.nearest(), recall) if held_out else made
+
+
+_METRIC = faiss.METRIC_INNER_PRODUCT
+
+
+def tune(
+    index: Index, queries: Embeddings, own: Ids, nearest: Sequence[Ids], target: float
+) -> Index:
+    """Try settings on (Q, D) queries one by one, and return the index with the fastest that
+    reaches `target`, or with the best recall where none does.
+
+    `own` (Q,) are the queries' own albums, left out of the answers; `nearest` what `Exact` found.
+    First how many candidates are worth comparing again, with most lists visited; then how many
+    lists to visit.
+    """
+    points = faiss.OperatingPoints()
+    tried: list[Point] = []
+
+    def attempt(nprobe: int, reach: int) -> Point:
+        changed = _set(index, nprobe, reach)
+        shares, times = [], []
+        for query, album, right in zip(queries, own, nearest, strict=True):
+            start = time.perf_counter()
+            found = changed.search(query[None], _DEPTH + 1)[0]
+            times.append(time.perf_counter() - start)
+            others = [n.album_id for n in found if n.album_id != album][:_DEPTH]
+            # Draws: whatever is as near as the tenth may stand for it.
+            depth = min(_DEPTH, len(right))
+            shares.append(min(depth, len(set(others) & set(right.tolist()))) / depth)
+        point = Point(nprobe, reach, float(np.mean(shares)), float(np.median(times) * 1000))
+        points.add(point.recall, point.ms, f"nprobe={nprobe},reach={reach}", len(tried))
+        tried.append(point)
+        return point
+
+    assert index.tuning is not None
+    threads = faiss.omp_get_max_threads()
+    faiss.omp_set_num_threads(1)
+    reach, lists = 0, index.tuning.lists
+    if index.tuning.reach:
+        thorough = [attempt(min(lists, 128), reach) for reach in _REACHES]
+        enough = max(point.recall for point in thorough) - (1 - target) / 4
+        reach = next(point.reach for point in thorough if point.recall >= enough)
+    nprobe, before = 1, 0.0
+    while nprobe <= lists:
+        recall = attempt(nprobe, reach).recall
+        # Past the target and no longer climbing: the rest is lost elsewhere.
+        if recall >= 1 or (recall >= target and recall - before < 0.001):
+            break
+        nprobe, before = max(nprobe + 1, int(nprobe * 1.5)), recall
+    faiss.omp_set_num_threads(threads)
+    worth = [tried[points.optimal_pts.at(i).cno] for i in range(points.optimal_pts.size())]
+    worth = [point for point in worth if point.nprobe]  # FAISS's own (0, 0) comes first
+    good = [point for point in worth if point.recall >= target]
+    chosen = min(good, key=lambda p: p.ms) if good else max(worth, key=lambda p: p.recall)
+    return _set(index, chosen.nprobe, chosen.reach, len(queries), tuple(worth))
+
+
+def _set(
+    index: Index, nprobe: int, reach: int, queries: int = 0, curve: tuple[Point, ...] = ()
+) -> Index:
+    faiss.ParameterSpace().set_index_parameter(index._index, "nprobe", nprobe)
+    old = index.tuning
+    assert old is not None
+    tuning = Tuning(old.codes, old.lists, old.target, queries, nprobe, reach, curve)
+    return Index(index._index, index.kind, rows=index._rows, tuning=tuning)
+
+
+class Exact:
+    """The exact neighbours of some queries among rows that come in blocks.
+
+    `own` (Q,) are albums that the queries themselves are, left out; −1 where a query is none.
+    """
+
+    def __init__(self, queries: Embeddings, own: Ids) -> None:
+        self._queries, self._own = queries, own
+        self._best = np.full((len(queries), _DRAWS), -np.inf, np.float32)
+        self._ids = np.full((len(queries), _DRAWS), -1, np.int64)
+
+    def add(self, block: Embeddings, ids: Ids) -> None:
+        if not len(self._queries):
+            return
+        # One more than kept: the query's own album is among them and goes.
+        near = min(_DRAWS + 1, len(ids))
+        similarities, places = faiss.knn(self._queries, block, near, metric=_METRIC)
+        found = ids[places]
+        similarities[found == self._own[:, None]] = -np.inf
+        best = np.concatenate([self._best, similarities], axis=1)
+        both = np.concatenate([self._ids, found], axis=1)
+        order = np.argsort(-best, axis=1)[:, :_DRAWS]
+        self._best = np.take_along_axis(best, order, 1)
+        self._ids = np.take_along_axis(both, order, 1)
+
+    def nearest(self) -> list[Ids]:
+        """For each query the ids of the ten nearest, and of those as near as the tenth."""
+        tenth = self._best[:, min(_DEPTH, self._best.shape[1]) - 1]
+        return [
+            ids[(best >= least - 1e-6) & np.isfinite(best)]
+            for ids, best, least in zip(self._ids, self._best, tenth, strict=True)
+        ]
+
+
+def _lists(count: int) -> int:
+    """How many lists N rows get: a power of two near 2.5·√N, as far as there are rows to train."""
+    wanted = 1 << math.ceil(math.log2(max(1.0, _LISTS * math.sqrt(count))))
+    return max(1, min(wanted, _MOST_LISTS, count // _FEWEST_POINTS_A_LIST))
+
+
+def _compact(training: Embeddings, lists: int) -> tuple[str, Any]:
+    """An untrained index of compact codes behind a projection fitted to (n, D) training rows.
+
+    The projection keeps the principal axes – about the origin, so that inner products stay what
+    they are – and turns them at random, so that each byte has as much to tell.
+    """
+    dimension = training.shape[1]
+    axes = min(_AXES, dimension - dimension % _AXES_A_BYTE)
+    rows = training[:100_000].astype(np.float64)
+    _, directions = np.linalg.eigh(rows.T @ rows)
+    turn = np.linalg.qr(np.random.default_rng(0).normal(size=(axes, axes)))[0]
+    matrix = (turn @ directions[:, ::-1][:, :axes].T).astype(np.float32)
+    projection = faiss.LinearTransform(dimension, axes, False)
+    faiss.copy_array_to_vector(matrix.ravel(), projection.A)
+    projection.is_trained = True
+    codes = f"PQ{axes // _AXES_A_BYTE}"
+    inverted = faiss.index_factory(axes, f"IVF{lists},{codes}", _METRIC)
+    inverted.do_polysemous_training = False  # for a search we do not use; it takes minutes
+    inverted.pq.cp.niter, inverted.pq.cp.seed = 8, 0
+    inverted.pq.cp.min_points_per_centroid = 1
+    inverted.pq.cp.max_points_per_centroid = 64
+    index = faiss.IndexPreTransform(projection, inverted)
+    return codes, index
