@@ -29,12 +29,14 @@ import bentoml
 import numpy as np
 from pydantic import Field
 
-from engine.artifact.store import check_exists, check_installed
+from engine.artifact.store import check_exists
 from engine.base.errors import ShazamError
 from engine.base.settings import Settings
-from engine.covers.service.schemas import IdentifyResponse, SearchResponse, Wanted
+from engine.covers.question import Wanted
+from engine.covers.service.schemas import IdentifyResponse, SearchResponse
 from engine.serving.watch import tracing
 from engine.serving.watch.logs import configure_logging
+from engine.vectors.where import check_installed
 
 if TYPE_CHECKING:
     from engine.covers.service.answers import Answers
@@ -94,7 +96,7 @@ class EncoderService:
     def __init__(self) -> None:
         from engine.artifact.store import find_artifact
         from engine.covers.artifact import Artifact
-        from engine.covers.search import load_encoder, open_index
+        from engine.covers.opening import load_encoder, open_index
 
         artifact = Artifact.open(find_artifact(settings.artifact))
         self._encoder = load_encoder(

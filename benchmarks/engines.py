@@ -69,7 +69,7 @@ class Faiss:
 
     def publish(self, place: Path, rows: np.ndarray, genres: np.ndarray) -> None:
         sys.path.insert(0, str(HERE.parent))
-        from engine.vectors.index import build_index
+        from engine.vectors.making import build_index
 
         place.mkdir()
         index = build_index(np.asarray(rows), np.arange(len(rows)), "auto", folder=place)
@@ -81,8 +81,10 @@ class Faiss:
 
     def open(self, place: Path) -> Ask:
         sys.path.insert(0, str(HERE.parent))
-        from engine.vectors.index import Index, Selection, Tuning, set_index_threads
+        from engine.vectors.index import Index, set_index_threads
         from engine.vectors.rows import Rows
+        from engine.vectors.selection import Selection
+        from engine.vectors.tuning import Tuning
 
         set_index_threads(1)
         kind, made = json.loads((place / "made.json").read_text())

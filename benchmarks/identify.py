@@ -34,7 +34,7 @@ sys.path.insert(0, str(PROJECT))
 from engine.covers.artifact import Artifact
 from engine.covers.catalogue import Catalogue
 from engine.covers.identify.references import cover_of
-from engine.covers.making.build import remove
+from engine.covers.making.revise import remove
 from engine.covers.photos.photo import simulate_photo
 from engine.covers.trials import identify as trial
 

@@ -31,16 +31,13 @@ sys.path.insert(0, str(HERE.parent))
 
 import numpy as np  # noqa: E402
 
-from engine.vectors.index import (  # noqa: E402
-    Index,
-    Point,
-    Selection,
-    Tuning,
-    build_index,
-    set_index_threads,
-)
-from engine.vectors.inverted import BLOCK, Exact  # noqa: E402
+from engine.vectors.exact import Exact  # noqa: E402
+from engine.vectors.index import Index, set_index_threads  # noqa: E402
+from engine.vectors.making import build_index  # noqa: E402
 from engine.vectors.rows import Rows  # noqa: E402
+from engine.vectors.selection import Selection  # noqa: E402
+from engine.vectors.sources import BLOCK  # noqa: E402
+from engine.vectors.tuning import Point, Tuning  # noqa: E402
 
 DIMENSION, DIRECTIONS, CLUSTERS = 512, 256, 2_000
 SIZES = (10_000, 100_000, 1_000_000)

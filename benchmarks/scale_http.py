@@ -30,18 +30,11 @@ sys.path[:0] = [str(HERE), str(HERE.parent)]
 import serving  # noqa: E402
 from scale import Generated, note  # noqa: E402
 
-from engine.covers.artifact import (  # noqa: E402
-    CATALOGUE,
-    GOLDEN,
-    INDEX,
-    Artifact,
-    CatalogueEntry,
-    Inputs,
-    staging,
-    write_manifest,
-)
+from engine.artifact.folder import staging  # noqa: E402
+from engine.covers.artifact import Artifact  # noqa: E402
 from engine.covers.catalogue import Album, write_catalogue  # noqa: E402
-from engine.vectors.index import build_index  # noqa: E402
+from engine.covers.manifest import CATALOGUE, GOLDEN, INDEX, CatalogueEntry, Inputs, write_manifest  # noqa: E402
+from engine.vectors.making import build_index  # noqa: E402
 
 WORK = HERE.parent / "build" / "scale-http"
 SIZES = (20_000, 1_000_000)

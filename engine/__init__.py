@@ -37,8 +37,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from engine.covers.artifact import Artifact
+    from engine.covers.question import Wanted
     from engine.covers.search import CoverSearch, Hit
-    from engine.covers.service.schemas import Wanted
 
 __all__ = ["Artifact", "CoverSearch", "Hit", "Wanted"]
 __version__ = "0.1.0"

@@ -151,7 +151,7 @@ def quick_runtime(tiny_artifact: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
     Exporting takes seconds, and what is exported depends on the encoder alone.
     """
-    from engine.covers.artifact import read_manifest
+    from engine.covers.manifest import read_manifest
 
     entry = read_manifest(tiny_artifact).encoder.runtimes["openvino-cpu"]
 
@@ -161,7 +161,7 @@ def quick_runtime(tiny_artifact: Path, monkeypatch: pytest.MonkeyPatch) -> None:
                 shutil.copytree(path, folder / path.name)
         return entry.model_copy(update={"requested": options["requested"]})
 
-    monkeypatch.setattr("engine.covers.making.build.give_cpu_runtime", give)
+    monkeypatch.setattr("engine.covers.making.assemble.give_cpu_runtime", give)
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from engine.covers.encoder.on_torch import unit_rows
 from engine.covers.image import Preprocessing
+from engine.vectors.embeddings import unit_rows
 
 WORDS = ["red", "blue", "green", "dark", "album", "cover", "guitar", "moon", "jazz", "metal"]
 MEAN, STD = [0.48145466, 0.4578275, 0.40821073], [0.26862954, 0.26130258, 0.27577711]

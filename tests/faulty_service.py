@@ -20,7 +20,8 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import engine.covers.search as search
-from engine.covers.encoder.on_torch import Embeddings, Encoder
+from engine.covers.encoder.encoder import Encoder
+from engine.vectors.embeddings import Embeddings
 
 
 def fault(*here: str) -> str:

@@ -28,13 +28,16 @@ import numpy as np
 from mutations import mutated
 
 from engine.base.errors import ShazamError
-from engine.covers.artifact import check_ids, read_manifest
+from engine.covers.artifact import check_ids
 from engine.covers.catalogue import Album, Catalogue, write_catalogue
-from engine.covers.encoder.on_torch import unit_rows
 from engine.covers.making.unpickle import read_metadata_pickle
+from engine.covers.manifest import read_manifest
 from engine.vectors import index as indexes
 from engine.vectors import inverted
-from engine.vectors.index import Index, build_index, read_foreign
+from engine.vectors.embeddings import unit_rows
+from engine.vectors.foreign import read_foreign
+from engine.vectors.index import Index
+from engine.vectors.making import build_index
 from engine.vectors.rows import FOLDER, Rows
 
 MEMORY = 3 << 30

@@ -15,16 +15,18 @@ from PIL import Image
 
 from engine.base.errors import ArtifactError, BuildError
 from engine.base.progress import Progress
-from engine.covers.artifact import Artifact, read_manifest
+from engine.covers.artifact import Artifact
 from engine.covers.encoder.on_torch import TorchEncoder
 from engine.covers.identify.identifier import Identifier
 from engine.covers.identify.references import References
 from engine.covers.making import build as module
-from engine.covers.making.build import add, build, remove
+from engine.covers.making.build import build
 from engine.covers.making.metadata import read_genres, read_metadata
+from engine.covers.making.revise import add, remove
+from engine.covers.manifest import read_manifest
 from engine.covers.photos.photo import simulate_photo
+from engine.covers.question import Wanted
 from engine.covers.search import CoverSearch
-from engine.covers.service.schemas import Wanted
 
 pytestmark = pytest.mark.usefixtures("quick_runtime")
 
@@ -59,7 +61,8 @@ def embedded(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
         return original(files, Counting(), work, progress, *rest)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(module, "embed", counting)
+    for place in ("build", "revise"):
+        monkeypatch.setattr(f"engine.covers.making.{place}.embed", counting)
     return sizes
 
 

@@ -19,8 +19,8 @@ from conftest import COVERS, draw_cover
 
 from engine import __version__
 from engine.cli.main import main
-from engine.covers.artifact import read_manifest
-from engine.covers.encoder.on_torch import unit_rows
+from engine.covers.manifest import read_manifest
+from engine.vectors.embeddings import unit_rows
 
 pytestmark = pytest.mark.usefixtures("quick_runtime")
 PROJECT = Path(__file__).parents[1]

@@ -16,10 +16,11 @@ from conftest import PROJECT
 
 from engine.base.errors import BuildError
 from engine.base.progress import Progress
-from engine.covers.artifact import Artifact, read_manifest
+from engine.covers.artifact import Artifact
 from engine.covers.making.build import build
 from engine.covers.making.cluster import embed_on_cluster
 from engine.covers.making.embedding import Picture
+from engine.covers.manifest import read_manifest
 
 ray = pytest.importorskip("ray", reason="Ray is not installed: pip install -r requirements/ray.in")
 

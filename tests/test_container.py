@@ -14,7 +14,8 @@ import yaml
 from conftest import PROJECT
 
 from engine.base.settings import PREFIX, VARIABLES
-from engine.covers.artifact import Artifact, read_manifest
+from engine.covers.artifact import Artifact
+from engine.covers.manifest import read_manifest
 
 RECIPES = ("bentofile.yaml", "bentofile.gpu.yaml")
 

@@ -13,17 +13,12 @@ from encoders import WORDS, write_clip
 from PIL import Image
 
 from engine.base.errors import BuildError, EncoderUnavailable, Internal, SettingsError
-from engine.covers.encoder.on_torch import (
-    Tokenizer,
-    TorchEncoder,
-    context_length,
-    copy_encoder,
-    find_encoder,
-    open_torch_encoder,
-    read_preprocessing,
-    unit_rows,
-)
+from engine.covers.encoder.folder import read_preprocessing
+from engine.covers.encoder.on_torch import TorchEncoder, open_torch_encoder
+from engine.covers.encoder.tokens import Tokenizer, context_length
 from engine.covers.image import to_pixels
+from engine.covers.making.encoder import copy_encoder, find_encoder
+from engine.vectors.embeddings import unit_rows
 
 TEXTS = [
     "a red album cover",

@@ -11,16 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engine.covers.encoder.on_openvino import (
-    BATCHES,
-    FOLDER,
-    TEXT,
-    TOKENS,
-    OpenVINOEncoder,
-    export,
-    parts,
-)
+from engine.covers.encoder.on_openvino import BATCHES, FOLDER, TEXT, TOKENS, OpenVINOEncoder, parts
 from engine.covers.encoder.on_torch import TorchEncoder
+from engine.covers.making.export import export
 
 TEXTS = [
     "a red album cover",

@@ -16,7 +16,8 @@ from engine.base.progress import Progress
 from engine.covers.search import CoverSearch
 from engine.covers.trials import search as module
 from engine.covers.trials.search import evaluate
-from engine.vectors.index import Index, Neighbour
+from engine.vectors.index import Index
+from engine.vectors.neighbours import Neighbour
 
 
 @pytest.fixture(scope="module")
@@ -134,7 +135,7 @@ def test_an_index_that_misses_is_seen_in_the_agreement(search: CoverSearch) -> N
 @pytest.mark.usefixtures("two_distortions")
 def test_draws_count_as_agreement(search: CoverSearch) -> None:
     rows = np.repeat(search.album_vector(0)[None], 30, axis=0)
-    from engine.vectors.index import build_index
+    from engine.vectors.making import build_index
 
     class Last(Index):
         def search(self, queries: Any, k: int, among: Any = None) -> list[list[Neighbour]]:

@@ -30,8 +30,10 @@ from engine.base.errors import (
     GoldenQueryFailed,
     ManifestInvalid,
 )
-from engine.covers.artifact import Artifact, Inputs, artifact_id, digest_of_folder
-from engine.covers.encoder.on_torch import file_sha256
+from engine.base.files import file_sha256
+from engine.covers.artifact import Artifact
+from engine.covers.encoder.folder import digest_of_folder
+from engine.covers.manifest import Inputs, artifact_id
 from engine.covers.search import CoverSearch
 
 FILES = (
@@ -382,7 +384,7 @@ def test_whatever_the_manifest_says_only_artifact_errors_escape(
 
 
 def read_manifest_bytes(data: bytes) -> Any:
-    from engine.covers.artifact import Manifest
+    from engine.covers.manifest import Manifest
 
     return Manifest.model_validate_json(data)
 

@@ -18,23 +18,20 @@ from PIL import Image
 from engine.base.errors import ArtifactError, UnreadableImage
 from engine.covers.artifact import Artifact
 from engine.covers.catalogue import Album, Catalogue, write_catalogue, write_thumbnails
-from engine.covers.identify import calibration
 from engine.covers.identify.calibration import DEFAULT, Calibration
+from engine.covers.identify.candidate import FEATURES, SIGHT
 from engine.covers.identify.identifier import Identification, Identifier
-from engine.covers.identify.proving import Prover, working_copy
-from engine.covers.identify.references import (
-    FOLDER,
-    References,
-    cover_of,
-    split_references,
-    write_references,
-)
+from engine.covers.identify.proving import Prover
+from engine.covers.identify.references import FOLDER, References, cover_of
 from engine.covers.identify.sight import Sight
+from engine.covers.identify.views import working_copy
 from engine.covers.image import thumbnail
+from engine.covers.making.calibrating import Observed, fit, observe
+from engine.covers.making.references import split_references, write_references
 from engine.covers.photos.photo import Distortion, simulate_photo
 from engine.covers.search import CoverSearch
-from engine.covers.trials.identify import run_trial
-from engine.vectors.index import build_index
+from engine.covers.trials.identify import expected_calibration_error, run_trial
+from engine.vectors.making import build_index
 
 COVERS, TWIN_OF, TWIN = 40, 5, 40
 TWIN_SPLIT = 1  # a split that leaves TWIN out and keeps TWIN_OF
@@ -261,7 +258,7 @@ def test_an_artifact_holds_what_identify_reads(tiny_artifact: Path) -> None:
 def test_a_calibration_is_observed_on_covers_and_on_strangers(identifier: Identifier) -> None:
     files, index = identifier.search.artifact, identifier.search.index
     embed = ColourEncoder().embed_images
-    observed = calibration.observe(
+    observed = observe(
         identifier.search.catalogue,
         photos=6,
         seed=1,
@@ -270,27 +267,27 @@ def test_a_calibration_is_observed_on_covers_and_on_strangers(identifier: Identi
     assert [photo.present for photo in observed] == [True] * 6 + [False] * 12
     found = [photo for photo in observed if photo.right in photo.rows]
     assert len(found) >= 4, "the album photographed is among its candidates"
-    every = len(calibration.FEATURES) + len(calibration.SIGHT)
+    every = len(FEATURES) + len(SIGHT)
     assert {photo.features.shape[1] for photo in found} == {every}
 
 
 def test_a_calibration_says_how_often_it_is_right() -> None:
     """Of two candidates the right one has 1 more of everything; half of the photos lack it."""
     rng = np.random.default_rng(3)
-    width = len(calibration.FEATURES) + len(calibration.SIGHT)
+    width = len(FEATURES) + len(SIGHT)
 
-    def photo(present: bool) -> calibration.Observed:
+    def photo(present: bool) -> Observed:
         features = rng.normal(0, 2.5, (2, width))
         features[0] += present
-        return calibration.Observed(features, (7, 8), 7 if present else -1)
+        return Observed(features, (7, 8), 7 if present else -1)
 
-    made = calibration.fit([photo(number % 2 == 0) for number in range(600)])
+    made = fit([photo(number % 2 == 0) for number in range(600)])
     assert (made.photos, len(made.weights)) == (600, width)
     seen = [photo(number % 2 == 0) for number in range(2000)]
     chances = np.array([[made.probability(row) for row in one.features] for one in seen])
     right = np.array([[row == one.right for row in one.rows] for one in seen])
     best = np.arange(len(seen)), chances.argmax(1)
-    error = calibration.expected_calibration_error(chances[best].tolist(), right[best].tolist())
+    error = expected_calibration_error(chances[best].tolist(), right[best].tolist())
     assert error < 0.05
     strangers = np.array([not one.present for one in seen])
     assert np.mean(chances[best][strangers] >= made.match_at) < 0.03
@@ -299,11 +296,11 @@ def test_a_calibration_says_how_often_it_is_right() -> None:
 
 def test_twice_as_many_strangers_make_no_match_unlikelier() -> None:
     """They say more about the worst of them; a photo is not of one more often for that."""
-    width = len(calibration.FEATURES)
+    width = len(FEATURES)
     rng = np.random.default_rng(4)
-    known = [calibration.Observed(rng.normal(1, 2, (1, width)), (7,), 7) for _ in range(400)]
-    strangers = [calibration.Observed(rng.normal(0, 2, (1, width)), (8,), -1) for _ in range(400)]
-    once, twice = calibration.fit(known + strangers), calibration.fit(known + 2 * strangers)
+    known = [Observed(rng.normal(1, 2, (1, width)), (7,), 7) for _ in range(400)]
+    strangers = [Observed(rng.normal(0, 2, (1, width)), (8,), -1) for _ in range(400)]
+    once, twice = fit(known + strangers), fit(known + 2 * strangers)
     for level in (0.0, 0.5, 1.0):
         row = np.full(width, level)
         assert once.probability(row) == pytest.approx(twice.probability(row), abs=0.03)
@@ -359,7 +356,7 @@ def test_the_calibration_error_of_honest_answers_is_small() -> None:
     rng = np.random.default_rng(0)
     claimed = rng.random(20_000)
     honest = rng.random(20_000) < claimed
-    error = calibration.expected_calibration_error
+    error = expected_calibration_error
     assert error(claimed.tolist(), honest.tolist()) < 0.02
     assert error([0.99] * 10, [False] * 10) == pytest.approx(0.99)
     assert error([], []) == 0.0

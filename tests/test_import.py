@@ -16,10 +16,11 @@ from encoders import write_clip
 from engine.base.errors import BuildError, UnsafePickle
 from engine.base.progress import Progress
 from engine.covers.artifact import Artifact
-from engine.covers.encoder.on_torch import unit_rows
-from engine.covers.making.build import Built, import_pair
+from engine.covers.making.assemble import Built
+from engine.covers.making.import_pair import import_pair
+from engine.covers.question import Wanted
 from engine.covers.search import CoverSearch
-from engine.covers.service.schemas import Wanted
+from engine.vectors.embeddings import unit_rows
 
 COUNT, WIDTH = 2_000, 32
 ROWS = unit_rows(np.random.default_rng(0).normal(size=(COUNT, WIDTH)))
@@ -249,7 +250,7 @@ def test_the_same_pair_gives_the_same_id(bring: Any, tmp_path: Path) -> None:
 
 
 def test_an_imported_artifact_can_grow_and_shrink(bring: Any, tmp_path: Path, covers: Path) -> None:
-    from engine.covers.making.build import add, remove
+    from engine.covers.making.revise import add, remove
 
     built = bring(flat(), {"labels": LABELS})
     grown = add(built.path, covers, tmp_path / "grown")

@@ -14,16 +14,12 @@ import numpy as np
 import pytest
 
 from engine.base.errors import ArtifactError, BuildError, InvalidRequest
-from engine.covers.encoder.on_torch import unit_rows
-from engine.vectors.index import (
-    Index,
-    Neighbour,
-    Selection,
-    VectorIndex,
-    build_index,
-    read_foreign,
-    set_index_threads,
-)
+from engine.vectors.embeddings import unit_rows
+from engine.vectors.foreign import read_foreign
+from engine.vectors.index import Index, set_index_threads
+from engine.vectors.making import build_index
+from engine.vectors.neighbours import Neighbour, VectorIndex
+from engine.vectors.selection import Selection
 
 KINDS = ("flat", "hnsw", "ivf")
 NO_ENGINE = pytest.mark.skipif(
@@ -48,12 +44,13 @@ def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Make:
     def made(vectors: np.ndarray, ids: np.ndarray, kind: str) -> VectorIndex:
         if kind in KINDS:
             return build_index(vectors, ids, kind)
-        from engine.vectors.lance import LanceIndex, publish_index
+        from engine.vectors.lance import LanceIndex
+        from engine.vectors.publishing import publish_index
 
         with monkeypatch.context() as patch:
             if kind == "lancedb-ivf":
-                patch.setattr("engine.vectors.index.EXACT_UP_TO", 50)
-                patch.setattr("engine.vectors.lance._ROWS_A_LIST", 100)
+                patch.setattr("engine.vectors.publishing.EXACT_UP_TO", 50)
+                patch.setattr("engine.vectors.publishing._ROWS_A_LIST", 100)
             artifact = unpublished(vectors, np.asarray(ids))
             publish_index(artifact, f"lancedb:{tmp_path}/engine")
         return LanceIndex.open(f"lancedb:{tmp_path}/engine", artifact.manifest)
@@ -250,7 +247,7 @@ def test_auto_is_exact_for_few_rows() -> None:
 
 
 def test_auto_is_an_inverted_file_for_many(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("engine.vectors.index.EXACT_UP_TO", 50)
+    monkeypatch.setattr("engine.vectors.making.EXACT_UP_TO", 50)
     assert build_index(rows(100), np.arange(100)).kind == "ivf"
 
 

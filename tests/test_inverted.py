@@ -16,16 +16,20 @@ import pytest
 from engine.base.errors import ArtifactError, BuildError, DigestMismatch, NotReady
 from engine.base.settings import Settings
 from engine.cli import main as cli
-from engine.covers.artifact import Artifact, read_manifest
-from engine.covers.encoder.on_torch import unit_rows
-from engine.covers.making.build import add, compact, import_pair, remove
+from engine.covers.artifact import Artifact
+from engine.covers.making.import_pair import import_pair
+from engine.covers.making.revise import add, compact, remove
+from engine.covers.manifest import read_manifest
 from engine.covers.search import CoverSearch
 from engine.covers.service.asking import AsyncSearch
 from engine.covers.trials.search import plot_tuning
 from engine.serving.watch.metrics import Metrics
-from engine.vectors import inverted
-from engine.vectors.index import Index, Selection, build_index
+from engine.vectors.embeddings import unit_rows
+from engine.vectors.exact import Exact
+from engine.vectors.index import Index
+from engine.vectors.making import build_index
 from engine.vectors.rows import Rows, RowWriter, encode
+from engine.vectors.selection import Selection
 
 COUNT, DIMENSION = 3_000, 32
 FORMS = {"Flat": (10**6, 10**7), "SQ8": (100, 10**7), "PQ8": (100, 200)}
@@ -164,7 +168,7 @@ def test_compact_codes_need_a_folder(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_exact_neighbours_from_blocks_are_those_of_the_whole() -> None:
     vectors, ids = clustered(1_000), np.arange(1_000, dtype=np.int64) * 2
     vectors[50] = vectors[51] = vectors[52]
-    truth = inverted.Exact(vectors[:60], ids[:60])
+    truth = Exact(vectors[:60], ids[:60])
     for start in range(0, 1_000, 90):
         truth.add(vectors[start : start + 90], ids[start : start + 90])
     for i, found in enumerate(truth.nearest()):

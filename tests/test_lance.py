@@ -30,10 +30,11 @@ from engine.base.errors import (  # noqa: E402
 )
 from engine.cli.main import main  # noqa: E402
 from engine.covers.artifact import Artifact  # noqa: E402
-from engine.covers.making.build import remove  # noqa: E402
+from engine.covers.making.revise import remove  # noqa: E402
+from engine.covers.question import Wanted  # noqa: E402
 from engine.covers.search import CoverSearch  # noqa: E402
-from engine.covers.service.schemas import Wanted  # noqa: E402
-from engine.vectors.lance import LanceIndex, publish_index, table_name  # noqa: E402
+from engine.vectors.lance import LanceIndex, table_name  # noqa: E402
+from engine.vectors.publishing import publish_index  # noqa: E402
 
 
 @pytest.fixture
@@ -82,7 +83,7 @@ def test_a_replica_needs_no_index_of_its_own(
 def test_a_publication_that_is_stopped_goes_on_and_one_that_is_done_does_nothing(
     tiny_artifact: Path, where: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("engine.vectors.lance._BLOCK", 8)
+    monkeypatch.setattr("engine.vectors.publishing._BLOCK", 8)
     artifact = Artifact.open(tiny_artifact)
 
     def stop(done: int, total: int, what: str) -> None:

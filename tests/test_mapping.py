@@ -11,9 +11,11 @@ import numpy as np
 import pytest
 
 from engine.base.errors import ArtifactError, BuildError
-from engine.covers.encoder.on_torch import unit_rows
+from engine.vectors.embeddings import unit_rows
 from engine.vectors.files import sizes_fit
-from engine.vectors.index import Index, build_index, read_foreign
+from engine.vectors.foreign import read_foreign
+from engine.vectors.index import Index
+from engine.vectors.making import build_index
 
 COUNT, WIDTH = 300, 16
 ROWS = unit_rows(np.random.default_rng(0).normal(size=(COUNT, WIDTH)))

@@ -16,10 +16,11 @@ from PIL import Image
 from engine.base.errors import AlbumNotFound, InvalidRequest, SettingsError, UnreadableImage
 from engine.covers.artifact import Artifact
 from engine.covers.catalogue import Album, Catalogue, write_catalogue
-from engine.covers.encoder.on_torch import TorchEncoder, unit_rows
+from engine.covers.encoder.on_torch import TorchEncoder
+from engine.covers.question import Wanted
 from engine.covers.search import NEGATIVE_WEIGHT, CoverSearch, combine
-from engine.covers.service.schemas import Wanted
-from engine.vectors.index import build_index
+from engine.vectors.embeddings import unit_rows
+from engine.vectors.making import build_index
 
 
 @pytest.fixture(scope="module")
@@ -135,9 +136,9 @@ def test_the_runtime_asked_for_is_loaded(tiny_artifact: Path) -> None:
 def test_a_runtime_the_artifact_lacks_is_named(
     tiny_artifact: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from engine.covers.search import load_encoder
+    from engine.covers.opening import load_encoder
 
-    monkeypatch.setattr("engine.covers.search.cuda_available", lambda: False, raising=False)
+    monkeypatch.setattr("engine.covers.opening.cuda_available", lambda: False, raising=False)
     monkeypatch.setattr("engine.covers.encoder.on_torch.cuda_available", lambda: False)
     artifact = Artifact.open(tiny_artifact)
     entry = artifact.manifest.encoder.model_copy(update={"runtimes": {}})

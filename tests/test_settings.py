@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from engine.base.errors import SettingsError
-from engine.base.settings import VARIABLES, Settings, usable_cores
+from engine.base.machine import usable_cores
+from engine.base.settings import VARIABLES, Settings
 
 # name: (default, a good text, what it becomes, bad texts)
 TABLE: dict[str, tuple[Any, str, Any, tuple[str, ...]]] = {
@@ -137,7 +138,7 @@ def _cores(monkeypatch: pytest.MonkeyPatch, affinity: int, cpu_max: str | None) 
             raise FileNotFoundError(path)
         return io.StringIO(cpu_max)
 
-    monkeypatch.setattr("engine.base.settings.open", opened, raising=False)
+    monkeypatch.setattr("engine.base.machine.open", opened, raising=False)
     return usable_cores()
 
 

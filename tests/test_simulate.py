@@ -6,16 +6,9 @@ import cv2
 import numpy as np
 import pytest
 
-from engine.covers.photos.photo import (
-    BACKGROUNDS,
-    HANDS,
-    OVERLAYS,
-    PRESETS,
-    STICKERS,
-    Distortion,
-    simulate_photo,
-    visible_share,
-)
+from engine.covers.photos.coverings import HANDS, OVERLAYS, STICKERS
+from engine.covers.photos.photo import PRESETS, Distortion, simulate_photo, visible_share
+from engine.covers.photos.surroundings import BACKGROUNDS
 
 COVER = np.zeros((300, 300, 3), np.uint8)
 COVER[:150, :150] = (230, 30, 30)
@@ -134,7 +127,7 @@ def test_training_and_evaluation_share_no_background_sticker_or_hand():
 def test_what_lies_over_a_cover_in_training_alone_is_never_in_an_evaluation(monkeypatch):
     seen = []
     monkeypatch.setattr(
-        "engine.covers.photos.photo._overlay", lambda *given: seen.append(given[-1])
+        "engine.covers.photos.coverings._overlay", lambda *given: seen.append(given[-1])
     )
     how = Distortion(occlusion=(0.2, 0.2))
     for seed in range(40):
@@ -147,8 +140,8 @@ def test_what_lies_over_a_cover_in_training_alone_is_never_in_an_evaluation(monk
 
 @pytest.mark.parametrize("shape", OVERLAYS)
 def test_every_overlay_hides_about_what_it_was_asked_to(shape, monkeypatch):
-    monkeypatch.setattr("engine.covers.photos.photo.OVERLAYS", (shape,))
-    monkeypatch.setattr("engine.covers.photos.photo.STICKERS", {False: (), True: ()})
+    monkeypatch.setattr("engine.covers.photos.coverings.OVERLAYS", (shape,))
+    monkeypatch.setattr("engine.covers.photos.coverings.STICKERS", {False: (), True: ()})
     hidden = []
     for seed in range(60):
         how = Distortion(occlusion=(0.2, 0.2), backgrounds=("wall",), aspects=(1.0,))

@@ -12,7 +12,7 @@ import pytest
 from engine.artifact.store import check_exists, find_artifact, publish, published_folder
 from engine.base.errors import ArtifactNotFound, DigestMismatch, SettingsError
 from engine.covers.artifact import Artifact
-from engine.covers.making.build import remove
+from engine.covers.making.revise import remove
 from engine.covers.search import CoverSearch
 
 PROJECT = Path(__file__).parents[1]

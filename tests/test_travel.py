@@ -43,7 +43,8 @@ from engine.base.errors import (
     SettingsError,
 )
 from engine.cli.main import main
-from engine.covers.artifact import Artifact, read_manifest
+from engine.covers.artifact import Artifact
+from engine.covers.manifest import read_manifest
 from engine.covers.search import CoverSearch
 
 
@@ -388,7 +389,7 @@ def test_a_cache_that_others_can_write_is_not_used(
 ) -> None:
     cache.mkdir(parents=True)
     cache.chmod(0o777)
-    monkeypatch.setattr(remote.tempfile, "gettempdir", lambda: str(tmp_path))
+    monkeypatch.setattr("tempfile.gettempdir", lambda: str(tmp_path))
     folder = fetch(offer(web, packed[0]))
     assert folder.parent == tmp_path / f"shazam-visual-{os.getuid()}"
 
@@ -590,7 +591,7 @@ def elsewhere(home: Path, *command: str) -> str:
 def test_publish_roll_back_export_and_import(
     tmp_path: Path, tiny_artifact: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from engine.covers.making.build import remove
+    from engine.covers.making.revise import remove
 
     def latest() -> str:
         return read_manifest(find_artifact("shazam-visual:latest")).id

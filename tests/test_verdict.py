@@ -8,6 +8,7 @@ import pytest
 
 from engine.covers.identify import layout, network, verdict
 from engine.covers.identify.proof import Proof, Reference, Windows, own_map, prove
+from engine.covers.identify.views import halvings
 
 QUAD = np.array([[60, 30], [300, 40], [290, 280], [50, 270]], np.float32)
 
@@ -41,7 +42,7 @@ def compared(picture: np.ndarray, cover: np.ndarray) -> Proof:
     """With what is the cover's own beside another of the series."""
     window = layout.SIDE // 8 + 1
     one, other = (Windows(layout.shrunk(c), window) for c in (cover, series("EVENING FERRIES", 2)))
-    proof = prove(layout.halvings(picture), QUAD, Reference(cover, own_map(one, [other])))
+    proof = prove(halvings(picture), QUAD, Reference(cover, own_map(one, [other])))
     assert proof is not None
     return proof
 

@@ -22,7 +22,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from tqdm import tqdm
 
-from engine.covers.photos.photo import BACKGROUNDS, PRESETS, _texture, simulate_photo
+from engine.covers.photos.photo import PRESETS, simulate_photo
+from engine.covers.photos.surroundings import BACKGROUNDS, _texture
 from training import RUN, captions, covers, pictures
 
 SIDE = 128

@@ -10,7 +10,8 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from engine.covers.photos.photo import BACKGROUNDS, PRESETS, simulate_photo
+from engine.covers.photos.photo import PRESETS, simulate_photo
+from engine.covers.photos.surroundings import BACKGROUNDS
 from training import RUN, data
 
 FOLDER = Path(__file__).parent.parent / "tests" / "photos"

@@ -21,7 +21,7 @@ from tqdm import tqdm
 from engine.covers.identify import layout
 from engine.covers.identify.layout import NOISE, turns
 from engine.covers.identify.outlines import Quads
-from engine.covers.identify.proving import working_copy
+from engine.covers.identify.views import halvings, rectify, working_copy
 from engine.covers.photos.photo import PRESETS, Distortion, simulate_photo
 from training.data import pool_of_covers
 
@@ -41,7 +41,7 @@ def photographed(cover: Covers, rng: np.random.Generator) -> tuple[list[Covers],
     photo, scale = working_copy(made.image)
     quad = made.quad / np.float32(scale)
     off = float(rng.choice(_MISPLACED)) * np.sqrt(abs(cv2.contourArea(quad)))
-    return layout.halvings(photo), (quad + rng.normal(0, off, (4, 2))).astype(np.float32)
+    return halvings(photo), (quad + rng.normal(0, off, (4, 2))).astype(np.float32)
 
 
 def differences(photos: int) -> NDArray[np.float32]:
@@ -52,7 +52,7 @@ def differences(photos: int) -> NDArray[np.float32]:
         rng = np.random.default_rng([98, number])
         cover = np.asarray(covers[int(rng.integers(len(covers)))])
         levels, quad = photographed(cover, rng)
-        views = np.stack([layout.rectify(levels, quad, layout.SIDE), layout.shrunk(cover)])
+        views = np.stack([rectify(levels, quad, layout.SIDE), layout.shrunk(cover)])
         seen, own = layout.features(views)
         made.append(seen - own)
     return np.array(made)

@@ -31,8 +31,10 @@ from engine.covers.identify import layout
 from engine.covers.identify.outlines import Quads, find_outlines
 from engine.covers.identify.proof import Reference, Windows, own_map, prove
 from engine.covers.identify.proving import likeliest
-from engine.covers.identify.references import References, make_references
+from engine.covers.identify.references import References
 from engine.covers.identify.verdict import MAPS, WEIGHTS
+from engine.covers.identify.views import rectify
+from engine.covers.making.references import make_references
 from training.data import pool_of_covers
 from training.layout import Covers, photographed
 
@@ -92,14 +94,14 @@ def _tries(
     levels: list[Covers], quad: Quads, own: int, same: set[int], references: References
 ) -> Iterator[tuple[int, Quads]]:
     yield own, quad
-    seen = layout.features(layout.rectify(levels, quad, layout.SIDE)[None])
+    seen = layout.features(rectify(levels, quad, layout.SIDE)[None])
     [near] = references.nearest(references.basis.codes(seen), RIVALS + 4)
     rivals = [one.row for one in near if one.row not in same][:RIVALS]
     yield from ((row, quad) for row in rivals)
     outlines = find_outlines(levels[0])[:2]
     if not len(outlines):
         return
-    views = np.stack([layout.rectify(levels, other, layout.SIDE) for other in outlines])
+    views = np.stack([rectify(levels, other, layout.SIDE) for other in outlines])
     turned = layout.features_turned(views).reshape(4 * len(views), -1)
     nearest = references.nearest(references.basis.codes(turned), 1)
     hits = [(one.similarity, one.row, number) for number, [one] in enumerate(nearest)]

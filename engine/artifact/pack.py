@@ -20,8 +20,10 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 
+from engine.artifact.folder import MANIFEST, refuse_existing, staging
 from engine.base.errors import BuildError, PackInvalid
-from engine.covers.artifact import INDEX, LEFT_OUT, MANIFEST, Artifact, refuse_existing, staging
+from engine.covers.artifact import Artifact
+from engine.covers.manifest import INDEX, LEFT_OUT
 from engine.vectors.rows import FOLDER as ROWS
 
 SUFFIX = ".tar"

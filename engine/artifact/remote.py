@@ -24,7 +24,6 @@ import logging
 import os
 import re
 import shutil
-import tempfile
 import threading
 import time
 import urllib.error
@@ -37,6 +36,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from engine.base.errors import ArtifactUnavailable, DigestMismatch, PackInvalid, SettingsError
+from engine.base.places import cache_folder
 
 logger = logging.getLogger("shazam")
 
@@ -149,34 +149,6 @@ def fetch(where: RemoteArtifact, progress: Progress | None = None) -> Path:
             shutil.rmtree(unpacked, ignore_errors=True)
             shutil.rmtree(f"{unpacked}.outer", ignore_errors=True)
     return folder
-
-
-def cache_folder() -> Path:
-    """`$XDG_CACHE_HOME/shazam-visual`, else `~/.cache/…`, else one below the temporary folder where
-    the home cannot be written (a container's read-only root). Ours alone: what is in it is served.
-    """
-    home = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
-    candidates = [
-        Path(home) / "shazam-visual",
-        Path(tempfile.gettempdir()) / f"shazam-visual-{os.getuid()}",
-    ]
-    for folder in candidates:
-        try:
-            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        except OSError:
-            continue
-        # Anyone may make a folder in /tmp first and put an artifact into it.
-        if (
-            os.access(folder, os.W_OK | os.X_OK)
-            and not folder.is_symlink()
-            and folder.stat().st_uid == os.getuid()
-            and not folder.stat().st_mode & 0o022
-        ):
-            return folder
-    raise ArtifactUnavailable(
-        "There is no folder to keep a fetched artifact in that is writable and ours alone; tried "
-        f"{' and '.join(str(folder) for folder in candidates)}. Set XDG_CACHE_HOME to one."
-    )
 
 
 def _complete(folder: Path) -> bool:

@@ -7,7 +7,6 @@ carry from machine to machine, and URLs are `engine.artifact.remote`'s.
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 import re
 import shutil
 import tempfile
@@ -17,7 +16,6 @@ from pathlib import Path
 from engine.artifact.remote import RemoteArtifact, fetch, is_url
 from engine.base.errors import ArtifactNotFound, SettingsError, ShazamError
 from engine.base.places import PROJECT
-from engine.base.settings import OWN_INDEX
 
 NAME = "shazam-visual"
 # Serving copies have a name of their own: `shazam-visual:latest` must never be one without weights.
@@ -65,15 +63,6 @@ def check_exists(where: str) -> None:
         ) from error
 
 
-def check_installed(index: str) -> None:
-    """Raise a one-line `SettingsError` where `SHAZAM_INDEX` names an engine that is not here."""
-    if index != OWN_INDEX and importlib.util.find_spec("lancedb") is None:
-        raise SettingsError(
-            f"SHAZAM_INDEX={index!r} needs LanceDB, which is not installed. Run: "
-            "pip install -r requirements/lancedb.in"
-        )
-
-
 def publish(source: Path, *, serving: bool = False) -> str:
     """Copy an artifact, or its serving copy, into the BentoML model store; returns its tag,
     `shazam-visual:<id>` or `shazam-visual-serving:<id>`.
@@ -85,7 +74,7 @@ def publish(source: Path, *, serving: bool = False) -> str:
     from bentoml.exceptions import NotFound
 
     from engine.artifact.pack import pack
-    from engine.covers.artifact import read_manifest
+    from engine.covers.manifest import read_manifest
 
     with tempfile.TemporaryDirectory(prefix="shazam-visual-") as temporary:
         # A copy first: the source may be the very entry that is about to be written anew.

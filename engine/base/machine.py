@@ -7,10 +7,16 @@ freed stays with the allocator. Given back, a worker on ViT-B/32 as int8 holds 1
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    pass
+
 import contextlib
 import ctypes
 import sys
-from pathlib import Path
 
 _MADV_DONTNEED = 4
 
@@ -31,3 +37,34 @@ def release_mapped(path: Path) -> None:
                 libc.madvise(ctypes.c_void_p(start), ctypes.c_size_t(end - start), _MADV_DONTNEED)
     with contextlib.suppress(AttributeError):  # glibc's alone
         libc.malloc_trim(0)
+
+
+def gpu_present() -> bool:
+    """Whether the driver of a CUDA GPU has left its device files here; imports nothing."""
+    return any(os.path.exists(path) for path in ("/dev/nvidiactl", "/dev/nvidia0", "/dev/dxg"))
+
+
+def usable_cores() -> int:
+    """Cores this process may really use: affinity and the cgroup's CPU quota, at least 1.
+
+    A container limited to 2 CPUs on a 64-core machine must not start 64 threads.
+    """
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    cores = cores or 1
+    try:
+        with open("/sys/fs/cgroup/cpu.max") as file:
+            quota, period = file.read().split()
+        if quota != "max":
+            cores = min(cores, max(1, -(-int(quota) // int(period))))
+    except (OSError, ValueError):
+        pass
+    return cores
+
+
+def processor_has_bf16() -> bool:
+    """Whether the CPU multiplies bfloat16 natively (AVX-512 BF16, AMX, or Arm's bf16)."""
+    try:
+        flags = Path("/proc/cpuinfo").read_text(errors="replace")
+    except OSError:
+        return False
+    return any(flag in flags for flag in ("avx512_bf16", "amx_bf16", " bf16 "))

@@ -14,6 +14,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from engine.base.errors import SettingsError
+from engine.base.machine import gpu_present, usable_cores
 
 PREFIX = "SHAZAM_"
 # What SHAZAM_INDEX may say: the artifact's own file, or an engine and where it keeps its tables.
@@ -257,28 +258,6 @@ class Settings:
         if self.threads:
             return self.threads
         return usable_cores()
-
-
-def gpu_present() -> bool:
-    """Whether the driver of a CUDA GPU has left its device files here; imports nothing."""
-    return any(os.path.exists(path) for path in ("/dev/nvidiactl", "/dev/nvidia0", "/dev/dxg"))
-
-
-def usable_cores() -> int:
-    """Cores this process may really use: affinity and the cgroup's CPU quota, at least 1.
-
-    A container limited to 2 CPUs on a 64-core machine must not start 64 threads.
-    """
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    cores = cores or 1
-    try:
-        with open("/sys/fs/cgroup/cpu.max") as file:
-            quota, period = file.read().split()
-        if quota != "max":
-            cores = min(cores, max(1, -(-int(quota) // int(period))))
-    except (OSError, ValueError):
-        pass
-    return cores
 
 
 assert {field.name for field in fields(Settings)} == set(VARIABLES)

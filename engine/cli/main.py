@@ -17,7 +17,7 @@ from engine.base.errors import BuildError, ShazamError
 
 if TYPE_CHECKING:
     from engine.base.progress import Progress
-    from engine.covers.making.build import Built
+    from engine.covers.making.assemble import Built
     from engine.covers.search import CoverSearch
 
 
@@ -65,7 +65,7 @@ def _build(options: argparse.Namespace) -> int:
 
 
 def _import(options: argparse.Namespace) -> int:
-    from engine.covers.making.build import import_pair
+    from engine.covers.making.import_pair import import_pair
 
     if options.index_file is None:
         _usage("import needs --index FILE, the FAISS index you hold")
@@ -87,7 +87,7 @@ def _import(options: argparse.Namespace) -> int:
 
 
 def _add(options: argparse.Namespace) -> int:
-    from engine.covers.making.build import add
+    from engine.covers.making.revise import add
 
     with _Bar() as bar:
         built = add(
@@ -102,14 +102,14 @@ def _add(options: argparse.Namespace) -> int:
 
 
 def _remove(options: argparse.Namespace) -> int:
-    from engine.covers.making.build import remove
+    from engine.covers.making.revise import remove
 
     ids = [_album_id(part) for text in options.ids for part in text.split(",") if part.strip()]
     return _report(remove(_folder(options.artifact), ids, options.out, force=options.force))
 
 
 def _compact(options: argparse.Namespace) -> int:
-    from engine.covers.making.build import compact
+    from engine.covers.making.revise import compact
 
     return _report(
         compact(
@@ -123,7 +123,7 @@ def _compact(options: argparse.Namespace) -> int:
 
 
 def _inspect(options: argparse.Namespace) -> int:
-    from engine.covers.artifact import read_manifest
+    from engine.covers.manifest import read_manifest
 
     folder = _folder(options.artifact)
     read_manifest(folder)  # refuses what is no manifest, by name
@@ -152,8 +152,8 @@ def _serve(options: argparse.Namespace) -> int:
 
 
 def _query(options: argparse.Namespace) -> int:
+    from engine.covers.question import Wanted
     from engine.covers.search import CoverSearch
-    from engine.covers.service.schemas import Wanted
 
     search = CoverSearch.open(_folder(options.artifact))
     wanted = Wanted(k=options.k)
@@ -309,7 +309,7 @@ def _publish(options: argparse.Namespace) -> int:
 
 def _publish_index(options: argparse.Namespace) -> int:
     from engine.covers.artifact import Artifact
-    from engine.vectors.lance import publish_index
+    from engine.vectors.publishing import publish_index
 
     artifact = Artifact.open(_folder(options.artifact))
     with _Bar() as bar:

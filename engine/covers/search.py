@@ -11,7 +11,6 @@ different places: decoding in a thread a request, encoder and index once a batch
 from __future__ import annotations
 
 import contextlib
-import importlib
 import threading
 import time
 from collections import OrderedDict
@@ -23,26 +22,23 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.base.errors import (
-    AlbumNotFound,
-    EncoderMismatch,
-    InvalidRequest,
-    SettingsError,
-    ShazamError,
-)
-from engine.base.settings import OWN_INDEX, gpu_present
+from engine.base.errors import AlbumNotFound, InvalidRequest
+from engine.base.machine import gpu_present
+from engine.base.settings import OWN_INDEX
 from engine.covers.artifact import Artifact, check_ids
 from engine.covers.catalogue import Album, Catalogue
-from engine.covers.encoder.on_torch import Embeddings, Encoder, cuda_available, open_torch_encoder
+from engine.covers.encoder.encoder import Encoder
 from engine.covers.image import MAX_IMAGE_PIXELS, Pixels, decode, to_pixels
-from engine.covers.service.schemas import Wanted
-from engine.vectors.index import Index, Neighbour, Selection, VectorIndex, set_index_threads
+from engine.covers.opening import _import_openvino, load_encoder, open_index
+from engine.covers.question import Wanted
+from engine.vectors.embeddings import Embeddings
+from engine.vectors.index import Index, set_index_threads
+from engine.vectors.neighbours import Neighbour, VectorIndex
+from engine.vectors.selection import Selection
 
 # How strongly `negative` words push away. At 1 a query and its negative weigh the same, and what is
 # left is mostly the difference of two similar vectors: noise.
 NEGATIVE_WEIGHT = 0.5
-
-
 # Genres whose albums are kept as a filter, made once: at ten million albums 1.3 MB each.
 _REMEMBERED_GENRES = 64
 
@@ -181,72 +177,6 @@ class CoverSearch:
     def _encoder(self) -> Encoder:
         assert self.encoder is not None, "opened with with_encoder=False"
         return self.encoder
-
-
-def open_index(artifact: Artifact, where: str, *, timeout_s: float = 30.0) -> VectorIndex:
-    """The artifact's own index, or its rows in the engine that `SHAZAM_INDEX` names."""
-    if where == OWN_INDEX:
-        return artifact.open_index()
-    from engine.vectors.lance import LanceIndex
-
-    return LanceIndex.open(where, artifact.manifest, limit_s=timeout_s)
-
-
-def _import_openvino() -> None:
-    with contextlib.suppress(ImportError):
-        # In this order: ours keeps OpenVINO from reporting to its makers.
-        for name in ("engine.covers.encoder.on_openvino", "openvino"):
-            importlib.import_module(name)
-
-
-def load_encoder(
-    artifact: Artifact,
-    *,
-    runtime: str = "auto",
-    precision: str | None = None,
-    threads: int | None = None,
-) -> Encoder:
-    """The encoder of an artifact on the runtime a setting names.
-
-    `auto` is CUDA where there is a GPU, else the runtime the artifact was given for CPUs, else
-    torch. `precision` overrides the manifest's on torch. Raises `SettingsError` where the runtime
-    asked for is not there.
-    """
-    entry = artifact.manifest.encoder
-    exported = entry.runtimes.get("openvino-cpu")
-    if runtime == "auto":
-        # A serving copy has nothing that torch could load, GPU or not.
-        gpu = not artifact.manifest.serving_copy and cuda_available()
-        runtime = "torch-cuda" if gpu else "openvino-cpu" if exported else "torch-cpu"
-    if runtime == "openvino-cpu" and exported is None:
-        raise SettingsError(
-            "SHAZAM_RUNTIME='openvino-cpu' but this artifact was made without it; build it again "
-            "with this version. Example: SHAZAM_RUNTIME=torch-cpu"
-        )
-    folder = artifact.encoder_folder
-    try:
-        if runtime == "openvino-cpu" and exported is not None:
-            from engine.covers.encoder.on_openvino import OpenVINOEncoder, kernel_cache
-
-            return OpenVINOEncoder(
-                folder,
-                entry.name,
-                precision=exported.precision,
-                threads=threads,
-                cache=kernel_cache(),
-            )
-        precision = precision or entry.precision
-        return open_torch_encoder(
-            folder, entry.name, runtime=runtime, precision=precision, threads=threads
-        )
-    except ShazamError:
-        raise
-    except Exception as error:
-        # Files that are what the manifest says and no encoder: every library has its own word.
-        raise EncoderMismatch(
-            f"The encoder cannot be loaded ({type(error).__name__}: {str(error)[:300]}). "
-            "Rebuild the artifact."
-        ) from error
 
 
 def combine(

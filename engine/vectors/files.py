@@ -14,8 +14,18 @@ file, or meets another name, the file is for the reader that checks.
 
 from __future__ import annotations
 
-import struct
+import threading
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import faiss
+
+from engine.vectors.embeddings import Ids as Ids
+
+if TYPE_CHECKING:
+    pass
+
+import struct
 from typing import BinaryIO
 
 # Dimension, rows, two numbers that mean nothing, whether it is trained, metric (inner product: 0).
@@ -72,3 +82,26 @@ def _skip(file: BinaryIO, width: int, size: int) -> int:
         raise _Forged
     file.seek(count * width, 1)
     return int(count)
+
+
+_reading = threading.Lock()
+
+
+def _read(path: Path, flags: int = 0) -> Any:
+    """FAISS's reader. It believes sizes up to these limits, which are the process's: by its own, a
+    file of 24 KB took 16 GB of memory before it was refused. Tables that are none of the file's
+    (`IVFPQ`'s, of squared distances alone) are left out."""
+    size = path.stat().st_size
+    with _reading:
+        usual = faiss.get_deserialization_vector_byte_limit()
+        faiss.set_deserialization_vector_byte_limit(size)
+        faiss.set_deserialization_loop_limit(size)
+        try:
+            return faiss.read_index(str(path), flags | faiss.IO_FLAG_SKIP_PRECOMPUTE_TABLE)
+        finally:
+            faiss.set_deserialization_vector_byte_limit(usual)
+            faiss.set_deserialization_loop_limit(0)
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).split("\n")[0][-200:]

@@ -12,129 +12,33 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import faiss
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.base.errors import ArtifactError, BuildError, InvalidRequest
-from engine.covers.encoder.on_torch import Embeddings, unit_rows
-from engine.vectors.files import sizes_fit
-from engine.vectors.rows import Ids as Ids
+from engine.base.errors import ArtifactError
+from engine.vectors.embeddings import Embeddings, unit_rows
+from engine.vectors.embeddings import Ids as Ids
+from engine.vectors.files import _first_line, _read, sizes_fit
+from engine.vectors.neighbours import TIES, Found, Neighbour, best_of, check_width, past_ties
 from engine.vectors.rows import Rows
+from engine.vectors.selection import EXACT_AMONG, Selection
+from engine.vectors.tuning import Tuning
 
 if TYPE_CHECKING:
-    from engine.vectors.inverted import Source
+    pass
 
-# One row of FAISS's answer: (k,) similarities and (k,) ids, best first.
-Found = tuple[NDArray[np.float32], Ids]
 
-# Above this many rows `--index auto` stops comparing a query with every one of them: exact search
-# took 2.4 ms at 20,000 rows of 512 numbers and 8.4 at 50,000, an inverted file 2.0 at 100,000.
-EXACT_UP_TO = 50_000
 # Exact search touches all of a small file anyway.
 MAPPED_FROM_BYTES = 64 << 20
-RECALL = 0.98
-# Asked for beyond k, so that equals at the k-th place are cut by album id too.
-TIES = 8
-# A filter that leaves no more albums than this is answered from their rows, exactly: a graph or a
-# coarse code finds only some of a few. Past some thousands asking the lists is as good and faster.
-EXACT_AMONG = 5_000
 # How many times as many rows a filtered search meets. Its albums may all be far from the query,
 # where lists tell less.
 _FILTER_EFFORT = 6
-
-
-@dataclass(frozen=True, slots=True)
-class Neighbour:
-    """One album near a query; `similarity` is the cosine, −1 to 1."""
-
-    album_id: int
-    similarity: float
-
-
-@dataclass(frozen=True, slots=True)
-class Point:
-    """One setting of an inverted file and what it gave on held-out queries: recall@10, and the
-    median milliseconds of a query alone on one thread."""
-
-    nprobe: int
-    reach: int
-    recall: float
-    ms: float
-
-
-@dataclass(frozen=True)
-class Tuning:
-    """How an inverted file was made and tuned.
-
-    `codes` is what its lists hold (`Flat`, `SQ8`, `PQ64`…), `target` the recall@10 asked for,
-    `queries` how many held-out rows it was tuned on. A search visits `nprobe` of the `lists`, and
-    the best `reach` of what it meets, for ten answers, are compared again by their rows (0: the
-    lists hold the rows themselves). `curve` is every setting tried that was worth its time.
-    """
-
-    codes: str
-    lists: int
-    target: float
-    queries: int
-    nprobe: int
-    reach: int
-    curve: tuple[Point, ...] = ()
-
-
-class Selection:
-    """The albums that searches of one index are restricted to, prepared once for many of them."""
-
-    def __init__(self, album_ids: Ids, genre_id: int | None = None) -> None:
-        """`album_ids` (N,) int64, each once, in any order; `genre_id` where they are all of one."""
-        self.count, self.genre_id = len(album_ids), genre_id
-        # Kept for exact answers; of more, the bits below are all that is needed.
-        self.ids: Ids = album_ids[: EXACT_AMONG + 1].copy()
-        # Of an inverted file: how many of the albums each list holds. Filled at the first search.
-        self.per_list: NDArray[np.int64] | None = None
-        top = int(album_ids.max(initial=0))
-        self._bits: NDArray[np.uint8] | None = None
-        if top > 64 * self.count + 2**20:  # ids far apart: a set costs less than a bit for each
-            self._sorted = np.sort(album_ids)
-            self.selector: Any = faiss.IDSelectorBatch(album_ids)
-        else:
-            chosen = np.zeros(top + 1, bool)
-            chosen[album_ids] = True
-            self._bits = np.packbits(chosen, bitorder="little")
-            self.selector = faiss.IDSelectorBitmap(self._bits)
-
-    def holds(self, album_ids: Ids) -> NDArray[np.bool_]:
-        """(N,) ids → (N,) whether each is one of these."""
-        if self._bits is None:
-            return np.isin(album_ids, self._sorted)
-        inside = album_ids < 8 * len(self._bits)
-        bytes_ = self._bits[np.where(inside, album_ids, 0) >> 3]
-        held: NDArray[np.bool_] = (bytes_ >> (album_ids & 7).astype(np.uint8)) & 1 > 0
-        return inside & held
-
-
-class VectorIndex(Protocol):
-    """What a search asks of an index: a file of ours, or an engine's table (`vectors.lance`)."""
-
-    kind: str
-    tuning: Tuning | None
-    dimension: int
-
-    def __len__(self) -> int: ...
-
-    def ids(self) -> Ids: ...
-
-    def search(
-        self, queries: Embeddings, k: int, among: Selection | None = None
-    ) -> list[list[Neighbour]]: ...
-
-    def vectors(self, album_ids: Sequence[int] | Ids) -> Embeddings: ...
 
 
 class Index:
@@ -364,146 +268,6 @@ class Index:
         return similarities, ids
 
 
-def check_width(queries: Embeddings, dimension: int) -> None:
-    """Raise `InvalidRequest` where queries are not (N, `dimension`)."""
-    if queries.ndim != 2 or queries.shape[1] != dimension:
-        raise InvalidRequest(
-            f"The query has {queries.shape[-1]} dimensions, the index {dimension}: "
-            "they were made by different encoders."
-        )
-
-
-def past_ties(
-    found: Found, reach: int, k: int, most: int, further: Callable[[int], Found]
-) -> Found:
-    """One row of an answer, reached further until its last is no tie with place `k`: the same cover
-    may be there fifty times over, and equals are cut by album id.
-
-    `found` are the `reach` best of `most`, `further(n)` gives the `n` best. A row that is shorter
-    than asked, or padded with −1, has all there are.
-    """
-    similarities, ids = found
-    while reach < most and len(ids) == reach and ids[-1] >= 0:
-        if similarities[-1] != similarities[k - 1]:
-            break
-        reach = min(4 * reach, most)
-        similarities, ids = further(reach)
-    return similarities, ids
-
-
-def best_of(similarities: NDArray[Any], ids: Ids, k: int) -> list[Neighbour]:
-    """One row of FAISS's answer → its `k` best, ties by album id, padding (−1) left out."""
-    order = np.lexsort((ids, -similarities))
-    pairs = ((int(ids[i]), float(similarities[i])) for i in order if ids[i] >= 0)
-    return [Neighbour(*pair) for pair, _ in zip(pairs, range(k), strict=False)]
-
-
-def build_index(
-    vectors: Embeddings | Source,
-    album_ids: Ids,
-    kind: str = "auto",
-    *,
-    recall: float = RECALL,
-    folder: Path | None = None,
-) -> Index:
-    """(N, D) float32 unit rows, or a `Source` of blocks of them, and (N,) int64 ids → `Index`.
-
-    `kind`: `flat` (exact), `hnsw` (graph over exact rows), `ivf` (inverted file, tuned to
-    `recall`), or `auto`: flat while exact search is cheap, else ivf. `folder` is the staged
-    artifact's, where an inverted file of compact codes puts its rows. Raises `BuildError`.
-    """
-    from engine.vectors.inverted import InMemory, build_inverted  # serving never trains
-
-    source = InMemory(vectors) if isinstance(vectors, np.ndarray) else vectors
-    count, dimension = len(source), source.dimension
-    if kind == "auto":
-        kind = "flat" if count <= EXACT_UP_TO else "ivf"
-    if kind == "ivf":
-        return build_inverted(source, album_ids, recall=recall, folder=folder)
-    if kind == "flat":
-        index = faiss.IndexIDMap2(faiss.IndexFlatIP(dimension))
-    elif kind == "hnsw":
-        graph = faiss.IndexHNSWFlat(dimension, 32, faiss.METRIC_INNER_PRODUCT)
-        graph.hnsw.efConstruction, graph.hnsw.efSearch = 200, 128
-        index = faiss.IndexIDMap2(graph)
-    else:
-        raise BuildError(f"--index {kind!r} is unknown. Use auto, flat, hnsw or ivf.")
-    for start, block in source.blocks():
-        index.add_with_ids(block, album_ids[start : start + len(block)])
-    return Index(index, kind)
-
-
-def read_foreign(path: Path) -> tuple[Embeddings, Ids, str]:
-    """Somebody else's FAISS index → its (N, D) float32 rows, their (N,) ids, and its kind.
-
-    Reads any index that can give its rows back: flat, IVF, HNSW, quantised, transformed, with or
-    without an id map (without one, ids are positions). Raises `BuildError` by name for the rest.
-    """
-    try:
-        index = _read(path)
-    except (RuntimeError, MemoryError) as error:  # std::bad_alloc
-        raise BuildError(
-            f"{path.name} is not a FAISS index this version can read ({_first_line(error)})."
-        ) from error
-    if isinstance(index, faiss.IndexBinary):
-        raise BuildError(f"{path.name} is a binary index; embeddings of CLIP are needed.")
-    if not index.ntotal:
-        raise BuildError(f"{path.name} is empty: it holds no rows.")
-    if not 0 < index.ntotal <= path.stat().st_size:
-        raise BuildError(f"{path.name} is damaged: it cannot hold {index.ntotal:,} rows.")
-    whole = index  # what is inside an index lives no longer than the index
-    ids = keys = np.arange(index.ntotal, dtype=np.int64)
-    mapped = isinstance(whole, faiss.IndexIDMap)
-    if mapped:
-        ids = np.asarray(faiss.vector_to_array(whole.id_map), np.int64)
-        index = faiss.downcast_index(whole.index)  # rows are reached by position in there
-    kind = "hnsw" if "HNSW" in type(index).__name__ else "flat"
-    inverted = faiss.try_extract_index_ivf(index)
-    if inverted is not None:
-        kind = "ivf"
-        if isinstance(faiss.downcast_index(inverted), faiss.IndexIVFFastScan):
-            # Its rows lie interleaved in blocks, which FAISS's reconstruct reads out of bounds.
-            raise BuildError(
-                f"{path.name} ({type(index).__name__}) cannot give its rows back. {_ADVICE}"
-            )
-        if not mapped:
-            ids = keys = np.sort(_ids_of_lists(inverted))
-        inverted.set_direct_map_type(faiss.DirectMap.Hashtable)
-    try:
-        if inverted is not None:
-            rows = np.stack([index.reconstruct(int(key)) for key in keys])
-        else:
-            rows = index.reconstruct_n(0, int(index.ntotal))
-    except RuntimeError as error:
-        raise BuildError(
-            f"{path.name} ({type(index).__name__}) cannot give its rows back: "
-            f"{_first_line(error)}. {_ADVICE}"
-        ) from error
-    return np.ascontiguousarray(rows, np.float32), ids, kind
-
-
-_reading = threading.Lock()
-
-
-def _read(path: Path, flags: int = 0) -> Any:
-    """FAISS's reader. It believes sizes up to these limits, which are the process's: by its own, a
-    file of 24 KB took 16 GB of memory before it was refused. Tables that are none of the file's
-    (`IVFPQ`'s, of squared distances alone) are left out."""
-    size = path.stat().st_size
-    with _reading:
-        usual = faiss.get_deserialization_vector_byte_limit()
-        faiss.set_deserialization_vector_byte_limit(size)
-        faiss.set_deserialization_loop_limit(size)
-        try:
-            return faiss.read_index(str(path), flags | faiss.IO_FLAG_SKIP_PRECOMPUTE_TABLE)
-        finally:
-            faiss.set_deserialization_vector_byte_limit(usual)
-            faiss.set_deserialization_loop_limit(0)
-
-
-_ADVICE = "Build the artifact from the covers instead (`python -m engine build`)."
-
-
 def _ids_of_lists(inverted: Any) -> Ids:
     lists = inverted.invlists
     parts = [
@@ -534,7 +298,3 @@ def set_index_threads(threads: int) -> None:
     """
     faiss.omp_set_num_threads(max(1, threads))
     faiss.cvar.distance_compute_blas_threshold = 4 * 512
-
-
-def _first_line(error: BaseException) -> str:
-    return str(error).split("\n")[0][-200:]

@@ -14,24 +14,25 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import faiss
 import numpy as np
-from numpy.typing import NDArray
 
 from engine.base.errors import BuildError
-from engine.covers.encoder.on_torch import Embeddings
 from engine.vectors import rows as full_rows
-from engine.vectors.index import EXACT_UP_TO, Index, Point, Tuning
-from engine.vectors.rows import Ids, Rows, RowWriter
+from engine.vectors.embeddings import Embeddings, Ids
+from engine.vectors.exact import _DEPTH, _METRIC, Exact
+from engine.vectors.index import Index
+from engine.vectors.rows import Rows, RowWriter
+from engine.vectors.sources import Source
+from engine.vectors.tuning import EXACT_UP_TO, Point, Tuning
 
 # From here on the rows leave the lists: SQ8 of two million rows of 512 numbers is 1 GB to map, as
 # much as the compact codes of fourteen million.
 COMPACT_FROM = 2_000_000
-BLOCK = 65_536
 
 # FAISS's guidelines ask for 4·√N lists and more. Comparing a row with all centroids is most of a
 # build (4,096 × 512: 43 µs a row and core), so there are fewer, and never more than that.
@@ -46,62 +47,8 @@ _PRUNED_FROM_LISTS = 1_024
 # Of the compact codes: the axes that the projection keeps, and how many of them share a byte.
 _AXES, _AXES_A_BYTE = 256, 4
 
-_QUERIES, _FEWEST_QUERIES, _DEPTH, _DRAWS = 256, 50, 10, 32
+_QUERIES, _FEWEST_QUERIES = 256, 50
 _REACHES = (50, 100, 200, 400, 800)
-
-
-class Source(Protocol):
-    """Rows in order of their ids, whoever holds them."""
-
-    @property
-    def dimension(self) -> int: ...
-
-    def __len__(self) -> int: ...
-
-    def blocks(self) -> Iterator[tuple[int, Embeddings]]:
-        """(first position, (n, D) float32 unit rows) from the first row to the last."""
-        ...
-
-    def sample(self, count: int, seed: int) -> tuple[NDArray[np.int64], Embeddings]:
-        """Positions and rows of `count` of them, chosen at random."""
-        ...
-
-
-class InMemory:
-    """(N, D) float32 unit rows as a `Source`."""
-
-    def __init__(self, vectors: Embeddings) -> None:
-        self._vectors = vectors
-        self.dimension = int(vectors.shape[1])
-
-    def __len__(self) -> int:
-        return len(self._vectors)
-
-    def blocks(self) -> Iterator[tuple[int, Embeddings]]:
-        for start in range(0, len(self), BLOCK):
-            yield start, self._vectors[start : start + BLOCK]
-
-    def sample(self, count: int, seed: int) -> tuple[NDArray[np.int64], Embeddings]:
-        positions = np.random.default_rng(seed).permutation(len(self))[:count]
-        return positions, self._vectors[positions]
-
-
-class Stored:
-    """The rows that an index holds, as a `Source`: to train it again without embedding."""
-
-    def __init__(self, index: Index, album_ids: Ids) -> None:
-        self._index, self._ids, self.dimension = index, album_ids, index.dimension
-
-    def __len__(self) -> int:
-        return len(self._ids)
-
-    def blocks(self) -> Iterator[tuple[int, Embeddings]]:
-        for start in range(0, len(self), BLOCK):
-            yield start, self._index.vectors(self._ids[start : start + BLOCK])
-
-    def sample(self, count: int, seed: int) -> tuple[NDArray[np.int64], Embeddings]:
-        positions = np.random.default_rng(seed).permutation(len(self))[:count]
-        return positions, self._index.vectors(self._ids[positions])
 
 
 def build_inverted(
@@ -154,9 +101,6 @@ def build_inverted(
     tuning = Tuning(codes, lists, recall, held_out, lists, max(_REACHES) if rows else 0)
     made = Index(index, "ivf", rows=rows, tuning=tuning)
     return tune(made, queries, own, exact.nearest(), recall) if held_out else made
-
-
-_METRIC = faiss.METRIC_INNER_PRODUCT
 
 
 def tune(
@@ -219,40 +163,6 @@ def _set(
     assert old is not None
     tuning = Tuning(old.codes, old.lists, old.target, queries, nprobe, reach, curve)
     return Index(index._index, index.kind, rows=index._rows, tuning=tuning)
-
-
-class Exact:
-    """The exact neighbours of some queries among rows that come in blocks.
-
-    `own` (Q,) are albums that the queries themselves are, left out; −1 where a query is none.
-    """
-
-    def __init__(self, queries: Embeddings, own: Ids) -> None:
-        self._queries, self._own = queries, own
-        self._best = np.full((len(queries), _DRAWS), -np.inf, np.float32)
-        self._ids = np.full((len(queries), _DRAWS), -1, np.int64)
-
-    def add(self, block: Embeddings, ids: Ids) -> None:
-        if not len(self._queries):
-            return
-        # One more than kept: the query's own album is among them and goes.
-        near = min(_DRAWS + 1, len(ids))
-        similarities, places = faiss.knn(self._queries, block, near, metric=_METRIC)
-        found = ids[places]
-        similarities[found == self._own[:, None]] = -np.inf
-        best = np.concatenate([self._best, similarities], axis=1)
-        both = np.concatenate([self._ids, found], axis=1)
-        order = np.argsort(-best, axis=1)[:, :_DRAWS]
-        self._best = np.take_along_axis(best, order, 1)
-        self._ids = np.take_along_axis(both, order, 1)
-
-    def nearest(self) -> list[Ids]:
-        """For each query the ids of the ten nearest, and of those as near as the tenth."""
-        tenth = self._best[:, min(_DEPTH, self._best.shape[1]) - 1]
-        return [
-            ids[(best >= least - 1e-6) & np.isfinite(best)]
-            for ids, best, least in zip(self._ids, self._best, tenth, strict=True)
-        ]
 
 
 def _lists(count: int) -> int:

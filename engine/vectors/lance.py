@@ -13,10 +13,9 @@ dimension, whose best candidates LanceDB compares again by their rows. Needs
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -24,31 +23,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.artifact.store import check_installed
-from engine.base.errors import (
-    BuildError,
-    CountMismatch,
-    IndexNotPublished,
-    IndexUnavailable,
-    ShazamError,
-)
+from engine.base.errors import CountMismatch, IndexNotPublished, IndexUnavailable, ShazamError
 from engine.base.settings import LANCEDB
-from engine.covers.encoder.on_torch import Embeddings, unit_rows
-from engine.vectors import index as local
-from engine.vectors.index import (
-    RECALL,
-    Found,
-    Ids,
-    Neighbour,
-    Selection,
-    Tuning,
-    best_of,
-    check_width,
-    past_ties,
-)
+from engine.vectors.embeddings import Embeddings, unit_rows
+from engine.vectors.index import Ids
+from engine.vectors.neighbours import TIES, Found, Neighbour, best_of, check_width, past_ties
+from engine.vectors.selection import EXACT_AMONG, Selection
+from engine.vectors.tuning import Tuning
+from engine.vectors.where import check_installed
 
 if TYPE_CHECKING:
-    from engine.covers.artifact import Artifact, Manifest
+    from engine.covers.manifest import Manifest
 
 # The tag of the version that a publication finished with: no tag, no answers.
 _COMPLETE = "complete"
@@ -66,19 +51,6 @@ _LOOKED_UP_AT_ONCE = 1_000
 _AT_ONCE = 8
 # Of a filter: see `engine.vectors.index`.
 _FILTER_EFFORT = 6
-
-
-@dataclass(frozen=True)
-class Published:
-    """What a publication left in the store. `nprobe` of `lists` are visited by a search, 0 where it
-    compares all rows; `recall` is recall@10 on rows of its own, `added` the rows this run wrote."""
-
-    table: str
-    rows: int
-    added: int
-    nprobe: int = 0
-    lists: int = 0
-    recall: float = 1.0
 
 
 class LanceIndex:
@@ -155,7 +127,7 @@ class LanceIndex:
         self, query: NDArray[np.float32], k: int, most: int, among: Selection | None
     ) -> list[Neighbour]:
         further = partial(self._found, query, among)
-        reach = min(k + local.TIES, most)
+        reach = min(k + TIES, most)
         return best_of(*past_ties(further(reach), reach, k, most, further), k)
 
     def _found(self, query: NDArray[np.float32], among: Selection | None, reach: int) -> Found:
@@ -164,7 +136,7 @@ class LanceIndex:
         if among is not None:
             asked = asked.where(_only(among), prefilter=True)
             nprobe = min(self._lists, _FILTER_EFFORT * nprobe)
-        if nprobe and (among is None or among.count > local.EXACT_AMONG):
+        if nprobe and (among is None or among.count > EXACT_AMONG):
             asked = asked.nprobes(nprobe).refine_factor(_REFINE)
         else:
             asked = asked.bypass_vector_index()
@@ -188,127 +160,9 @@ class LanceIndex:
         return unit_rows(rows)
 
 
-def publish_index(
-    artifact: Artifact, where: str, progress: Callable[[int, int, str], None] | None = None
-) -> Published:
-    """Write the index of an artifact to LanceDB at `where`, for services to search it there.
-
-    What is there already is not written again: an interrupted publication goes on, a finished one
-    changes nothing. Raises `IndexUnavailable`, and `BuildError` where a table of that name holds
-    something else.
-    """
-    from engine.covers.artifact import check_ids
-
-    index, catalogue = artifact.open_index(), artifact.open_catalogue()
-    check_ids(index, catalogue)
-    ids, name = catalogue.ids(), table_name(artifact.id)
-    with _named(where):
-        database = _connect(where, 60.0)
-        schema = _schema(index.dimension, artifact.id)
-        table = _opened(database, name) or database.create_table(name, schema=schema)
-        held = _held(table, ids, name)
-        if _COMPLETE in table.tags.list():
-            table.checkout(_COMPLETE)
-            told = _metadata(table)
-            nprobe, lists = int(told["nprobe"]), int(told["lists"])
-            return Published(name, len(ids), 0, nprobe, lists, float(told["recall"]))
-    exact, queries = _questions(index, ids)
-    for start in range(0, len(ids), _BLOCK):
-        part = ids[start : start + _BLOCK]
-        rows = index.vectors(part)
-        exact.add(rows, part)
-        fresh = slice(max(0, held - start), len(part))
-        if fresh.start < len(part):
-            batch = _batch(schema, part[fresh], catalogue.genres_of(part[fresh]), rows[fresh])
-            with _named(where):
-                table.add(batch)
-        if progress is not None:
-            progress(start + len(part), len(ids), "rows")
-    with _named(where):
-        nprobe, lists, recall = _make_searchable(table, artifact, queries, exact.nearest())
-        rows_there = table.count_rows()
-        if rows_there != len(ids):
-            raise BuildError(
-                f"{name} at {where} holds {rows_there:,} rows instead of {len(ids):,}: somebody "
-                "else writes to it. Drop it and publish it again."
-            )
-        told = {"nprobe": str(nprobe), "lists": str(lists), "recall": f"{recall:.4f}"}
-        table.update_field_metadata({"path": "vector", "metadata": told})
-        table.tags.create(_COMPLETE, table.version)
-    return Published(name, len(ids), len(ids) - held, nprobe, lists, recall)
-
-
-def _questions(index: local.VectorIndex, ids: Ids) -> tuple[Any, Embeddings]:
-    from engine.vectors.inverted import Exact
-
-    own = np.random.default_rng(0).permutation(ids)[:_TUNED_ON]
-    queries = index.vectors(own)
-    return Exact(queries, own), queries
-
-
-def _make_searchable(
-    table: Any, artifact: Artifact, queries: Embeddings, right: list[Ids]
-) -> tuple[int, int, float]:
-    """Build the engine's own indexes; → (nprobe, lists, recall@10): the fewest lists a search must
-    visit for the artifact's recall target."""
-    from lancedb.index import Bitmap, BTree, IvfRq
-
-    entry = artifact.manifest.index
-    if entry.rows:
-        table.create_index("album_id", config=BTree())
-        table.create_index("genre_id", config=Bitmap())
-    if entry.rows <= local.EXACT_UP_TO:
-        return 0, 0, 1.0
-    lists = 1 << round(np.log2(max(2.0, entry.rows / _ROWS_A_LIST)))
-    codes = IvfRq(distance_type="dot", num_partitions=lists, num_bits=_BITS)
-    table.create_index("vector", config=codes)
-    target = entry.tuning.target if entry.tuning else RECALL
-    opened = LanceIndex(table, entry.dimension, entry.rows, 60.0)
-    opened._lists, opened._nprobe = lists, max(1, lists // 64)
-    while True:
-        shares = [
-            len({n.album_id for n in found[1:]} & set(ids.tolist())) / 10
-            for found, ids in zip(opened.search(queries, 11), right, strict=True)
-        ]
-        recall = float(np.mean(shares))
-        if recall >= target or opened._nprobe == lists:
-            return opened._nprobe, lists, recall
-        opened._nprobe = min(lists, 2 * opened._nprobe)
-
-
-def _held(table: Any, ids: Ids, name: str) -> int:
-    """How many of `ids`, from the first on, a table holds; it was written in their order."""
-    held = int(table.count_rows())
-    there = _column(table.search().select(["album_id"]).limit(max(1, held)), "album_id")
-    if not np.array_equal(np.sort(there), ids[:held]):
-        raise BuildError(f"{name} holds rows that are not this artifact's. Drop it, then publish.")
-    return held
-
-
 def _column(asked: Any, name: str) -> NDArray[Any]:
     values: NDArray[Any] = asked.to_arrow()[name].to_numpy()
     return values
-
-
-def _schema(dimension: int, artifact_id: str) -> Any:
-    import pyarrow as pa
-
-    vector = pa.list_(pa.float32(), dimension)
-    told = {"artifact": artifact_id}
-    return pa.schema(
-        [
-            pa.field("album_id", pa.int64(), nullable=False),
-            pa.field("genre_id", pa.int64(), nullable=False),
-            pa.field("vector", vector, nullable=False, metadata=told),
-        ]
-    )
-
-
-def _batch(schema: Any, ids: Ids, genres: Ids, rows: Embeddings) -> Any:
-    import pyarrow as pa
-
-    vectors = pa.FixedSizeListArray.from_arrays(pa.array(rows.ravel()), rows.shape[1])
-    return pa.record_batch([pa.array(ids), pa.array(genres), vectors], schema=schema)
 
 
 def _metadata(table: Any) -> dict[str, str]:

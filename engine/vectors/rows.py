@@ -23,9 +23,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.base.errors import ArtifactError
-from engine.covers.encoder.on_torch import Embeddings
-
-Ids = NDArray[np.int64]
+from engine.base.files import link
+from engine.vectors.embeddings import Embeddings, Ids
 
 FOLDER, IDS, PLACES, SUFFIX = "rows", "ids.npy", "places.npy", ".i8"
 
@@ -186,11 +185,3 @@ class RowWriter:
         order = np.argsort(album_ids, kind="stable")
         np.save(self._folder / IDS, np.asarray(album_ids, np.int64)[order])
         np.save(self._folder / PLACES, places[order])
-
-
-def link(source: str | Path, target: str | Path) -> None:
-    """A second name for a file that nobody changes; a copy where the file system has no such."""
-    try:
-        os.link(source, target)
-    except OSError:
-        shutil.copyfile(source, target)

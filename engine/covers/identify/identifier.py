@@ -20,16 +20,18 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from engine.covers.encoder.on_torch import Embeddings
 from engine.covers.identify import layout
 from engine.covers.identify.calibration import Calibration
+from engine.covers.identify.candidate import Candidate
 from engine.covers.identify.outlines import Quads, find_outlines, is_plausible
-from engine.covers.identify.proving import WORKING_SIDE, Candidate, Prover, working_copy
+from engine.covers.identify.proving import Prover
 from engine.covers.identify.references import References
 from engine.covers.identify.sight import Embed, Sight, embed_views
+from engine.covers.identify.views import WORKING_SIDE, halvings, rectify, working_copy
 from engine.covers.image import HALVED_SIDES, MAX_IMAGE_PIXELS, Pixels, decode
 from engine.covers.search import CoverSearch
-from engine.vectors.index import Neighbour
+from engine.vectors.embeddings import Embeddings
+from engine.vectors.neighbours import Neighbour
 
 Decision = Literal["match", "ambiguous", "no_match"]
 
@@ -143,10 +145,10 @@ class Identifier:
 
     def _by_similarity(self, photo: Pixels, embed: Embed) -> Identification:
         """Without references: the encoder alone, on the photo and on what lies in its outlines."""
-        levels = layout.halvings(photo)
+        levels = halvings(photo)
         outlines = [quad for quad in find_outlines(photo) if is_plausible(quad)]
         views = [
-            np.ascontiguousarray(np.rot90(layout.rectify(levels, quad, 2 * layout.SIDE), turn))
+            np.ascontiguousarray(np.rot90(rectify(levels, quad, 2 * layout.SIDE), turn))
             for quad in outlines[:_ENCODER_OUTLINES]
             for turn in range(4)
         ]

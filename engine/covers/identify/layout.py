@@ -12,7 +12,6 @@ little, however much covers differ in it. `training/layout.py` measured that on 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -22,7 +21,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.covers.identify.outlines import Quads
 from engine.covers.image import Pixels
 
 SIDE, GRID = 64, 12
@@ -34,38 +32,6 @@ NOISE = Path(__file__).with_name("layout.npz")
 _EVEN = 0.1  # share of noise that no direction is without, of the mean direction's
 
 Codes = NDArray[np.float32]
-
-
-def halvings(photo: Pixels, smallest: int = 80) -> list[Pixels]:
-    """The picture, its half, its quarter …: what a warp to a small square samples from."""
-    levels = [photo]
-    while min(levels[-1].shape[:2]) > smallest:
-        height, width = levels[-1].shape[:2]
-        size = (max(1, width // 2), max(1, height // 2))
-        levels.append(cv2.resize(levels[-1], size, interpolation=cv2.INTER_AREA))
-    return levels
-
-
-def rectify(levels: Sequence[Pixels], quad: Quads, side: int, margin: int = 0) -> Pixels:
-    """The inside of a (4, 2) quad of `levels[0]`, and `margin` pixels around it, seen square-on:
-    (side + 2·margin,) twice, 3 uint8."""
-    length = float(np.sqrt(max(1.0, abs(cv2.contourArea(quad)))))
-    level = int(np.clip(np.log2(length / (1.1 * side)), 0, len(levels) - 1))
-    image = levels[level]
-    shrink = np.array(image.shape[1::-1], np.float32) / np.array(levels[0].shape[1::-1], np.float32)
-    inside = _UNIT * side + np.float32(margin - 0.5)
-    warp = cv2.getPerspectiveTransform(inside, (quad * shrink - 0.5).astype(np.float32))
-    full = side + 2 * margin
-    return np.asarray(
-        cv2.warpPerspective(
-            image,
-            warp,
-            (full, full),
-            flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-            borderMode=cv2.BORDER_REPLICATE,
-        ),
-        np.uint8,
-    )
 
 
 def shrunk(cover: Pixels) -> Pixels:

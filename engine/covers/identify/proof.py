@@ -21,9 +21,9 @@ from numpy.typing import NDArray
 
 from engine.covers.identify.explained import SIDE as _SEEN_SIDE
 from engine.covers.identify.explained import Explained, explain
-from engine.covers.identify.layout import rectify
 from engine.covers.identify.outlines import Quads, is_plausible
 from engine.covers.identify.verdict import verdict
+from engine.covers.identify.views import rectify
 from engine.covers.image import Pixels
 
 REFERENCE_SIDE = 256

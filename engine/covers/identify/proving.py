@@ -13,23 +13,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from engine.covers.identify import layout
-from engine.covers.identify.calibration import EXPLAINED, PROOF, Calibration
+from engine.covers.identify.calibration import Calibration
+from engine.covers.identify.candidate import Candidate
 from engine.covers.identify.outlines import Quads, find_outlines, frames, is_plausible
 from engine.covers.identify.proof import Proof, keypoints_of_photo, prove, quad_from_keypoints
 from engine.covers.identify.references import References
 from engine.covers.identify.sight import VIEW_SIDE, Glance, Sight
 from engine.covers.identify.sleeves import find_sleeves, moved
+from engine.covers.identify.views import halvings, rectify
 from engine.covers.image import Pixels
 
-# A sleeve on 15 % of a 3:4 frame is then 161 pixels wide, more than proof looks at.
-WORKING_SIDE = 360
 SMALLEST_PHOTO = 32  # pixels: less shows no sleeve
 _LIKELIEST = 2  # outlines looked into before the others
 _QUICK_PROOFS, _MORE_PROOFS, _THOROUGH_PROOFS, _KEYPOINT_PROOFS, _SIGHT_PROOFS = 3, 4, 8, 4, 6
@@ -44,31 +43,6 @@ _LOOKING = ThreadPoolExecutor(8, thread_name_prefix="look")
 
 # A row of the references, and the outline of its cover from the cover's own top left on.
 Proposals = Iterator[tuple[int, Quads]]
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """An album that the photo may show, by its row in the references. `likeness` is the cosine of
-    layout codes at the proven outline, `margin` what it is ahead of the next album there; `glance`,
-    `alike` and `ahead` are the encoder's (`Sight.evidence`), None without one."""
-
-    row: int
-    proof: Proof
-    likeness: float
-    margin: float
-    glance: Glance | None = None
-    alike: float | None = None
-    ahead: float | None = None
-    probability: float = 0.0
-
-    @property
-    def features(self) -> NDArray[np.float64]:
-        """In the order of `calibration.FEATURES`, then, where there is an encoder, `SIGHT`."""
-        layout_says = (self.likeness, self.margin)
-        proven = [getattr(self.proof, name) for name in PROOF]
-        explained = [getattr(self.proof.explained, name) for name in EXPLAINED]
-        seen = () if self.alike is None else (self.alike,)
-        return np.array([*layout_says, *proven, *explained, *seen], np.float64)
 
 
 class Prover:
@@ -89,7 +63,7 @@ class _Proving:
 
     def __init__(self, prover: Prover, photo: Pixels, sight: Sight | None) -> None:
         self.references, self.calibration = prover.references, prover.calibration
-        self.levels, self.sight = layout.halvings(photo), sight
+        self.levels, self.sight = halvings(photo), sight
         self.found: dict[int, Candidate] = {}
         self.views: list[tuple[Quads, Future[list[Glance]]]] = []
         self.asked: set[int] = set()
@@ -156,7 +130,7 @@ class _Proving:
         """A proof with what layout and encoder say of its place; rows that the encoder sees there,
         where it has not looked before."""
         references = self.references
-        view = layout.rectify(self.levels, proof.quad, layout.SIDE)
+        view = rectify(self.levels, proof.quad, layout.SIDE)
         code = references.basis.codes(layout.features(view[None]))
         twins = references.twins(row)
         likeness = float(code[0] @ references.codes[row])
@@ -181,7 +155,7 @@ class _Proving:
         for number, (place, _) in enumerate(self.views):
             if np.abs(place - quad).max() < near:
                 return number
-        view = layout.rectify(self.levels, quad, VIEW_SIDE)
+        view = rectify(self.levels, quad, VIEW_SIDE)
         self.views.append((quad, _LOOKING.submit(self.sight.glances, [view])))
         return len(self.views) - 1
 
@@ -193,7 +167,7 @@ class _Proving:
         references = self.references
         if not len(outlines):
             return
-        views = np.stack([layout.rectify(self.levels, quad, layout.SIDE) for quad in outlines])
+        views = np.stack([rectify(self.levels, quad, layout.SIDE) for quad in outlines])
         turned = layout.features_turned(views)
         codes = references.basis.codes(turned.reshape(-1, turned.shape[-1]))
         hits = [
@@ -212,7 +186,7 @@ class _Proving:
         outlines = np.array([quad for quad in outlines if is_plausible(quad)])
         if self.sight is None or not len(outlines):
             return
-        views = [layout.rectify(self.levels, quad, VIEW_SIDE) for quad in outlines]
+        views = [rectify(self.levels, quad, VIEW_SIDE) for quad in outlines]
         turned = [np.ascontiguousarray(np.rot90(view, k)) for view in views for k in range(4)]
         row_of = self.references.row_of
         hits = [
@@ -252,15 +226,3 @@ def likeliest(
         yield similarity, row, np.roll(outlines[number // 4], -(number % 4), axis=0)
         if sum(times.values()) == most:
             return
-
-
-def working_copy(photo: Pixels) -> tuple[Pixels, float]:
-    """The photo, its shorter edge at most 360 pixels, and how much larger the photo itself is."""
-    height, width = photo.shape[:2]
-    # A strip has no sleeve in it, and its longer edge would stay enormous.
-    scale = min(WORKING_SIDE / min(height, width), 4 * WORKING_SIDE / max(height, width), 1.0)
-    if scale == 1.0:
-        return photo, 1.0
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    small = np.asarray(cv2.resize(photo, size, interpolation=cv2.INTER_AREA), np.uint8)
-    return small, 1 / scale

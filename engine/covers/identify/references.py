@@ -11,9 +11,8 @@ from __future__ import annotations
 
 import io
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from threading import Lock
 
@@ -27,14 +26,7 @@ from engine.base.errors import ArtifactError
 from engine.covers.catalogue import Catalogue
 from engine.covers.identify import layout
 from engine.covers.identify.layout import Basis, Codes
-from engine.covers.identify.proof import (
-    Keypoints,
-    Reference,
-    Windows,
-    keypoints_of_cover,
-    own_map,
-    same_artwork,
-)
+from engine.covers.identify.proof import Keypoints, Reference, same_artwork
 from engine.covers.image import Pixels
 from engine.vectors.index import Ids
 
@@ -182,127 +174,6 @@ def cover_of(catalogue: Catalogue, album_id: int) -> Pixels | None:
     """(H, W, 3) uint8 RGB, of the thumbnail's size; None where there is none."""
     data = catalogue.thumbnail(album_id)
     return None if data is None else _pixels(data)
-
-
-def write_references(
-    folder: Path,
-    catalogue: Catalogue,
-    step: Callable[[int, int, str], None] = lambda done, total, what: None,
-) -> References | None:
-    """Write `identify/` (without a calibration) into a staged artifact, from its thumbnails.
-
-    None, and nothing written, where there are fewer than two covers.
-    """
-    made = make_references(catalogue, catalogue.ids(), step)
-    if made is None:
-        return None
-    (folder / FOLDER).mkdir(exist_ok=True)
-    np.savez_compressed(
-        folder / FOLDER / LAYOUT,
-        ids=made.ids,
-        codes=np.clip(np.round(made.codes * _CODE_SCALE), -127, 127).astype(np.int8),
-        mean=made.basis.mean,
-        axes=made.basis.axes,
-        own=made.own,
-        keypoint_rows=made.keypoint_rows,
-    )
-    if made.keypoints is not None:
-        faiss.write_index_binary(made.keypoints, str(folder / FOLDER / KEYPOINTS))
-    return References.open(folder, catalogue)
-
-
-def make_references(
-    catalogue: Catalogue,
-    album_ids: Ids,
-    step: Callable[[int, int, str], None] = lambda done, total, what: None,
-) -> References | None:
-    """References to some albums of a catalogue, as if it held no others: those left out are
-    strangers to it. None where fewer than two have covers."""
-    covers = [
-        (int(album_id), data)
-        for album_id in album_ids
-        if (data := catalogue.thumbnail(int(album_id))) is not None
-    ]
-    if len(covers) < 2:
-        return None
-    ids = np.array([album_id for album_id, _ in covers], np.int64)
-    views: list[Pixels] = []
-    parts, descriptors, rows = [], [], []
-    for start in range(0, len(covers), _BATCH):
-        pictures = [_pixels(data) for _, data in covers[start : start + _BATCH]]
-        views += [layout.shrunk(picture) for picture in pictures]
-        parts.append(layout.features(np.stack(views[start:])))
-        for row, picture in enumerate(pictures, start):
-            found = keypoints_of_cover(picture, KEPT_KEYPOINTS).descriptors
-            descriptors.append(found)
-            rows.extend([row] * len(found))
-        step(start + len(pictures), 2 * len(covers), "references")
-    every = np.concatenate(parts)
-    # Principal axes of 20,000 covers are those of a million.
-    sample = np.random.default_rng(0).permutation(len(every))[:20_000]
-    basis = Basis.fit(every[sample])
-    codes = basis.codes(every)
-    keypoints = _keypoint_index(np.concatenate(descriptors)) if rows else None
-    plain = np.zeros((len(ids), 16, 16), np.uint8)
-    made = References(catalogue, ids, basis, codes, plain, keypoints, np.array(rows, np.int32))
-    made.own = _own_maps(made, views, step)
-    return made
-
-
-def split_references(
-    catalogue: Catalogue,
-    seed: int = 0,
-    step: Callable[[int, int, str], None] = lambda done, total, what: None,
-) -> tuple[References, list[int]] | None:
-    """References to four fifths of a catalogue, and the ids of the others: strangers to them.
-
-    An album left out whose artwork another one shows is no stranger, and in neither.
-    """
-    ids = np.random.default_rng([seed, 5]).permutation(catalogue.ids())
-    few = len(ids) // 5
-    made = make_references(catalogue, np.sort(ids[few:]), step)
-    if made is None:
-        return None
-    strangers = []
-    for album_id in np.sort(ids[:few]).tolist():
-        cover = cover_of(catalogue, album_id)
-        if cover is not None and not made.twins_of(cover):
-            strangers.append(album_id)
-    return made, strangers
-
-
-def _own_maps(
-    references: References, views: Sequence[Pixels], step: Callable[[int, int, str], None]
-) -> NDArray[np.uint8]:
-    """`views` are (64, 64, 3) uint8, a cover each → (N, 16, 16) uint8, 255 is all its own."""
-    count = len(references)
-    own = np.zeros((count, 16, 16), np.uint8)
-    windows = lru_cache(2048)(lambda row: Windows(views[row], layout.SIDE // 8 + 1))
-    for row in range(count):
-        near = references.nearest(references.codes[row : row + 1], _SIBLINGS + 1)[0]
-        siblings = [windows(n.row) for n in near if n.row != row]
-        own[row] = np.round(own_map(windows(row), siblings) * 255)
-        if row % 100 == 99 or row == count - 1:
-            step(count + row + 1, 2 * count, "references")
-    return own
-
-
-def _keypoint_index(descriptors: NDArray[np.uint8]) -> faiss.IndexBinary:
-    """Binary descriptors, (N, 32) uint8 → an index: exact for a small catalogue, else lists."""
-    bits = 256
-    if len(descriptors) <= 50_000:
-        index = faiss.IndexBinaryFlat(bits)
-    else:
-        lists = int(4 * len(descriptors) ** 0.5)
-        quantizer = faiss.IndexBinaryFlat(bits)
-        index = faiss.IndexBinaryIVF(quantizer, bits, lists)
-        quantizer.this.disown()
-        index.own_fields = True
-        index.nprobe = max(8, lists // 100)
-        index.cp.niter = 8
-        index.train(descriptors[:: max(1, len(descriptors) // (lists * 40))])
-    index.add(descriptors)
-    return index
 
 
 def _pixels(data: bytes) -> Pixels:

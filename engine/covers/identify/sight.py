@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from engine.covers.encoder.on_torch import Embeddings
 from engine.covers.identify.references import References
 from engine.covers.image import Pixels, Preprocessing, to_pixels
-from engine.vectors.index import Neighbour, VectorIndex
+from engine.vectors.embeddings import Embeddings
+from engine.vectors.neighbours import Neighbour, VectorIndex
 
 Embed = Callable[[Pixels], Embeddings]
 

@@ -17,10 +17,11 @@ from numpy.typing import NDArray
 
 from engine.base.errors import BuildError, ShazamError
 from engine.base.progress import Progress
-from engine.covers.artifact import digest_of_folder
-from engine.covers.encoder.on_torch import Embeddings, Encoder
+from engine.covers.encoder.encoder import Encoder
+from engine.covers.encoder.folder import digest_of_folder
 from engine.covers.image import Pixels, decode, thumbnail, to_pixels
-from engine.vectors.inverted import BLOCK
+from engine.vectors.embeddings import Embeddings
+from engine.vectors.sources import BLOCK
 
 BATCH = 64
 THUMBNAIL_SIDE, THUMBNAIL_QUALITY = 256, 34

@@ -13,10 +13,14 @@ from typing import Literal
 import numpy as np
 
 from engine.base.errors import GoldenQueryFailed
-from engine.covers.artifact import GoldenQueries, RuntimeEntry
-from engine.covers.encoder.on_openvino import Calibration, OpenVINOEncoder, export
-from engine.covers.encoder.on_torch import Embeddings, Encoder, TorchEncoder
+from engine.covers.encoder.encoder import Encoder
+from engine.covers.encoder.on_openvino import OpenVINOEncoder
+from engine.covers.encoder.on_torch import TorchEncoder
+from engine.covers.golden import GoldenQueries
 from engine.covers.image import Pixels
+from engine.covers.making.export import Calibration, export
+from engine.covers.manifest import RuntimeEntry
+from engine.vectors.embeddings import Embeddings
 from engine.vectors.index import Index
 
 KEEP_OVERLAP = 0.99

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from engine.base.errors import CoverNotFound, InvalidRequest
 from engine.base.settings import Settings
+from engine.covers.question import QueryType, Wanted
 from engine.covers.service.asking import AsyncSearch
 from engine.covers.service.forms import Sent, cut_text, data_uri
 from engine.covers.service.schemas import (
@@ -27,15 +28,13 @@ from engine.covers.service.schemas import (
     Health,
     IdentifyManyResponse,
     IdentifyResponse,
-    QueryType,
     SearchResponse,
     Usage,
-    Wanted,
 )
 
 if TYPE_CHECKING:
     from engine.covers.catalogue import Album
-    from engine.covers.encoder.on_torch import Tokenizer
+    from engine.covers.encoder.tokens import Tokenizer
     from engine.covers.identify.identifier import Identification
     from engine.covers.search import Hit
 
@@ -210,7 +209,8 @@ class Answers:
         }
 
     def _count_tokens(self, texts: Sequence[str]) -> int:
-        from engine.covers.encoder.on_torch import TOKENIZER, Tokenizer, context_length
+        from engine.covers.encoder.folder import TOKENIZER
+        from engine.covers.encoder.tokens import Tokenizer, context_length
 
         if self._tokenizer is None:
             folder = self._search.loaded.search.artifact.encoder_folder

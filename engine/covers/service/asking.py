@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from engine.base.errors import IndexUnavailable, NotReady, ShazamError
 from engine.base.settings import Settings
-from engine.serving.http.front import current_exchange
+from engine.serving.http.exchange import current_exchange
 from engine.serving.process import preload
 from engine.serving.watch.metrics import Metrics
 from engine.serving.work.batching import Batcher, Stalled
@@ -32,12 +32,13 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from engine.covers.encoder.on_torch import Embeddings, Encoder
+    from engine.covers.encoder.encoder import Encoder
     from engine.covers.identify.identifier import Identification, Identifier
     from engine.covers.image import Pixels
+    from engine.covers.question import Wanted
     from engine.covers.search import CoverSearch, Hit
-    from engine.covers.service.schemas import Wanted
-    from engine.vectors.index import Neighbour
+    from engine.vectors.embeddings import Embeddings
+    from engine.vectors.neighbours import Neighbour
 
     Vector = NDArray[np.float32]
 

@@ -28,7 +28,7 @@ from engine.base.places import PROJECT
 from engine.base.settings import Settings
 from engine.covers.service.answers import Answers
 from engine.covers.service.asking import AsyncSearch, RemoteEncoder
-from engine.covers.service.forms import needed_words, read_json, read_search, read_wanted
+from engine.covers.service.forms import needed_words, read_search, read_wanted
 from engine.covers.service.schemas import (
     IDENTIFY_EXAMPLES,
     AlbumModel,
@@ -36,15 +36,15 @@ from engine.covers.service.schemas import (
     Banner,
     EmbeddingsRequest,
     EmbeddingsResponse,
-    ErrorResponse,
     GenreModel,
     Health,
     IdentifyManyResponse,
     IdentifyResponse,
     SearchResponse,
-    first_error,
 )
-from engine.serving.http.front import current_exchange, internal_error
+from engine.serving.http.exchange import current_exchange
+from engine.serving.http.forms import read_json
+from engine.serving.http.messages import ErrorResponse, first_error, internal_error
 from engine.serving.http.page import Reply, load_page, wants_html
 from engine.serving.process import preload
 from engine.serving.watch import tracing

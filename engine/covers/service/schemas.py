@@ -2,43 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
 
-from engine.base.errors import ShazamError
-
-DEFAULT_K, MAX_K = 5, 100
-
-QueryType = Literal["image", "text", "mixed", "album"]
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """What a caller asks of a search: `k` best, of one genre, at least this similar."""
-
-    k: int = DEFAULT_K
-    genre_id: int | None = None
-    min_score: float | None = None
-
-
-class ErrorBody(BaseModel):
-    code: str
-    message: str
-    details: dict[str, Any] = {}
-
-
-class ErrorResponse(BaseModel):
-    """What every failure looks like, whatever its status."""
-
-    error: ErrorBody
-
-    @classmethod
-    def of(cls, error: ShazamError, request_id: str) -> ErrorResponse:
-        details = {**error.details, "request_id": request_id}
-        return cls(error=ErrorBody(code=error.code, message=error.message, details=details))
+from engine.covers.question import QueryType
 
 
 class AlbumModel(BaseModel):
@@ -183,14 +151,3 @@ class EmbeddingsResponse(BaseModel):
     data: list[EmbeddingRow]
     model: str
     usage: Usage
-
-
-def describe(error: dict[str, Any] | Any) -> str:
-    """One pydantic error → a sentence: where, what was wrong."""
-    where = ".".join(str(part) for part in error.get("loc", ()) if part not in ("body", "query"))
-    message = str(error.get("msg", "is not valid"))
-    return f"{where or 'The request'}: {message[0].lower()}{message[1:]}."
-
-
-def first_error(errors: Iterable[Any]) -> str:
-    return describe(next(iter(errors), {}))

@@ -21,22 +21,18 @@ from PIL import Image
 from engine.base.errors import BuildError, ShazamError
 from engine.base.progress import Progress
 from engine.covers.catalogue import Catalogue
-from engine.covers.identify.calibration import Calibration, expected_calibration_error
+from engine.covers.identify.calibration import Calibration
 from engine.covers.identify.identifier import Identification, Identifier
 from engine.covers.identify.proof import REFERENCE_SIDE
 from engine.covers.identify.proving import Prover
-from engine.covers.identify.references import cover_of, make_references, split_references
+from engine.covers.identify.references import cover_of
 from engine.covers.image import Pixels, decode, to_pixels
-from engine.covers.photos.photo import (
-    BACKGROUNDS,
-    PRESETS,
-    Distortion,
-    Photo,
-    background,
-    simulate_photo,
-)
+from engine.covers.making.references import make_references, split_references
+from engine.covers.photos.photo import PRESETS, Distortion, Photo, simulate_photo
+from engine.covers.photos.surroundings import BACKGROUNDS, background
 from engine.covers.search import CoverSearch
-from engine.vectors.index import Ids, build_index
+from engine.vectors.index import Ids
+from engine.vectors.making import build_index
 
 CONDITIONS: dict[str, Distortion] = {
     "as it is": PRESETS["reencode"],
@@ -367,3 +363,20 @@ def table(trial: Trial, say: Callable[[str], None] = print) -> None:
         )
     if trial.no_covers:
         say(f"pictures of no cover: {trial.no_covers_matched} of {trial.no_covers} matched")
+
+
+def expected_calibration_error(
+    confidences: Sequence[float], right: Sequence[bool], bins: int = 10
+) -> float:
+    """Mean distance of what was claimed and what was right, over equal bins of confidence weighted
+    by how many answers fall into each (Naeini et al., AAAI 2015)."""
+    claimed, was = np.array(confidences), np.array(right, np.float64)
+    if not len(claimed):
+        return 0.0
+    place = np.minimum((claimed * bins).astype(np.int64), bins - 1)
+    error = 0.0
+    for number in range(bins):
+        inside = place == number
+        if inside.any():
+            error += float(inside.mean() * abs(claimed[inside].mean() - was[inside].mean()))
+    return error

@@ -18,10 +18,13 @@ from PIL import Image
 
 from engine.base.errors import BuildError, ShazamError
 from engine.base.progress import Progress
-from engine.covers.encoder.on_torch import Embeddings, Encoder
+from engine.covers.encoder.encoder import Encoder
 from engine.covers.image import Pixels, decode, to_pixels
-from engine.covers.search import CoverSearch, load_encoder
-from engine.vectors.index import Neighbour, Tuning
+from engine.covers.opening import load_encoder
+from engine.covers.search import CoverSearch
+from engine.vectors.embeddings import Embeddings
+from engine.vectors.neighbours import Neighbour
+from engine.vectors.tuning import Tuning
 
 BATCH = 32
 

@@ -20,48 +20,34 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import contextvars
 import json
 import logging
 import re
 import time
-import uuid
-from collections.abc import (
-    Awaitable,
-    Callable,
-    Collection,
-    Iterable,
-    Mapping,
-    MutableMapping,
-    Sequence,
-)
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from starlette.datastructures import Headers
 from starlette.middleware.cors import CORSMiddleware
 
-from engine.base.errors import (
-    DeadlineExceeded,
-    ImageTooLarge,
-    Internal,
-    InvalidRequest,
-    MethodNotAllowed,
-    NotFound,
-    Overloaded,
-    ShazamError,
-)
+from engine.base.errors import DeadlineExceeded, ImageTooLarge, Overloaded, ShazamError
 from engine.base.settings import Settings
-from engine.covers.service.schemas import ErrorResponse
 from engine.serving.http.access import Access
+from engine.serving.http.exchange import Exchange, _exchange, _request_id, current_exchange
+from engine.serving.http.messages import (
+    App,
+    Message,
+    Receive,
+    Scope,
+    Send,
+    _error,
+    _json,
+    _send_error,
+    internal_error,
+)
+from engine.serving.http.native import _Native
 from engine.serving.watch.metrics import Metrics
 from engine.serving.watch.tracing import describe_request
-
-Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 logger = logging.getLogger("shazam")
 access_log = logging.getLogger("shazam.access")
@@ -83,9 +69,6 @@ BODY_OVERHEAD = 64 * 1024
 # Bodies of the largest size held in memory at once, 330 MB by default. Places alone would bound
 # them at `max_concurrency` of that size, 1.3 GB, for which small machines have no room.
 BODIES_AT_ONCE = 32
-# After a 413 a client that is still sending is read and thrown away for so long, since closing the
-# connection at once would make many clients see a broken pipe instead of the answer.
-DRAIN_BYTES, DRAIN_S = 64 << 20, 5.0
 
 # One line for all refusals of a time: a flood of callers must not become one of log lines, whose
 # writing is a fifth of what a refusal costs.
@@ -93,30 +76,6 @@ REFUSALS_TOLD_EVERY_S = 1.0
 
 # What nginx logs, too, for a caller who did not wait. It is never sent.
 CLIENT_GONE = 499
-
-_REQUEST_ID = re.compile(r"[\x21-\x7e]{1,128}")
-
-
-@dataclass
-class Exchange:
-    """One request on its way: what the layers need to tell each other."""
-
-    request_id: str
-    started: float = field(default_factory=time.perf_counter)
-    status: int = 0
-    finished: bool = False
-    refused: bool = False  # for want of a place
-    batch_size: int | None = None  # of the encoder's call that this request shared
-
-
-_exchange: contextvars.ContextVar[Exchange | None] = contextvars.ContextVar(
-    "exchange", default=None
-)
-
-
-def current_exchange() -> Exchange | None:
-    """The request being answered in this context, if any."""
-    return _exchange.get()
 
 
 class Front:
@@ -412,29 +371,6 @@ class Front:
         )
 
 
-class _Native:
-    """BentoML's application with every error body put in our shape."""
-
-    def __init__(self, app: App) -> None:
-        self.app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        exchange = current_exchange()
-        assert exchange is not None
-        refused = 0
-
-        async def reshaped(message: Message) -> None:
-            nonlocal refused
-            if message["type"] == "http.response.start" and message["status"] >= 400:
-                refused = message["status"]
-            elif not refused:
-                await send(message)
-
-        await self.app(scope, receive, reshaped)
-        if refused:
-            await _send_error(_from_bentoml(refused, exchange.request_id), exchange, send)
-
-
 def cors_options(origins: Iterable[str]) -> dict[str, Any]:
     """Starlette's CORS options. A `*` inside a host becomes part of a regular expression, since in
     Starlette's list of origins it would only be a letter that matches nothing."""
@@ -452,12 +388,6 @@ def cors_options(origins: Iterable[str]) -> dict[str, Any]:
         "expose_headers": ["X-Request-ID", "X-Artifact", "Retry-After", "ETag"],
         "max_age": 600,
     }
-
-
-def _request_id(headers: Headers) -> str:
-    given = headers.get("x-request-id", "")
-    # A line break or a megabyte from a caller must not reach a log.
-    return given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
 
 
 def _route_of(scope: Scope, routes: Collection[str]) -> str:
@@ -478,76 +408,9 @@ def _named(error: Exception, exchange: Exchange) -> ShazamError:
     return internal_error(exchange.request_id)
 
 
-def internal_error(request_id: str) -> Internal:
-    """A bug, told without anything of the inside."""
-    return Internal(
-        f"Something went wrong on our side. If it happens again, report the request id "
-        f"{request_id}."
-    )
-
-
-def _from_bentoml(status: int, request_id: str) -> ShazamError:
-    """BentoML answers in plain text or lists; its own paths can only be missed or misused."""
-    if status == 404:
-        return NotFound("There is nothing at this address. See /docs for the routes.")
-    if status == 405:
-        return MethodNotAllowed("This address answers GET alone. See /docs.", allow="GET")
-    if status < 500:
-        return InvalidRequest("The request cannot be answered as it was sent. See /docs.")
-    return internal_error(request_id)
-
-
-async def _send_error(
-    error: ShazamError, exchange: Exchange, send: Send, drain: Receive | None = None
-) -> None:
-    start, body = _error(error, exchange)
-    if drain is not None:
-        start["headers"].append((b"connection", b"close"))
-        body["more_body"] = True
-    await send(start)
-    await send(body)
-    if drain is not None:
-        await _drain(drain)
-        await send({"type": "http.response.body", "body": b""})
-
-
-def _error(error: ShazamError, exchange: Exchange) -> tuple[Message, Message]:
-    body = ErrorResponse.of(error, exchange.request_id).model_dump_json().encode()
-    return _json(int(error.status), body, error.headers())
-
-
-def _json(
-    status: int, body: bytes, more: Mapping[str, str] | None = None
-) -> tuple[Message, Message]:
-    """ASGI's two messages of an answer with a body of JSON."""
-    headers = {"content-type": "application/json", "content-length": str(len(body)), **(more or {})}
-    start = {
-        "type": "http.response.start",
-        "status": status,
-        "headers": [
-            (name.lower().encode("latin-1"), value.encode("latin-1"))
-            for name, value in headers.items()
-        ],
-    }
-    return start, {"type": "http.response.body", "body": body}
-
-
 async def _cancelled(task: asyncio.Task[None]) -> None:
     """End a task and wait until it has ended; nothing where it has already."""
     if not task.done():
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await task
-
-
-async def _drain(receive: Receive) -> None:
-    read = 0
-    try:
-        async with asyncio.timeout(DRAIN_S):
-            while read < DRAIN_BYTES:
-                message = await receive()
-                read += len(message.get("body", b""))
-                if message["type"] != "http.request" or not message.get("more_body"):
-                    return
-    except TimeoutError:
-        return

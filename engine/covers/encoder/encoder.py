@@ -1,0 +1,33 @@
+"""What an encoder of covers and words is, whatever computes it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Literal, Protocol
+
+from engine.covers.image import Pixels, Preprocessing
+
+if TYPE_CHECKING:
+    pass
+from engine.vectors.embeddings import Embeddings
+
+Runtime = Literal["torch-cpu", "torch-cuda", "openvino-cpu"]
+Precision = Literal["fp32", "bf16", "int8"]
+
+
+class Encoder(Protocol):
+    """Two towers into one space. Implementations are thread-compatible: one call at a time."""
+
+    name: str
+    dimension: int
+    preprocessing: Preprocessing
+    runtime: Runtime
+    precision: Precision
+
+    def embed_images(self, pixels: Pixels) -> Embeddings:
+        """(N, S, S, 3) uint8 RGB → (N, D) float32, unit rows (±1e-5). N = 0 gives (0, D)."""
+        ...
+
+    def embed_texts(self, texts: Sequence[str]) -> Embeddings:
+        """N texts, each truncated at the context length → (N, D) float32, unit rows (±1e-5)."""
+        ...

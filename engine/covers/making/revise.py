@@ -1,0 +1,271 @@
+"""An artifact → a new version of it: albums added, removed, the index trained again."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from engine.artifact.folder import refuse_existing, staging
+from engine.base.errors import BuildError
+from engine.base.files import link
+from engine.base.progress import Progress
+from engine.covers.artifact import Artifact
+from engine.covers.catalogue import (
+    UNKNOWN_GENRE,
+    Album,
+    Catalogue,
+    revise_catalogue,
+    revise_thumbnails,
+    write_thumbnails,
+)
+from engine.covers.encoder.on_torch import open_torch_encoder
+from engine.covers.golden import GoldenQueries
+from engine.covers.making.assemble import Built, _digest_of, _give_identify, _golden
+from engine.covers.making.embedding import Workspace, cover_files, embed
+from engine.covers.making.metadata import albums_of_covers, read_metadata
+from engine.covers.manifest import (
+    CATALOGUE,
+    ENCODER,
+    GOLDEN,
+    INDEX,
+    THUMBNAILS,
+    CatalogueEntry,
+    Inputs,
+    Manifest,
+    write_manifest,
+)
+from engine.vectors.embeddings import Embeddings
+from engine.vectors.making import build_index
+from engine.vectors.rows import FOLDER as ROWS
+from engine.vectors.sources import Stored
+from engine.vectors.tuning import RECALL
+
+
+def add(
+    source: Path,
+    covers: Path,
+    out: Path,
+    *,
+    metadata: Path | None = None,
+    force: bool = False,
+    progress: Progress | None = None,
+) -> Built:
+    """An artifact and a folder of further covers → a new artifact; old ids stay what they were.
+
+    Only the new covers are embedded. A cover whose bytes the artifact holds already is named and
+    skipped.
+    """
+    progress = progress or Progress()
+    refuse_existing(out, force=force)
+    old = _open_complete(source)
+    columns = read_metadata(metadata) if metadata else {}
+    files = cover_files(covers, except_for=metadata)
+    catalogue = old.open_catalogue()
+    known = {album.digest: album.album_id for album in catalogue if album.digest}
+    skipped, fresh = [], []
+    for file in files:
+        digest = hashlib.sha256(file.read_bytes()).hexdigest()
+        if digest in known:
+            reason = f"the same bytes are album {known[digest]} already"
+            skipped.append((file.name, reason))
+            progress.remark(f"skipped {file.name}: {reason}")
+        else:
+            fresh.append(file)
+    with staging(out, force=force) as folder:
+        _keep_encoder(old, folder)
+        entry = old.manifest.encoder
+        loaded = open_torch_encoder(folder / ENCODER, entry.name)
+        with Workspace(out, folder / ENCODER) as work:
+            good, unreadable = embed(fresh, loaded, work, progress)
+            if not good:
+                raise BuildError(f"{covers} holds no new picture, so there is nothing to add.")
+            genres = {genre.genre: genre.genre_id for genre in catalogue.genres() if genre.genre}
+            first = int(catalogue.ids().max(initial=-1)) + 1
+            albums = albums_of_covers(good, columns, progress, first_id=first, known_genres=genres)
+            taken = set(catalogue.ids().tolist())
+            for album in albums:
+                if album.album_id in taken:
+                    raise BuildError(f"album_id {album.album_id} is taken in {source} already.")
+            by_id = sorted(zip((album.album_id for album in albums), good, strict=True))
+            golden = _golden(loaded, [(album_id, cover.file) for album_id, cover in by_id])
+            manifest = _revise(
+                old,
+                folder,
+                gone=(),
+                albums=sorted(albums, key=lambda album: album.album_id),
+                vectors=np.stack([work.vector(cover.digest) for _, cover in by_id]),
+                thumbnails=((album_id, work.thumbnail(cover.digest)) for album_id, cover in by_id),
+                golden=golden,
+                progress=progress,
+            )
+            embedded = work.embedded
+            work.finished = True
+    return Built(out, manifest, (*skipped, *unreadable), embedded)
+
+
+def remove(
+    source: Path,
+    album_ids: Sequence[int],
+    out: Path,
+    *,
+    force: bool = False,
+) -> Built:
+    """An artifact without these albums; nothing is embedded, the other ids stay what they were."""
+    refuse_existing(out, force=force)
+    old = _open_complete(source)
+    ids = old.open_catalogue().ids()
+    gone = sorted(set(album_ids))
+    unknown = np.setdiff1d(np.array(gone, object), ids)
+    if len(unknown):
+        raise BuildError(f"There is no album {unknown[0]} in {source}; nothing was removed.")
+    if len(gone) == len(ids):
+        raise BuildError("That would remove every album; an artifact holds at least one.")
+    with staging(out, force=force) as folder:
+        _keep_encoder(old, folder)
+        golden = old.golden()
+        kept = np.where(np.isin(golden.album_ids, gone), -1, golden.album_ids)
+        manifest = _revise(
+            old,
+            folder,
+            gone=gone,
+            albums=(),
+            vectors=np.zeros((0, old.manifest.index.dimension), np.float32),
+            thumbnails=(),
+            golden=replace(golden, album_ids=kept),
+            progress=Progress(),
+        )
+    return Built(out, manifest)
+
+
+def compact(
+    source: Path,
+    out: Path,
+    *,
+    index: str = "auto",
+    recall: float = RECALL,
+    force: bool = False,
+) -> Built:
+    """The same albums with their index trained and tuned again, on the rows that are there.
+
+    For a catalogue that `add` has let grow far from the one its index was trained on, or `remove`
+    left with rows of nobody. Nothing is embedded, and no id changes.
+    """
+    refuse_existing(out, force=force)
+    old = _open_complete(source)
+    old.verify_rows()
+    before, ids = old.open_index(), old.open_catalogue().ids()
+    with staging(out, force=force) as folder:
+        linked = {
+            name: entry
+            for name, entry in old.manifest.files.items()
+            if name != INDEX and not name.startswith(f"{ROWS}/")
+        }
+        for name in linked:
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            link(old.path / name, folder / name)
+        searchable = build_index(Stored(before, ids), ids, index, recall=recall, folder=folder)
+        searchable.write(folder / INDEX)
+        entry = old.manifest.encoder
+        manifest = write_manifest(
+            folder,
+            name=entry.name,
+            dimension=entry.dimension,
+            precision=entry.precision,
+            index=searchable,
+            catalogue=old.manifest.catalogue,
+            inputs=old.manifest.inputs,
+            runtimes=entry.runtimes,
+            linked=linked,
+        )
+    return Built(out, manifest)
+
+
+def _open_complete(source: Path) -> Artifact:
+    """The artifact to make another version of. Raises `BuildError` for a serving copy, whose
+    weights the new version would lack for good."""
+    artifact = Artifact.open(source)
+    if artifact.manifest.serving_copy:
+        raise BuildError(
+            f"{source} is a serving copy, without its encoder's weights. Change the full artifact "
+            "and make the copy again with `python -m engine pack --serving`."
+        )
+    return artifact
+
+
+def _revise(
+    old: Artifact,
+    folder: Path,
+    *,
+    gone: Sequence[int],
+    albums: Sequence[Album],
+    vectors: Embeddings,
+    thumbnails: Iterable[tuple[int, bytes]],
+    golden: GoldenQueries,
+    progress: Progress,
+) -> Manifest:
+    """Another artifact's files, changed, into a staged folder that holds its encoder already.
+
+    What does not change is linked, and what does is changed in a copy: a million rows take seconds.
+    """
+    new = np.array([album.album_id for album in albums], np.int64)
+    linked = {name for name in old.manifest.files if name.startswith(f"{ENCODER}/")}
+    catalogue_file = folder / CATALOGUE
+    revise_catalogue(old.path / CATALOGUE, catalogue_file, gone, albums)
+    count, covers = 0, old.path / THUMBNAILS
+    if covers.is_file():
+        count = revise_thumbnails(covers, folder / THUMBNAILS, gone, thumbnails)
+    else:
+        count = write_thumbnails(folder / THUMBNAILS, thumbnails)
+    if not count:
+        (folder / THUMBNAILS).unlink()
+    catalogue = Catalogue(catalogue_file)
+    if old.manifest.index.kind == "hnsw":
+        # A graph cannot lose a row: it is made again.
+        before, ids = old.open_index(), catalogue.ids()
+        kept = np.setdiff1d(ids, new)
+        rows = np.concatenate([before.vectors(kept), vectors])
+        order = np.argsort(np.concatenate([kept, new]))
+        searchable = build_index(rows[order], ids, "hnsw")
+    else:
+        searchable, segments = old.open_index(mapped=False).revised(
+            folder, np.array(gone, np.int64), vectors, new
+        )
+        linked |= segments
+    searchable.write(folder / INDEX)
+    golden.write(folder / GOLDEN)
+    _give_identify(folder, count, old.path / "identify" / "calibration.json", progress)
+    card = _card_of(old)
+    if card:
+        shutil.copyfile(card, folder / "README.md")
+    entry = old.manifest.encoder
+    genres = {genre.genre_id for genre in catalogue.genres()}
+    inputs = Inputs(albums=_digest_of(catalogue), vectors=old.manifest.inputs.vectors)
+    albums_now = len(catalogue)
+    catalogue.close()
+    return write_manifest(
+        folder,
+        name=entry.name,
+        dimension=entry.dimension,
+        precision=entry.precision,
+        index=searchable,
+        catalogue=CatalogueEntry(
+            albums=albums_now, genres=len(genres - {UNKNOWN_GENRE}), thumbnails=count
+        ),
+        inputs=inputs,
+        runtimes=entry.runtimes,
+        linked={name: old.manifest.files[name] for name in sorted(linked)},
+    )
+
+
+def _keep_encoder(old: Artifact, folder: Path) -> None:
+    shutil.copytree(old.encoder_folder, folder / ENCODER, copy_function=link)
+
+
+def _card_of(artifact: Artifact) -> Path | None:
+    card = artifact.path / "README.md"
+    return card if card.is_file() else None

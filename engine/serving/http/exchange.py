@@ -1,0 +1,41 @@
+"""One request on its way, and its id."""
+
+from __future__ import annotations
+
+import contextvars
+import re
+import time
+import uuid
+from dataclasses import dataclass, field
+
+from starlette.datastructures import Headers
+
+_REQUEST_ID = re.compile(r"[\x21-\x7e]{1,128}")
+
+
+@dataclass
+class Exchange:
+    """One request on its way: what the layers need to tell each other."""
+
+    request_id: str
+    started: float = field(default_factory=time.perf_counter)
+    status: int = 0
+    finished: bool = False
+    refused: bool = False  # for want of a place
+    batch_size: int | None = None  # of the encoder's call that this request shared
+
+
+_exchange: contextvars.ContextVar[Exchange | None] = contextvars.ContextVar(
+    "exchange", default=None
+)
+
+
+def current_exchange() -> Exchange | None:
+    """The request being answered in this context, if any."""
+    return _exchange.get()
+
+
+def _request_id(headers: Headers) -> str:
+    given = headers.get("x-request-id", "")
+    # A line break or a megabyte from a caller must not reach a log.
+    return given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex

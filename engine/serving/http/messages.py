@@ -1,0 +1,106 @@
+"""The messages of ASGI, and the one shape of an error."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
+from typing import Any
+
+from pydantic import BaseModel
+
+from engine.base.errors import Internal, ShazamError
+from engine.serving.http.exchange import Exchange
+
+
+class ErrorBody(BaseModel):
+    code: str
+    message: str
+    details: dict[str, Any] = {}
+
+
+class ErrorResponse(BaseModel):
+    """What every failure looks like, whatever its status."""
+
+    error: ErrorBody
+
+    @classmethod
+    def of(cls, error: ShazamError, request_id: str) -> ErrorResponse:
+        details = {**error.details, "request_id": request_id}
+        return cls(error=ErrorBody(code=error.code, message=error.message, details=details))
+
+
+def describe(error: dict[str, Any] | Any) -> str:
+    """One pydantic error → a sentence: where, what was wrong."""
+    where = ".".join(str(part) for part in error.get("loc", ()) if part not in ("body", "query"))
+    message = str(error.get("msg", "is not valid"))
+    return f"{where or 'The request'}: {message[0].lower()}{message[1:]}."
+
+
+def first_error(errors: Iterable[Any]) -> str:
+    return describe(next(iter(errors), {}))
+
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+# After a 413 a client that is still sending is read and thrown away for so long, since closing the
+# connection at once would make many clients see a broken pipe instead of the answer.
+DRAIN_BYTES, DRAIN_S = 64 << 20, 5.0
+
+
+def internal_error(request_id: str) -> Internal:
+    """A bug, told without anything of the inside."""
+    return Internal(
+        f"Something went wrong on our side. If it happens again, report the request id "
+        f"{request_id}."
+    )
+
+
+async def _send_error(
+    error: ShazamError, exchange: Exchange, send: Send, drain: Receive | None = None
+) -> None:
+    start, body = _error(error, exchange)
+    if drain is not None:
+        start["headers"].append((b"connection", b"close"))
+        body["more_body"] = True
+    await send(start)
+    await send(body)
+    if drain is not None:
+        await _drain(drain)
+        await send({"type": "http.response.body", "body": b""})
+
+
+def _error(error: ShazamError, exchange: Exchange) -> tuple[Message, Message]:
+    body = ErrorResponse.of(error, exchange.request_id).model_dump_json().encode()
+    return _json(int(error.status), body, error.headers())
+
+
+def _json(
+    status: int, body: bytes, more: Mapping[str, str] | None = None
+) -> tuple[Message, Message]:
+    """ASGI's two messages of an answer with a body of JSON."""
+    headers = {"content-type": "application/json", "content-length": str(len(body)), **(more or {})}
+    start = {
+        "type": "http.response.start",
+        "status": status,
+        "headers": [
+            (name.lower().encode("latin-1"), value.encode("latin-1"))
+            for name, value in headers.items()
+        ],
+    }
+    return start, {"type": "http.response.body", "body": body}
+
+
+async def _drain(receive: Receive) -> None:
+    read = 0
+    try:
+        async with asyncio.timeout(DRAIN_S):
+            while read < DRAIN_BYTES:
+                message = await receive()
+                read += len(message.get("body", b""))
+                if message["type"] != "http.request" or not message.get("more_body"):
+                    return
+    except TimeoutError:
+        return

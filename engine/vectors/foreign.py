@@ -1,0 +1,70 @@
+"""Somebody else's FAISS index file → its rows, their ids, its kind."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import faiss
+import numpy as np
+
+from engine.base.errors import BuildError
+from engine.vectors.embeddings import Embeddings
+from engine.vectors.embeddings import Ids as Ids
+
+if TYPE_CHECKING:
+    pass
+from engine.vectors.files import _first_line, _read
+from engine.vectors.index import _ids_of_lists
+
+
+def read_foreign(path: Path) -> tuple[Embeddings, Ids, str]:
+    """Somebody else's FAISS index → its (N, D) float32 rows, their (N,) ids, and its kind.
+
+    Reads any index that can give its rows back: flat, IVF, HNSW, quantised, transformed, with or
+    without an id map (without one, ids are positions). Raises `BuildError` by name for the rest.
+    """
+    try:
+        index = _read(path)
+    except (RuntimeError, MemoryError) as error:  # std::bad_alloc
+        raise BuildError(
+            f"{path.name} is not a FAISS index this version can read ({_first_line(error)})."
+        ) from error
+    if isinstance(index, faiss.IndexBinary):
+        raise BuildError(f"{path.name} is a binary index; embeddings of CLIP are needed.")
+    if not index.ntotal:
+        raise BuildError(f"{path.name} is empty: it holds no rows.")
+    if not 0 < index.ntotal <= path.stat().st_size:
+        raise BuildError(f"{path.name} is damaged: it cannot hold {index.ntotal:,} rows.")
+    whole = index  # what is inside an index lives no longer than the index
+    ids = keys = np.arange(index.ntotal, dtype=np.int64)
+    mapped = isinstance(whole, faiss.IndexIDMap)
+    if mapped:
+        ids = np.asarray(faiss.vector_to_array(whole.id_map), np.int64)
+        index = faiss.downcast_index(whole.index)  # rows are reached by position in there
+    kind = "hnsw" if "HNSW" in type(index).__name__ else "flat"
+    inverted = faiss.try_extract_index_ivf(index)
+    if inverted is not None:
+        kind = "ivf"
+        if isinstance(faiss.downcast_index(inverted), faiss.IndexIVFFastScan):
+            # Its rows lie interleaved in blocks, which FAISS's reconstruct reads out of bounds.
+            raise BuildError(
+                f"{path.name} ({type(index).__name__}) cannot give its rows back. {_ADVICE}"
+            )
+        if not mapped:
+            ids = keys = np.sort(_ids_of_lists(inverted))
+        inverted.set_direct_map_type(faiss.DirectMap.Hashtable)
+    try:
+        if inverted is not None:
+            rows = np.stack([index.reconstruct(int(key)) for key in keys])
+        else:
+            rows = index.reconstruct_n(0, int(index.ntotal))
+    except RuntimeError as error:
+        raise BuildError(
+            f"{path.name} ({type(index).__name__}) cannot give its rows back: "
+            f"{_first_line(error)}. {_ADVICE}"
+        ) from error
+    return np.ascontiguousarray(rows, np.float32), ids, kind
+
+
+_ADVICE = "Build the artifact from the covers instead (`python -m engine build`)."

@@ -1,0 +1,54 @@
+"""Rows → an index of ours, of the kind that was asked for or fits their number."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import faiss
+import numpy as np
+
+from engine.base.errors import BuildError
+from engine.vectors.embeddings import Embeddings
+from engine.vectors.embeddings import Ids as Ids
+
+if TYPE_CHECKING:
+    from engine.vectors.sources import Source
+from engine.vectors.index import Index
+from engine.vectors.tuning import EXACT_UP_TO, RECALL
+
+
+def build_index(
+    vectors: Embeddings | Source,
+    album_ids: Ids,
+    kind: str = "auto",
+    *,
+    recall: float = RECALL,
+    folder: Path | None = None,
+) -> Index:
+    """(N, D) float32 unit rows, or a `Source` of blocks of them, and (N,) int64 ids → `Index`.
+
+    `kind`: `flat` (exact), `hnsw` (graph over exact rows), `ivf` (inverted file, tuned to
+    `recall`), or `auto`: flat while exact search is cheap, else ivf. `folder` is the staged
+    artifact's, where an inverted file of compact codes puts its rows. Raises `BuildError`.
+    """
+    from engine.vectors.inverted import build_inverted  # serving never trains
+    from engine.vectors.sources import InMemory  # serving never trains
+
+    source = InMemory(vectors) if isinstance(vectors, np.ndarray) else vectors
+    count, dimension = len(source), source.dimension
+    if kind == "auto":
+        kind = "flat" if count <= EXACT_UP_TO else "ivf"
+    if kind == "ivf":
+        return build_inverted(source, album_ids, recall=recall, folder=folder)
+    if kind == "flat":
+        index = faiss.IndexIDMap2(faiss.IndexFlatIP(dimension))
+    elif kind == "hnsw":
+        graph = faiss.IndexHNSWFlat(dimension, 32, faiss.METRIC_INNER_PRODUCT)
+        graph.hnsw.efConstruction, graph.hnsw.efSearch = 200, 128
+        index = faiss.IndexIDMap2(graph)
+    else:
+        raise BuildError(f"--index {kind!r} is unknown. Use auto, flat, hnsw or ivf.")
+    for start, block in source.blocks():
+        index.add_with_ids(block, album_ids[start : start + len(block)])
+    return Index(index, kind)
