@@ -479,14 +479,14 @@ class _Bar:
 
 
 def _parser() -> argparse.ArgumentParser:
-    from engine import __version__
     from engine.base.settings import DEFAULT_ENCODER
+    from engine.base.version import VERSION
 
     parser = argparse.ArgumentParser(
         prog="python -m engine",
         description="Make, check, search and measure artifacts: which album is this?",
     )
-    parser.add_argument("--version", action="version", version=__version__)
+    parser.add_argument("--version", action="version", version=VERSION)
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
 
     def command(

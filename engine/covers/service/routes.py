@@ -22,10 +22,10 @@ from fastapi.responses import HTMLResponse, JSONResponse
 from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 
-from engine import __version__
 from engine.base.errors import InvalidRequest, MethodNotAllowed, NotFound, NotReady, ShazamError
 from engine.base.places import PROJECT
 from engine.base.settings import Settings
+from engine.base.version import VERSION
 from engine.covers.service.answers import Answers
 from engine.covers.service.asking import AsyncSearch, RemoteEncoder
 from engine.covers.service.forms import needed_words, read_search, read_wanted
@@ -118,7 +118,7 @@ FAILURES: dict[int | str, dict[str, Any]] = {
 
 api = FastAPI(
     title="Shazam Visual",
-    version=__version__,
+    version=VERSION,
     summary="Photograph a record sleeve, or describe it, and get the album.",
     docs_url=None,
     redoc_url=None,
