@@ -443,6 +443,15 @@ def test_the_hub_is_not_asked_while_it_is_switched_off() -> None:
         find_artifact(f"hf://datasets/you/covers/starter.tar#sha256={'0' * 64}")
 
 
+def test_a_back_end_that_is_not_installed_is_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "s3fs", None)
+    with pytest.raises(ArtifactUnavailable) as refusal:
+        find_artifact(f"s3://covers/starter.tar#sha256={'0' * 64}")
+    assert refusal.value.message == (
+        "s3:// needs s3fs, which is not installed. Run: pip install -r requirements/serve.lock"
+    )
+
+
 # Buckets
 
 

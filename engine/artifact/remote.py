@@ -36,11 +36,14 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from engine.base.errors import ArtifactUnavailable, DigestMismatch, PackInvalid, SettingsError
+from engine.base.needs import need
 from engine.base.places import cache_folder
 
 logger = logging.getLogger("shazam")
 
-SCHEMES = ("https", "s3", "gs", "hf", "http")
+# fsspec's own back ends, by the package that each is.
+BACK_ENDS = {"s3": "s3fs", "gs": "gcsfs", "hf": "huggingface_hub"}
+SCHEMES = ("https", *BACK_ENDS, "http")
 EXAMPLE = "https://example.com/starter.tar#sha256=" + "0123456789abcdef" * 4
 BLOCK = 1 << 20
 PROGRESS_EVERY_S = 2.0
@@ -263,8 +266,6 @@ def _open_http(url: str, offset: int) -> Iterator[tuple[BinaryIO, int, int | Non
 
 @contextmanager
 def _open_fsspec(url: str, offset: int) -> Iterator[tuple[BinaryIO, int, int | None]]:
-    import fsspec
-
     scheme = url.partition("://")[0]
     if scheme == "hf" and os.environ.get("HF_HUB_OFFLINE", "").lower() in (
         "1",
@@ -276,17 +277,13 @@ def _open_fsspec(url: str, offset: int) -> Iterator[tuple[BinaryIO, int, int | N
             "HF_HUB_OFFLINE=1 keeps this service from asking the hub, and SHAZAM_ARTIFACT is an "
             "hf:// URL. Set HF_HUB_OFFLINE=0."
         )
-    try:
-        # Off: what finds out over gRPC whether a bucket is zonal. It needs a permission of its own
-        # and waits for half a minute where it cannot ask.
-        os.environ.setdefault("GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT", "false")
-        # No caches of listings: a file that appears later must be found by the next attempt.
-        system: Any = fsspec.filesystem(scheme, use_listings_cache=False, skip_instance_cache=True)
-    except ImportError as error:
-        raise ArtifactUnavailable(
-            f"{scheme}:// needs a package that is not installed ({error}). "
-            "`pip install -r requirements/serve.lock` brings it."
-        ) from error
+    # Off: what finds out over gRPC whether a bucket is zonal. It needs a permission of its own and
+    # waits for half a minute where it cannot ask.
+    os.environ.setdefault("GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT", "false")
+    for package in (BACK_ENDS[scheme], "fsspec"):
+        fsspec = need(package, "serve.lock", by=f"{scheme}://", failure=ArtifactUnavailable)
+    # No caches of listings: a file that appears later must be found by the next attempt.
+    system: Any = fsspec.filesystem(scheme, use_listings_cache=False, skip_instance_cache=True)
     path = url.partition("://")[2]
     total = int(system.info(path)["size"])
     if offset > total:

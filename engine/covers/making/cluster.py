@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.base.errors import BuildError
+from engine.base.needs import need
 from engine.base.places import ENGINE
 from engine.covers.making.embedding import BATCH, Embedded, Picture, embed_batch
 
@@ -28,18 +29,13 @@ def embed_on_cluster(
     of this machine's cores. A worker has one core, or one GPU where the cluster has any. `known`
     are digests whose embeddings are there already. Raises `BuildError`.
     """
-    try:
-        import ray
-        from ray.data import ActorPoolStrategy, DataContext
-    except ImportError as error:
-        raise BuildError(
-            f"--ray needs Ray, which is not here ({error}). Run: pip install -r requirements/ray.in"
-        ) from error
+    ray = need("ray", "ray.in", by="--ray")
+    data = need("ray.data", "ray.in", by="--ray")
     ours = not ray.is_initialized()
     if ours:
         _join(ray, address)
     try:
-        context = DataContext.get_current()
+        context = data.DataContext.get_current()
         context.enable_progress_bars = False
         context.print_on_execution_start = False
         resources = ray.cluster_resources()
@@ -47,13 +43,13 @@ def embed_on_cluster(
         most = max(1, gpus or int(resources.get("CPU", 1)))
         encoder = {path.name: path.read_bytes() for path in _plain_files(encoder_folder)}
         batches = -(-len(files) // BATCH)
-        rows = ray.data.from_items(
+        rows = data.from_items(
             [{"file": file} for file in files], override_num_blocks=batches
         ).map_batches(
             _Worker,
             fn_constructor_args=(ray.put(encoder), name, ray.put(known)),
             batch_size=None,
-            compute=ActorPoolStrategy(min_size=1, max_size=min(most, batches)),
+            compute=data.ActorPoolStrategy(min_size=1, max_size=min(most, batches)),
             num_gpus=1 if gpus else 0,
             num_cpus=0 if gpus else 1,
         )
