@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from engine.covers.image import Pixels, Preprocessing
+from engine.vectors.embeddings import Embeddings
 
 if TYPE_CHECKING:
-    pass
-from engine.vectors.embeddings import Embeddings
+    from engine.covers.encoder.tokens import Tokenizer
 
 Runtime = Literal["torch-cpu", "torch-cuda", "openvino-cpu"]
 Precision = Literal["fp32", "bf16", "int8"]
@@ -21,6 +21,7 @@ class Encoder(Protocol):
     name: str
     dimension: int
     preprocessing: Preprocessing
+    tokenizer: Tokenizer
     runtime: Runtime
     precision: Precision
 

@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 
 from engine.base.machine import processor_has_bf16, release_mapped, usable_cores
 from engine.covers.encoder.encoder import Precision, Runtime
-from engine.covers.encoder.folder import TOKENIZER, read_preprocessing
-from engine.covers.encoder.tokens import Tokenizer, context_length
+from engine.covers.encoder.folder import read_preprocessing
+from engine.covers.encoder.tokens import open_tokenizer
 from engine.covers.image import Pixels
 from engine.vectors.embeddings import Embeddings, unit_rows
 
@@ -72,7 +72,7 @@ class OpenVINOEncoder:
             "fp32" if precision == "bf16" and not processor_has_bf16() else precision
         )
         self.preprocessing = read_preprocessing(folder)
-        self.tokenizer = Tokenizer(folder / TOKENIZER, context_length(folder))
+        self.tokenizer = open_tokenizer(folder)
         core = openvino.Core()
         threads = threads or usable_cores()
         streams = min(threads, MOST_STREAMS)

@@ -18,8 +18,8 @@ import numpy as np
 from engine.base.errors import SettingsError
 from engine.base.machine import gpu_present, processor_has_bf16
 from engine.covers.encoder.encoder import Precision, Runtime
-from engine.covers.encoder.folder import TOKENIZER, WEIGHTS, read_preprocessing
-from engine.covers.encoder.tokens import Tokenizer, context_length
+from engine.covers.encoder.folder import WEIGHTS, read_preprocessing
+from engine.covers.encoder.tokens import open_tokenizer
 from engine.covers.image import Pixels
 from engine.vectors.embeddings import Embeddings, unit_rows
 
@@ -50,7 +50,7 @@ class TorchEncoder:
         self.runtime: Runtime = "torch-cuda" if device == "cuda" else "torch-cpu"
         self.precision: Precision = _torch_precision(device) if precision == "auto" else precision
         self.preprocessing = read_preprocessing(folder)
-        self.tokenizer = Tokenizer(folder / TOKENIZER, context_length(folder))
+        self.tokenizer = open_tokenizer(folder)
         self._torch = torch
         self._device = torch.device(device)
         self._dtype = torch.bfloat16 if self.precision == "bf16" else torch.float32

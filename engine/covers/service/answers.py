@@ -34,7 +34,6 @@ from engine.covers.service.schemas import (
 
 if TYPE_CHECKING:
     from engine.covers.catalogue import Album
-    from engine.covers.encoder.tokens import Tokenizer
     from engine.covers.identify.identifier import Identification
     from engine.covers.search import Hit
 
@@ -45,7 +44,6 @@ class Answers:
     def __init__(self, search: AsyncSearch, settings: Settings) -> None:
         self._search = search
         self._settings = settings
-        self._tokenizer: Tokenizer | None = None
 
     async def by_image(self, data: bytes, wanted: Wanted) -> SearchResponse:
         vector = await self._search.image_vector(data)
@@ -84,7 +82,7 @@ class Answers:
         return self._response("album", await self._search.similar(album_id, wanted))
 
     async def albums(self, offset: int, limit: int, genre_id: int | None) -> AlbumsPage:
-        catalogue = (await self._search.search()).catalogue
+        catalogue = await self._search.catalogue()
         total = len(catalogue)
         if genre_id is not None:
             genre = catalogue.genre(genre_id)
@@ -93,12 +91,12 @@ class Answers:
         return AlbumsPage(total=total, albums=[self._album(album) for album in page])
 
     async def album(self, album_id: int) -> AlbumModel:
-        return self._album((await self._search.search()).album(album_id))
+        return self._album(await self._search.album(album_id))
 
     async def cover(self, album_id: int) -> bytes:
         """WebP or JPEG bytes. Raises `AlbumNotFound`, `CoverNotFound`."""
-        search = await self._search.search()
-        image = search.catalogue.thumbnail(search.album(album_id).album_id)
+        album = await self._search.album(album_id)
+        image = (await self._search.catalogue()).thumbnail(album.album_id)
         if image is None:
             raise CoverNotFound(
                 f"The catalogue holds album {album_id} but no picture of its cover."
@@ -106,7 +104,7 @@ class Answers:
         return image
 
     async def genres(self) -> list[GenreModel]:
-        catalogue = (await self._search.search()).catalogue
+        catalogue = await self._search.catalogue()
         return [
             GenreModel(genre_id=row.genre_id, genre=row.genre, albums=row.albums)
             for row in catalogue.genres()
@@ -122,8 +120,9 @@ class Answers:
         images = request.modality == "image" or (
             request.modality is None and all(text.startswith("data:") for text in inputs)
         )
-        search = await self._search.search()
-        dimension = search.index.dimension
+        await self._search.search()
+        about = self._search.about
+        dimension = about.dimension
         if request.dimensions not in (None, dimension):
             raise InvalidRequest(f"'dimensions' must be {dimension}, the encoder's own.")
         tokens = 0
@@ -133,12 +132,12 @@ class Answers:
             rows = await asyncio.gather(*(self._search.image_vector(p) for p in pictures))
         else:
             texts = [cut_text(text) for text in inputs]
-            tokens = self._count_tokens(texts)
+            tokens = await self._search.count_tokens(texts)
             rows = await asyncio.gather(*(self._search.text_vector(text) for text in texts))
         encode = _base64 if request.encoding_format == "base64" else _floats
         return EmbeddingsResponse(
             data=[EmbeddingRow(index=i, embedding=encode(row)) for i, row in enumerate(rows)],
-            model=self._search.loaded.encoder,
+            model=about.encoder,
             usage=Usage(prompt_tokens=tokens, total_tokens=tokens),
         )
 
@@ -153,14 +152,14 @@ class Answers:
                 runtime=None,
                 precision=None,
             )
-        loaded = self._search.loaded
+        about = self._search.about
         return Health(
             status="healthy",
-            total_albums=len(loaded.search.catalogue),
-            artifact=loaded.search.artifact.id,
-            encoder=loaded.encoder,
-            runtime=loaded.runtime,
-            precision=loaded.precision,
+            total_albums=about.albums,
+            artifact=about.artifact,
+            encoder=about.encoder,
+            runtime=about.runtime,
+            precision=about.precision,
         )
 
     def _response(
@@ -180,7 +179,7 @@ class Answers:
         ]
 
     def _identified(self, answer: Identification) -> IdentifyResponse:
-        results = self._results(self._search.loaded.search.hits(answer.candidates, Wanted()))
+        results = self._results(self._search.hits(answer.candidates, Wanted()))
         evidence = None
         if answer.quad is not None and answer.inliers is not None:
             corners = [(round(float(x), 1), round(float(y), 1)) for x, y in answer.quad]
@@ -197,7 +196,7 @@ class Answers:
         return AlbumModel(**self._fields(album))
 
     def _fields(self, album: Album) -> dict[str, Any]:
-        has_covers = self._search.loaded.search.catalogue.has_thumbnails
+        has_covers = self._search.has_covers
         return {
             "album_id": album.album_id,
             "genre_id": album.genre_id,
@@ -207,15 +206,6 @@ class Answers:
             "year": album.year,
             "cover_url": f"/api/albums/{album.album_id}/cover" if has_covers else None,
         }
-
-    def _count_tokens(self, texts: Sequence[str]) -> int:
-        from engine.covers.encoder.folder import TOKENIZER
-        from engine.covers.encoder.tokens import Tokenizer, context_length
-
-        if self._tokenizer is None:
-            folder = self._search.loaded.search.artifact.encoder_folder
-            self._tokenizer = Tokenizer(folder / TOKENIZER, context_length(folder))
-        return self._tokenizer.count(texts)
 
 
 def _floats(row: Any) -> list[float]:

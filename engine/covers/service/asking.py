@@ -32,7 +32,9 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from engine.covers.catalogue import Album, Catalogue
     from engine.covers.encoder.encoder import Encoder
+    from engine.covers.encoder.tokens import Tokenizer
     from engine.covers.identify.identifier import Identification, Identifier
     from engine.covers.image import Pixels
     from engine.covers.question import Wanted
@@ -64,11 +66,25 @@ class RemoteEncoder(Protocol):
     async def embed_texts(self, texts: list[str]) -> Embeddings: ...
 
 
+@dataclass(frozen=True, slots=True)
+class About:
+    """What is being served: an artifact's id, how many albums of how many dimensions, and the
+    encoder that made them, as it computes here."""
+
+    artifact: str
+    albums: int
+    dimension: int
+    encoder: str
+    runtime: str
+    precision: str
+
+
 @dataclass
 class _Loaded:
     """Everything that is there once the artifact is open."""
 
     search: CoverSearch
+    tokenizer: Tokenizer
     identifier: Identifier | None
     embed_image: Callable[[Pixels], Awaitable[Vector]]
     embed_text: Callable[[str], Awaitable[Vector]]
@@ -148,6 +164,41 @@ class AsyncSearch:
         if self._loaded is None and self.failure is None:
             await self._ready.wait()
         return self.loaded.search
+
+    @property
+    def about(self) -> About:
+        """Raises `NotReady` while there is nothing to search."""
+        loaded = self.loaded
+        return About(
+            loaded.search.artifact.id,
+            len(loaded.search.catalogue),
+            loaded.search.index.dimension,
+            loaded.encoder,
+            loaded.runtime,
+            loaded.precision,
+        )
+
+    @property
+    def has_covers(self) -> bool:
+        """Whether the artifact holds pictures of its covers. Raises `NotReady`."""
+        return self.loaded.search.catalogue.has_thumbnails
+
+    async def catalogue(self) -> Catalogue:
+        """The albums; waits while the service starts, raises `NotReady` if it cannot."""
+        return (await self.search()).catalogue
+
+    async def album(self, album_id: int) -> Album:
+        """Raises `AlbumNotFound`."""
+        return (await self.search()).album(album_id)
+
+    def hits(self, neighbours: Sequence[Neighbour], wanted: Wanted) -> list[Hit]:
+        """Neighbours → their albums, of those that `wanted` lets through. Raises `NotReady`."""
+        return self.loaded.search.hits(neighbours, wanted)
+
+    async def count_tokens(self, texts: Sequence[str]) -> int:
+        """Tokens the encoder reads of these texts, special ones counted in."""
+        await self.search()
+        return int(await self._decode(self.loaded.tokenizer.count, texts))
 
     async def beside(self, call: Callable[..., Any], *values: Any) -> Any:
         """`call(*values)` among the decoders: what would keep the event loop from others."""
@@ -271,6 +322,8 @@ class AsyncSearch:
             logger.info("verified %d segments in %.1f s", len(names), time.perf_counter() - start)
 
     async def _load(self) -> _Loaded:
+        from engine.covers.encoder.tokens import open_tokenizer
+
         settings, metrics = self.settings, self.metrics
         start, parts = time.perf_counter(), preload.seconds_so_far()
         opening = preload.take()
@@ -295,12 +348,14 @@ class AsyncSearch:
         if self._remote is not None:
             about = await self._describe_remote(search)
             embed_image, embed_text = self._through(self._remote)
+            tokenizer = await asyncio.to_thread(open_tokenizer, search.artifact.encoder_folder)
 
             async def check() -> Any:
                 return await self._describe_remote(search)
         else:
             encoder = search.encoder
             assert encoder is not None
+            tokenizer = encoder.tokenizer
             about = {
                 "encoder": encoder.name,
                 "runtime": encoder.runtime,
@@ -331,7 +386,9 @@ class AsyncSearch:
         )
         metrics.artifact.labels(artifact=search.artifact.id, **about).set(len(search.catalogue))
         embed_image, embed_text = self._watched(embed_image), self._watched(embed_text)
-        return _Loaded(search, identifier, embed_image, embed_text, nearest, check, **about)
+        return _Loaded(
+            search, tokenizer, identifier, embed_image, embed_text, nearest, check, **about
+        )
 
     def _watched(self, call: Callable[[Any], Awaitable[Vector]]) -> Any:
         """`call`, whose failures are named, and looked into: was it this call, or the encoder?"""

@@ -61,6 +61,7 @@ page = load_page(PROJECT / "web")
 # Where the encoder runs in a process of its own: the way to it. Set before the application starts.
 remote_encoder: RemoteEncoder | None = None
 _search: AsyncSearch | None = None
+_answers: Answers | None = None
 
 
 def search() -> AsyncSearch:
@@ -70,7 +71,9 @@ def search() -> AsyncSearch:
 
 
 def answers() -> Answers:
-    return Answers(search(), settings)
+    """This worker's one `Answers`; made when the worker starts."""
+    assert _answers is not None, "the worker has not started"
+    return _answers
 
 
 def artifact_id() -> str:
@@ -82,7 +85,7 @@ def _alive() -> dict[str, str]:
 
 
 def _ready() -> dict[str, str]:
-    search().loaded  # noqa: B018  raises NotReady
+    search().about  # noqa: B018  raises NotReady
     return {"status": "ready"}
 
 
@@ -91,8 +94,9 @@ PROBES = {"/livez": _alive, "/readyz": _ready}
 
 @asynccontextmanager
 async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-    global _search
+    global _search, _answers
     _search = AsyncSearch(settings, metrics(), remote_encoder)
+    _answers = Answers(_search, settings)
     _search.start()
     yield
     await _search.stop()

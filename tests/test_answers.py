@@ -1,0 +1,60 @@
+"""What every way in shares, on a search that answers in this process."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from engine.base.settings import Settings
+from engine.covers.encoder.tokens import Tokenizer
+from engine.covers.service.answers import Answers
+from engine.covers.service.asking import AsyncSearch
+from engine.covers.service.schemas import EmbeddingsRequest
+from engine.serving.watch.metrics import Metrics
+
+
+@asynccontextmanager
+async def answering(folder: Path) -> AsyncIterator[Answers]:
+    settings = Settings(artifact=str(folder), runtime="torch-cpu")
+    search = AsyncSearch(settings, Metrics())
+    search.start()
+    try:
+        await search.search()
+        yield Answers(search, settings)
+    finally:
+        await search.stop()
+
+
+def test_the_tokenizer_is_opened_once_and_never_holds_up_the_event_loop(
+    tiny_artifact: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[Path] = []
+    counted_by: list[str] = []
+    made, count = Tokenizer.__init__, Tokenizer.count
+
+    def open_noted(self: Tokenizer, path: Path, context_length: int) -> None:
+        opened.append(path)
+        made(self, path, context_length)
+
+    def count_noted(self: Tokenizer, texts: Sequence[str]) -> int:
+        counted_by.append(threading.current_thread().name)
+        return count(self, texts)
+
+    monkeypatch.setattr(Tokenizer, "__init__", open_noted)
+    monkeypatch.setattr(Tokenizer, "count", count_noted)
+
+    async def ask() -> set[int]:
+        async with answering(tiny_artifact) as answers:
+            request = EmbeddingsRequest(input=["a red cover", "jazz"])
+            found = [await answers.embeddings(request) for _ in range(5)]
+        return {one.usage.prompt_tokens for one in found}
+
+    assert len(asyncio.run(ask())) == 1
+    assert len(opened) == 1
+    assert len(counted_by) == 5
+    assert threading.main_thread().name not in counted_by
