@@ -3,13 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
-from engine.vectors.embeddings import Ids as Ids
-
-if TYPE_CHECKING:
-    pass
-
 
 # Above this many rows `--index auto` stops comparing a query with every one of them: exact search
 # took 2.4 ms at 20,000 rows of 512 numbers and 8.4 at 50,000, an inverted file 2.0 at 100,000.

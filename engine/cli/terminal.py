@@ -1,0 +1,121 @@
+"""What every command shares: how it is offered, what many take, what it draws and says.
+
+Words on the command line → options, checked; progress → a bar on stderr.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NoReturn
+
+from engine.base.errors import BuildError
+from engine.base.progress import Progress
+
+Run = Callable[[argparse.Namespace], int]
+
+
+class Commands:
+    """The commands of one parser, in the order of its help."""
+
+    def __init__(self, parser: argparse.ArgumentParser) -> None:
+        self._commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+
+    def add(self, name: str, run: Run, text: str) -> argparse.ArgumentParser:
+        """The parser of a new command, which `run` carries out; `text` is its line of help."""
+        made = self._commands.add_parser(name, help=text, description=text)
+        made.set_defaults(run=run)
+        return made
+
+
+def add_artifact(made: argparse.ArgumentParser) -> None:
+    made.add_argument(
+        "artifact",
+        metavar="ARTIFACT",
+        help="a folder, a tag such as shazam-visual:latest, or a URL with #sha256=…",
+    )
+
+
+def artifact_folder(options: argparse.Namespace) -> Path:
+    """Where the artifact named by `options.artifact` lies; a URL is fetched."""
+    from engine.artifact.remote import is_url
+    from engine.artifact.store import find_artifact
+
+    where: str = options.artifact
+    if not is_url(where):
+        return find_artifact(where)
+    with Bar() as bar:
+        return find_artifact(where, lambda done, total: bar.step(done, total or done, "B"))
+
+
+def read_picture(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise BuildError(f"{path} cannot be read: {error.strerror}.") from error
+
+
+def refuse_usage(message: str) -> NoReturn:
+    """Bad usage that argparse cannot see: exit status 2."""
+    print(f"python -m engine: {message}", file=sys.stderr)
+    raise SystemExit(2)
+
+
+def whole(low: int, high: int) -> Callable[[str], int]:
+    """A type for argparse: a whole number from `low` to `high`."""
+
+    def read(text: str) -> int:
+        try:
+            number = int(text)
+        except ValueError:
+            number = low - 1
+        if not low <= number <= high:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number, {low} to {high}")
+        return number
+
+    return read
+
+
+def share(text: str) -> float:
+    """A type for argparse: 0.5 to 1."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.0
+    if not 0.5 <= number <= 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a share, 0.5 to 1")
+    return number
+
+
+class Bar(Progress):
+    """Progress drawn on a terminal; elsewhere only the remarks are printed."""
+
+    def __init__(self) -> None:
+        self._bar: Any = None
+        self._what = ""
+
+    def __enter__(self) -> Bar:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._bar is not None:
+            self._bar.close()
+
+    def step(self, done: int, total: int, what: str) -> None:
+        from tqdm import tqdm
+
+        if self._bar is not None and self._what != what:
+            self._bar.close()
+            self._bar = None
+        if self._bar is None:
+            self._what = what
+            self._bar = tqdm(total=total, unit=f" {what}", disable=None, file=sys.stderr)
+        self._bar.update(done - self._bar.n)
+
+    def remark(self, line: str) -> None:
+        if self._bar is not None and not self._bar.disable:
+            self._bar.write(line, file=sys.stderr)
+        else:
+            print(line, file=sys.stderr)

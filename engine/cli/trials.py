@@ -1,0 +1,127 @@
+"""Commands that measure: evaluate, and evaluate --identify."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from engine.cli.terminal import Bar, Commands, add_artifact, artifact_folder, refuse_usage, whole
+
+if TYPE_CHECKING:
+    from engine.covers.search import CoverSearch
+    from engine.covers.trials.search import Report
+
+
+def offer_evaluate(commands: Commands) -> None:
+    made = commands.add(
+        "evaluate", _evaluate, "Recall by distortion, agreement, false accepts, latency"
+    )
+    add_artifact(made)
+    made.add_argument(
+        "--queries", type=Path, metavar="DIR", help="your own photos, named after cover or id"
+    )
+    made.add_argument("--plots", type=Path, metavar="DIR", help="draw recall by distortion there")
+    made.add_argument(
+        "--identify", action="store_true", help="try identify instead, on photos and strangers"
+    )
+    made.add_argument(
+        "--strangers", type=Path, metavar="DIR", help="covers the catalogue lacks, for --identify"
+    )
+    made.add_argument(
+        "--no-covers", type=Path, metavar="DIR", help="pictures of no cover, for --identify"
+    )
+    made.add_argument(
+        "--distractors",
+        type=_number_or_folder,
+        default=0,
+        metavar="N|DIR",
+        help="with --identify: among N times as many covers more, mixed from the artifact's own, "
+        "or among those in a folder",
+    )
+    made.add_argument(
+        "--condition",
+        action="append",
+        default=[],
+        metavar="WORD",
+        help="with --identify: only conditions with this in their name, such as 'mixed'; repeat it",
+    )
+    made.add_argument(
+        "--sample", type=whole(1, 10**9), default=200, help="albums a distortion (default: 200)"
+    )
+    made.add_argument("--seed", type=whole(0, 2**32 - 1), default=0)
+    made.add_argument("--json", action="store_true")
+
+
+def _evaluate(options: argparse.Namespace) -> int:
+    from engine.covers.search import CoverSearch
+    from engine.covers.trials.search import evaluate, plot, plot_tuning
+
+    search = CoverSearch.open(artifact_folder(options))
+    if options.identify:
+        return _try_identify(options, search)
+    with Bar() as bar:
+        report = evaluate(
+            search, queries=options.queries, sample=options.sample, seed=options.seed, progress=bar
+        )
+    if options.plots:
+        print(f"drew {plot(report, options.plots)}", file=sys.stderr)
+        if search.index.tuning is not None and search.index.tuning.curve:
+            print(f"drew {plot_tuning(search.index.tuning, options.plots)}", file=sys.stderr)
+    if options.json:
+        print(json.dumps(report.as_dict(), indent=2))
+    else:
+        _tell(report)
+    return 0
+
+
+def _tell(report: Report) -> None:
+    print(
+        f"artifact {report.artifact}, {report.albums:,} albums, {report.encoder} on "
+        f"{report.runtime} ({report.precision})"
+    )
+    print(f"{'distortion':<14}{'queries':>8}{'recall@1':>10}{'@5':>8}{'@50':>8}")
+    for name, row in report.recall.items():
+        print(f"{name:<14}{row.queries:>8}{row.at_1:>10.3f}{row.at_5:>8.3f}{row.at_50:>8.3f}")
+    print(f"agreement with exact search (recall@10): {report.agreement_at_10:.4f}")
+    if report.same_top_1_as_fp32 is not None:
+        print(f"the same first album as by torch in float32: {report.same_top_1_as_fp32:.4f}")
+    if report.threshold is not None and report.false_accepts is not None:
+        print(
+            f"false accepts: {report.false_accepts:.3f} of strangers pass the similarity "
+            f"{report.threshold:.3f} that 95 % of right answers pass"
+        )
+    times = ", ".join(f"{name} {value:.2f} ms" for name, value in report.latency_ms.items())
+    print(f"median latency: {times}")
+
+
+def _try_identify(options: argparse.Namespace, search: CoverSearch) -> int:
+    from engine.covers.trials.identify import CONDITIONS, plot, run_trial, table
+
+    wanted = [name for name in CONDITIONS if any(word in name for word in options.condition)]
+    if options.condition and not wanted:
+        refuse_usage(f"--condition must be part of one of: {'; '.join(CONDITIONS)}")
+    with Bar() as bar:
+        trial = run_trial(
+            search,
+            strangers=options.strangers,
+            no_covers=options.no_covers,
+            sample=options.sample,
+            distractors=options.distractors,
+            seed=options.seed,
+            conditions=wanted or tuple(CONDITIONS),
+            progress=bar,
+        )
+    if options.plots:
+        print(f"drew {plot(trial, options.plots / 'reliability.png')}", file=sys.stderr)
+    if options.json:
+        print(json.dumps(trial.as_dict(), indent=2))
+    else:
+        table(trial)
+    return 0
+
+
+def _number_or_folder(value: str) -> int | Path:
+    return int(value) if value.isdecimal() else Path(value)
