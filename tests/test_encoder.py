@@ -13,7 +13,7 @@ from encoders import WORDS, write_clip
 from PIL import Image
 
 from engine.base.errors import BuildError, EncoderUnavailable, Internal, SettingsError
-from engine.covers.encoder.folder import read_preprocessing
+from engine.covers.encoder.folder import digest_of_folder, read_preprocessing
 from engine.covers.encoder.on_torch import TorchEncoder, open_torch_encoder
 from engine.covers.encoder.tokens import Tokenizer, context_length
 from engine.covers.image import to_pixels
@@ -271,8 +271,51 @@ def test_a_folder_that_lacks_something_is_named(
         copy_encoder(source, tmp_path / "copy")
 
 
+def as_transformers_5(folder: Path) -> Path:
+    """The encoder folder as `CLIPProcessor.save_pretrained` of transformers 5 writes it."""
+    old = folder / "preprocessor_config.json"
+    nested = {"image_processor": json.loads(old.read_text()), "processor_class": "CLIPProcessor"}
+    (folder / "processor_config.json").write_text(json.dumps(nested))
+    old.unlink()
+    return folder
+
+
+def test_a_folder_of_transformers_5_is_read(tiny_clip: Path, tmp_path: Path) -> None:
+    source = as_transformers_5(Path(shutil.copytree(tiny_clip, tmp_path / "source")))
+    copy_encoder(find_encoder(str(source)), tmp_path / "copy")
+    assert sorted(path.name for path in (tmp_path / "copy").iterdir()) == [
+        "config.json",
+        "model.safetensors",
+        "preprocessor_config.json",
+        "tokenizer.json",
+    ]
+    assert read_preprocessing(tmp_path / "copy") == read_preprocessing(tiny_clip)
+    assert digest_of_folder(tmp_path / "copy") == digest_of_folder(tiny_clip)
+
+
+def test_of_two_preprocessings_the_one_that_transformers_reads_is_taken(
+    tiny_clip: Path, tmp_path: Path
+) -> None:
+    source = as_transformers_5(Path(shutil.copytree(tiny_clip, tmp_path / "source")))
+    config = json.loads((tiny_clip / "preprocessor_config.json").read_text())
+    (source / "preprocessor_config.json").write_text(json.dumps({**config, "image_mean": [0] * 3}))
+    copy_encoder(source, tmp_path / "copy")
+    assert read_preprocessing(tmp_path / "copy") == read_preprocessing(tiny_clip)
+    # One of before version 5 says nothing of pictures.
+    (source / "processor_config.json").write_text('{"processor_class": "CLIPProcessor"}')
+    copy_encoder(source, tmp_path / "old")
+    assert read_preprocessing(tmp_path / "old").mean == (0, 0, 0)
+
+
+def test_damaged_processor_settings_are_named(tiny_clip: Path, tmp_path: Path) -> None:
+    source = Path(shutil.copytree(tiny_clip, tmp_path / "source"))
+    (source / "processor_config.json").write_text("{")
+    with pytest.raises(BuildError, match=r"processor_config\.json cannot be read"):
+        copy_encoder(source, tmp_path / "copy")
+
+
 def test_preprocessing_we_do_not_do_is_named(tmp_path: Path) -> None:
-    for text in ('{"size": 224}', "[]", '{"crop_size": {}, "size": 3}', "3"):
+    for text in ('{"size": 224}', "[]", '{"crop_size": {}, "size": 3}', "3", "{"):
         (tmp_path / "preprocessor_config.json").write_text(text)
         with pytest.raises(BuildError, match="preprocessing we do not do"):
             read_preprocessing(tmp_path)

@@ -476,12 +476,35 @@ def test_preprocessing_is_read_from_both_of_transformers_forms() -> None:
         {"image_mean": [0.5, 0.5]},
         {"image_mean": [0.5, 0.5, float("nan")]},
         {"size": 0, "crop_size": 0},
+        {"do_rescale": False},
+        {"rescale_factor": 0},
+        {"rescale_factor": float("inf")},
+        {"rescale_factor": "much"},
     ],
 )
 def test_other_preprocessing_is_refused(change: dict[str, Any]) -> None:
     config = {"size": 224, "crop_size": 224, "image_mean": [0.5] * 3, "image_std": [0.5] * 3}
     with pytest.raises(ValueError):
         Preprocessing.from_transformers({**config, **change})
+
+
+@pytest.mark.parametrize("factor", [1.0, 1 / 127.5, 1 / 256, 0.0039])
+def test_an_encoders_own_rescaling_is_honoured_exactly(factor: float) -> None:
+    mean, std = [0.1, 0.2, 0.3], [0.4, 0.5, 0.6]
+    config = {"size": 8, "crop_size": 8, "image_mean": mean, "image_std": std}
+    read = Preprocessing.from_transformers({**config, "rescale_factor": factor})
+    pixels = np.arange(256)[:, None]
+    meant = (pixels * factor - np.array(mean)) / np.array(std)
+    ours = (pixels / 255 - np.array(read.mean)) / np.array(read.std)
+    np.testing.assert_allclose(ours, meant, rtol=1e-9)
+
+
+@pytest.mark.parametrize("factor", [1 / 255, 0.00392156862745098])
+def test_the_usual_rescaling_leaves_mean_and_deviation_as_they_are(factor: float) -> None:
+    mean, std = [0.1, 0.2, 0.3], [0.4, 0.5, 0.6]
+    config = {"size": 8, "crop_size": 8, "image_mean": mean, "image_std": std}
+    read = Preprocessing.from_transformers({**config, "rescale_factor": factor})
+    assert read == Preprocessing(8, (0.1, 0.2, 0.3), (0.4, 0.5, 0.6))
 
 
 def test_a_thumbnail_is_a_small_webp_of_the_same_shape() -> None:

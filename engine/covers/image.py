@@ -93,7 +93,21 @@ class Preprocessing:
         )
         if not all(map(math.isfinite, mean)) or not all(0 < value < math.inf for value in std):
             raise ValueError("'image_mean' and 'image_std' must be finite, and 'image_std' above 0")
+        scale = 255 * float(config.get("rescale_factor", 1 / 255))
+        if not 0 < scale < math.inf:
+            raise ValueError("'rescale_factor' must be finite and above 0")
+        if not math.isclose(scale, 1, rel_tol=1e-9):
+            # (scale · x − mean) / std, for x of 0–1, is (x − mean / scale) / (std / scale).
+            red, green, blue = (value / scale for value in mean)
+            mean = red, green, blue
+            red, green, blue = (value / scale for value in std)
+            std = red, green, blue
         return cls(crop, mean, std)
+
+
+def begins_like_a_picture(head: bytes) -> bool:
+    """Whether the first bytes of a file (64 are plenty) are those of a format we promise."""
+    return bool(_MAGIC.match(head))
 
 
 def decode(
@@ -114,7 +128,7 @@ def decode(
     """
     if not data:
         raise InvalidRequest(f"{name} is empty. Send the bytes of a picture in the field 'file'.")
-    if not _MAGIC.match(data):
+    if not begins_like_a_picture(data):
         raise UnreadableImage(f"{name} is not an image we can read{_looks_like(data)}. {_ADVICE}")
     _register_heif(data)
     try:

@@ -25,9 +25,9 @@ CONFIG, WEIGHTS, TOKENIZER, PREPROCESSOR = (
 
 def read_preprocessing(folder: Path) -> Preprocessing:
     """The `Preprocessing` of an encoder folder; `BuildError` if it is not resize-then-crop."""
-    config = json.loads((folder / PREPROCESSOR).read_text(encoding="utf-8"))
+    text = (folder / PREPROCESSOR).read_text(encoding="utf-8")
     try:
-        return Preprocessing.from_transformers(config)
+        return Preprocessing.from_transformers(json.loads(text))
     except (KeyError, ValueError, TypeError, OverflowError, AttributeError) as error:
         raise BuildError(
             f"{PREPROCESSOR} asks for preprocessing we do not do ({error}). CLIP's own is "

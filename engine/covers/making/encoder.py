@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 from engine.base.errors import BuildError, EncoderUnavailable
-
-if TYPE_CHECKING:
-    pass
 from engine.covers.encoder.folder import CONFIG, PREPROCESSOR, TOKENIZER, WEIGHTS
+
+PROCESSOR = "processor_config.json"
 
 
 def find_encoder(encoder: str) -> Path:
@@ -21,8 +20,8 @@ def find_encoder(encoder: str) -> Path:
     if Path(encoder).exists():
         raise EncoderUnavailable(
             f"{encoder} holds no {CONFIG}, so it is not an encoder. Give a folder written by "
-            "transformers' save_pretrained (config.json, model.safetensors, tokenizer.json, "
-            "preprocessor_config.json) or a hub id such as openai/clip-vit-base-patch32."
+            "transformers' save_pretrained (config.json, model.safetensors, tokenizer.json, and "
+            "processor_config.json or preprocessor_config.json) or a hub id such as openai/clip-vit-base-patch32."
         )
     from huggingface_hub import snapshot_download
 
@@ -54,7 +53,7 @@ def copy_encoder(source: Path, destination: Path) -> None:
         raise BuildError(f"{source / CONFIG} cannot be read ({error}).") from error
     if model_type != "clip":
         raise BuildError(f"{source} is a {model_type!r} model; CLIP (model_type 'clip') is needed.")
-    for name in (CONFIG, WEIGHTS, TOKENIZER, PREPROCESSOR):
+    for name in (CONFIG, WEIGHTS, TOKENIZER):
         if (source / name).is_file():
             shutil.copyfile(source / name, destination / name)
     try:
@@ -81,5 +80,26 @@ def copy_encoder(source: Path, destination: Path) -> None:
             f"{source} cannot be converted ({type(error).__name__}: {str(error)[:300]}). Give a "
             f"folder with {WEIGHTS} and {TOKENIZER}."
         ) from error
-    if not (destination / PREPROCESSOR).is_file():
-        raise BuildError(f"{source} holds no {PREPROCESSOR}; copy it from the original encoder.")
+    _copy_preprocessing(source, destination)
+
+
+def _copy_preprocessing(source: Path, destination: Path) -> None:
+    """`preprocessor_config.json`, as transformers finds it: since version 5 it is a part of
+    `processor_config.json`, which goes before a file of its own."""
+    nested: Any = None
+    try:
+        if (source / PROCESSOR).is_file():
+            # One of before version 5 says nothing of pictures.
+            whole = json.loads((source / PROCESSOR).read_text(encoding="utf-8"))
+            nested = whole.get("image_processor")
+    except (OSError, ValueError, AttributeError) as error:
+        raise BuildError(f"{source / PROCESSOR} cannot be read ({error}).") from error
+    if nested is not None:
+        (destination / PREPROCESSOR).write_text(json.dumps(nested, indent=2), encoding="utf-8")
+    elif (source / PREPROCESSOR).is_file():
+        shutil.copyfile(source / PREPROCESSOR, destination / PREPROCESSOR)
+    else:
+        raise BuildError(
+            f"{source} holds no {PREPROCESSOR}, nor a {PROCESSOR} with an 'image_processor'; copy "
+            "it from the original encoder."
+        )
