@@ -21,7 +21,8 @@ def find_encoder(encoder: str) -> Path:
         raise EncoderUnavailable(
             f"{encoder} holds no {CONFIG}, so it is not an encoder. Give a folder written by "
             "transformers' save_pretrained (config.json, model.safetensors, tokenizer.json, and "
-            "processor_config.json or preprocessor_config.json) or a hub id such as openai/clip-vit-base-patch32."
+            "processor_config.json or preprocessor_config.json) or a hub id such as "
+            "openai/clip-vit-base-patch32."
         )
     from huggingface_hub import snapshot_download
 
