@@ -32,7 +32,7 @@ from pydantic import Field
 from engine.artifact.store import check_exists
 from engine.base.errors import ShazamError
 from engine.base.settings import Settings
-from engine.covers.question import Wanted
+from engine.covers.question import DEFAULT_K, MAX_K, Wanted
 from engine.covers.service.schemas import IdentifyResponse, SearchResponse
 from engine.serving.watch import tracing
 from engine.serving.watch.logs import configure_logging
@@ -158,7 +158,7 @@ class ShazamVisual:
     async def search_by_image(
         self,
         file: Path,
-        k: Annotated[int, Field(ge=1, le=100)] = 5,
+        k: Annotated[int, Field(ge=1, le=MAX_K)] = DEFAULT_K,
         genre_id: int | None = None,
         min_score: float | None = None,
     ) -> SearchResponse:
@@ -169,7 +169,7 @@ class ShazamVisual:
     async def search_by_text(
         self,
         query: str,
-        k: Annotated[int, Field(ge=1, le=100)] = 5,
+        k: Annotated[int, Field(ge=1, le=MAX_K)] = DEFAULT_K,
         genre_id: int | None = None,
         min_score: float | None = None,
     ) -> SearchResponse:
@@ -233,6 +233,8 @@ def _serve_routes(service: Any) -> None:
         api=routes.api,
         routes=[route.path for route in routes.api.routes],  # type: ignore[attr-defined]
         probes=routes.PROBES,
+        free=routes.FREE,
+        bodies=routes.BODIES,
         settings=settings,
         metrics=routes.metrics,
         artifact_id=routes.artifact_id,

@@ -199,7 +199,7 @@ def test_a_large_photo_is_decoded_small_and_found_the_same(
 
 def test_openvino_reports_to_nobody_whoever_imports_it_first() -> None:
     code = (
-        "import sys; from engine.covers.search import _import_openvino; _import_openvino(); "
+        "import sys; from engine.covers.opening import import_openvino_ahead as ahead; ahead(); "
         "assert 'openvino' in sys.modules; assert sys.modules['openvino_telemetry'] is None"
     )
     subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[1], check=True)

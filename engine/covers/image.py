@@ -25,7 +25,9 @@ Pixels = NDArray[np.uint8]
 MAX_IMAGE_PIXELS = 50_000_000
 # A JPEG is decoded at half its size where that leaves this many times the encoder's side.
 HALVED_SIDES = 1.25
-# Pillow's own cap would answer a bomb before ours does, and refuse what a setting allows.
+# Pillow's own cap would answer a bomb before ours does, and refuse what a setting allows. Set where
+# pictures are decoded and not where a process starts: the service, the command line, training and
+# tests all come this way, and one that forgot would refuse what the others take.
 Image.MAX_IMAGE_PIXELS = None
 
 # Pillow knows some 40 formats; opening only the ones we promise keeps the rarely fuzzed decoders

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import importlib
 
 from engine.base.errors import EncoderMismatch, SettingsError, ShazamError
 from engine.base.settings import OWN_INDEX
@@ -22,11 +21,12 @@ def open_index(artifact: Artifact, where: str, *, timeout_s: float = 30.0) -> Ve
     return LanceIndex.open(where, artifact.manifest, limit_s=timeout_s)
 
 
-def _import_openvino() -> None:
+def import_openvino_ahead() -> None:
+    """For a thread beside what is read from disks: nothing where it is not installed."""
     with contextlib.suppress(ImportError):
-        # In this order: ours keeps OpenVINO from reporting to its makers.
-        for name in ("engine.covers.encoder.on_openvino", "openvino"):
-            importlib.import_module(name)
+        from engine.covers.encoder.on_openvino import import_openvino
+
+        import_openvino()
 
 
 def load_encoder(

@@ -29,7 +29,7 @@ from engine.covers.artifact import Artifact, check_ids
 from engine.covers.catalogue import Album, Catalogue
 from engine.covers.encoder.encoder import Encoder
 from engine.covers.image import MAX_IMAGE_PIXELS, Pixels, decode, to_pixels
-from engine.covers.opening import _import_openvino, load_encoder, open_index
+from engine.covers.opening import import_openvino_ahead, load_encoder, open_index
 from engine.covers.question import Wanted
 from engine.vectors.embeddings import Embeddings
 from engine.vectors.index import Index, set_index_threads
@@ -84,7 +84,7 @@ class CoverSearch:
         clock = _Clock()
         if with_encoder and runtime != "torch-cpu" and not gpu_present():
             # OpenVINO's libraries load while the files are hashed: 0.2 s off every cold start.
-            threading.Thread(target=_import_openvino, daemon=True).start()
+            threading.Thread(target=import_openvino_ahead, daemon=True).start()
         artifact = Artifact.open(Path(path), index_later=index_at == OWN_INDEX)
         clock.lap("digests")
         # One: a search is short beside an encoding, and FAISS's threads wait by spinning, which

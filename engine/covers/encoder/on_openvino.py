@@ -8,6 +8,7 @@ torch and transformers take 3), and its int8 kernels are four to seven times fas
 from __future__ import annotations
 
 import contextlib
+import importlib
 import locale
 import os
 import sys
@@ -29,11 +30,6 @@ from engine.vectors.embeddings import Embeddings, unit_rows
 if TYPE_CHECKING:
     pass
 
-# OpenVINO and NNCF report usage to their makers unless told not to; their own stubs take over where
-# the reporting package cannot be imported. A service, or a build, reports to nobody.
-sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
-os.environ.setdefault("NNCF_CI", "1")
-
 # Two towers of four artifacts or settings.
 KEPT_KERNELS = 8
 
@@ -50,6 +46,15 @@ LENGTHS = (8, 16, 32)
 MOST_STREAMS = 4
 
 
+def import_openvino() -> Any:
+    """The package, which reports usage to its makers, as NNCF does, unless told not to before; its
+    own stubs take over where the reporting package cannot be imported. A service, or a build,
+    reports to nobody, so nothing of ours imports either but by this."""
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
+    os.environ.setdefault("NNCF_CI", "1")
+    return importlib.import_module("openvino")
+
+
 class OpenVINOEncoder:
     """The two exported towers of an encoder folder."""
 
@@ -64,7 +69,7 @@ class OpenVINOEncoder:
     ) -> None:
         """`cache` is a folder for prepared kernels: the next start on this machine takes 0.3 s
         instead of 1.3 for ViT-B/32 as int8. OpenVINO checks itself what of it still fits."""
-        import openvino
+        openvino = import_openvino()
 
         self.name = name
         self.runtime: Runtime = "openvino-cpu"

@@ -24,6 +24,7 @@ from engine.covers.encoder.on_openvino import (
     TEXT,
     TOKENS,
     VISION,
+    import_openvino,
     token_embeddings,
 )
 
@@ -48,7 +49,7 @@ def export(
 
     Other weights are stored as float16 unless `half` is false, and computed in bf16 or fp32.
     """
-    import openvino
+    openvino = import_openvino()
     import torch
 
     target = folder / FOLDER

@@ -22,10 +22,18 @@ from fastapi.responses import HTMLResponse, JSONResponse
 from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 
-from engine.base.errors import InvalidRequest, MethodNotAllowed, NotFound, NotReady, ShazamError
+from engine.base.errors import (
+    ImageTooLarge,
+    InvalidRequest,
+    MethodNotAllowed,
+    NotFound,
+    NotReady,
+    ShazamError,
+)
 from engine.base.places import PROJECT
 from engine.base.settings import Settings
 from engine.base.version import VERSION
+from engine.covers.question import DEFAULT_K, MAX_K
 from engine.covers.service.answers import Answers
 from engine.covers.service.asking import AsyncSearch, RemoteEncoder
 from engine.covers.service.forms import needed_words, read_search, read_wanted
@@ -42,10 +50,11 @@ from engine.covers.service.schemas import (
     IdentifyResponse,
     SearchResponse,
 )
+from engine.serving.http.bodies import FORM_OVERHEAD, BodyLimits
 from engine.serving.http.exchange import current_exchange
 from engine.serving.http.forms import read_json
 from engine.serving.http.messages import ErrorResponse, first_error, internal_error
-from engine.serving.http.page import Reply, load_page, wants_html
+from engine.serving.http.page import Reply, etag_in, load_page, wants_html
 from engine.serving.process import preload
 from engine.serving.watch import tracing
 from engine.serving.watch.metrics import Metrics
@@ -92,6 +101,22 @@ def _ready() -> dict[str, str]:
 PROBES = {"/livez": _alive, "/readyz": _ready}
 
 
+# Told whatever the load: it costs little, and a platform that cannot ask kills the process. The
+# page's files, since a page that is half there is worse than none.
+FREE = ("/health", "/metrics", "/web/")
+
+_UPLOAD = settings.max_upload_bytes + FORM_OVERHEAD
+BODIES = BodyLimits(
+    _UPLOAD,
+    lambda: ImageTooLarge(
+        f"The upload has more than {settings.max_upload_bytes:,} bytes. Send a smaller picture: "
+        "1,000 pixels a side are plenty."
+    ),
+    # Pictures travel as base64 there: a third more bytes, and several at once.
+    {"/v1/embeddings": 4 * _UPLOAD},
+)
+
+
 @asynccontextmanager
 async def lifespan(_: FastAPI) -> AsyncIterator[None]:
     global _search, _answers
@@ -133,7 +158,7 @@ api = FastAPI(
 
 SEARCH_FORM = {
     "file": {"type": "string", "format": "binary", "description": "JPEG, PNG, WebP, HEIC…"},
-    "k": {"type": "integer", "minimum": 1, "maximum": 100, "default": 5},
+    "k": {"type": "integer", "minimum": 1, "maximum": MAX_K, "default": DEFAULT_K},
     "genre_id": {"type": "integer"},
     "min_score": {"type": "number", "minimum": -1, "maximum": 1},
 }
@@ -156,7 +181,7 @@ def form_body(fields: dict[str, Any], *, needs: list[str]) -> dict[str, Any]:
     }
 
 
-K = Annotated[int, Query(ge=1, le=100, description="how many albums")]
+K = Annotated[int, Query(ge=1, le=MAX_K, description="how many albums")]
 GenreId = Annotated[int | None, Query(description="albums of this genre alone")]
 MinScore = Annotated[float | None, Query(ge=-1, le=1, description="at least this similar")]
 AlbumId = Annotated[int, PathParam(examples=[17])]
@@ -243,7 +268,7 @@ async def search_by_image(request: Request) -> SearchResponse:
 async def search_by_text(
     request: Request,
     query: Annotated[str, Query(min_length=1, examples=["a red album cover with a guitar"])],
-    k: K = 5,
+    k: K = DEFAULT_K,
     genre_id: GenreId = None,
     min_score: MinScore = None,
 ) -> SearchResponse:
@@ -313,7 +338,7 @@ async def album(album_id: AlbumId) -> AlbumModel:
 async def similar(
     request: Request,
     album_id: AlbumId,
-    k: K = 5,
+    k: K = DEFAULT_K,
     genre_id: GenreId = None,
     min_score: MinScore = None,
 ) -> SearchResponse:
@@ -329,7 +354,7 @@ async def cover(
     image = await answers().cover(album_id)
     etag = f'"{hashlib.sha256(image).hexdigest()[:16]}"'
     headers = {"ETag": etag, "Cache-Control": "public, max-age=86400"}
-    if if_none_match is not None and (etag in if_none_match or if_none_match.strip() == "*"):
+    if if_none_match is not None and etag_in(etag, if_none_match):
         return Response(status_code=304, headers=headers)
     media_type = "image/webp" if image[8:12] == b"WEBP" else "image/jpeg"
     return Response(image, media_type=media_type, headers=headers)
@@ -355,9 +380,10 @@ async def embeddings(request: Request) -> EmbeddingsResponse:
     """OpenAI's shape: `client.embeddings.create(model=…, input=…)`. Pictures come as data URIs."""
     body = await read_json(request)
     try:
-        return await answers().embeddings(EmbeddingsRequest.model_validate(body))
+        asked = EmbeddingsRequest.model_validate(body)
     except ValidationError as error:
         raise InvalidRequest(first_error(error.errors())) from error
+    return await answers().embeddings(asked)
 
 
 def _failure(request: Request, error: ShazamError) -> JSONResponse:

@@ -3,14 +3,13 @@ answered as soon as it is read.
 
 uvicorn waits for ever for the first request of a connection and for the end of its headers, so that
 a caller who sends a byte an hour, ten thousand times, holds every file descriptor. Bodies are
-`engine.serving.http.front`'s: they have the request's deadline.
+`engine.serving.http.bodies`': they have the request's deadline.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import resource
 import uuid
 from collections.abc import Callable, Sequence
@@ -19,6 +18,9 @@ from typing import Any
 
 import uvicorn.protocols.http.auto
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from engine.base.errors import InvalidRequest
+from engine.serving.http.messages import error_messages
 
 # From connecting, or from a request's first byte, to the end of its headers.
 HEADERS_WITHIN_S = 10.0
@@ -96,20 +98,20 @@ class BoundedProtocol(HttpToolsProtocol):
     def send_400_response(self, msg: str) -> None:
         """What is not HTTP gets our error shape, too; uvicorn's is plain text."""
         request_id = uuid.uuid4().hex
-        status = HTTPStatus.BAD_REQUEST
-        error = {
-            "code": "invalid_request",
-            "message": f"{msg} Send HTTP/1.1; see /docs for the routes.",
-            "details": {"request_id": request_id},
-        }
-        body = json.dumps({"error": error}).encode()
-        head = (
-            f"HTTP/1.1 {status.value} {status.phrase}\r\nContent-Type: application/json\r\n"
-            f"Content-Length: {len(body)}\r\nX-Request-ID: {request_id}\r\nX-Artifact: none\r\n"
-            "X-Content-Type-Options: nosniff\r\nConnection: close\r\n\r\n"
-        )
+        error = InvalidRequest(f"{msg} Send HTTP/1.1; see /docs for the routes.")
+        start, body = error_messages(error, request_id)
+        status = HTTPStatus(start["status"])
+        headers = [
+            *start["headers"],
+            (b"x-request-id", request_id.encode()),
+            (b"x-artifact", b"none"),
+            (b"x-content-type-options", b"nosniff"),
+            (b"connection", b"close"),
+        ]
+        head = f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode()
+        head += b"".join(name + b": " + value + b"\r\n" for name, value in headers)
         if not self.transport.is_closing():
-            self.transport.write(head.encode() + body)
+            self.transport.write(head + b"\r\n" + body["body"])
             self.transport.close()
 
     def _wait_for_headers(self) -> None:

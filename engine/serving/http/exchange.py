@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import contextvars
 import re
 import time
 import uuid
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from starlette.datastructures import Headers
@@ -35,7 +37,18 @@ def current_exchange() -> Exchange | None:
     return _exchange.get()
 
 
-def _request_id(headers: Headers) -> str:
+@contextlib.contextmanager
+def answering(exchange: Exchange) -> Iterator[None]:
+    """For as long as it lasts, `exchange` is what `current_exchange` gives in this context."""
+    token = _exchange.set(exchange)
+    try:
+        yield
+    finally:
+        _exchange.reset(token)
+
+
+def request_id_of(headers: Headers) -> str:
+    """The caller's own id, where it is one that a log line can hold; else a new one."""
     given = headers.get("x-request-id", "")
     # A line break or a megabyte from a caller must not reach a log.
     return given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex

@@ -30,30 +30,28 @@ from typing import Any
 from starlette.datastructures import Headers
 from starlette.middleware.cors import CORSMiddleware
 
-from engine.base.errors import DeadlineExceeded, ImageTooLarge, Overloaded, ShazamError
+from engine.base.errors import DeadlineExceeded, Overloaded, ShazamError
 from engine.base.settings import Settings
 from engine.serving.http.access import Access
-from engine.serving.http.exchange import Exchange, _exchange, _request_id, current_exchange
+from engine.serving.http.bodies import Bodies, BodyLimits
+from engine.serving.http.exchange import Exchange, answering, current_exchange, request_id_of
 from engine.serving.http.messages import (
     App,
     Message,
     Receive,
     Scope,
     Send,
-    _error,
-    _json,
-    _send_error,
+    error_messages,
     internal_error,
+    json_messages,
+    send_error,
 )
-from engine.serving.http.native import _Native
+from engine.serving.http.native import FILES, SCHEMA, Native
 from engine.serving.watch.metrics import Metrics
 from engine.serving.watch.tracing import describe_request
 
 logger = logging.getLogger("shazam")
 access_log = logging.getLogger("shazam.access")
-
-# Told whatever the load: it costs little, and a platform that cannot ask kills the process.
-ALWAYS = frozenset({"/health", "/metrics"})
 
 # Of an answer that does not say otherwise. Opened in a browser it runs nothing and is framed by
 # nobody; the page and /docs have policies of their own (engine.serving.http.page).
@@ -63,12 +61,6 @@ DEFAULT_HEADERS = (
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
     (b"cache-control", b"no-store"),
 )
-
-# What a multipart body or base64 adds to the picture inside it.
-BODY_OVERHEAD = 64 * 1024
-# Bodies of the largest size held in memory at once, 330 MB by default. Places alone would bound
-# them at `max_concurrency` of that size, 1.3 GB, for which small machines have no room.
-BODIES_AT_ONCE = 32
 
 # One line for all refusals of a time: a flood of callers must not become one of log lines, whose
 # writing is a fifth of what a refusal costs.
@@ -83,7 +75,8 @@ class Front:
 
     The typed APIs of BentoML's clients are answered by `api` too, at the paths BentoML gave them:
     BentoML's own reader takes a string in place of a file for a URL to fetch or a path to open.
-    `probes` are the paths anybody may ask, with what each says, or raises.
+    `probes` are the paths anybody may ask, with what each says, or raises; `free` those that are
+    answered without a place, one that ends in a slash with all below it.
     """
 
     def __init__(
@@ -93,6 +86,8 @@ class Front:
         api: App,
         routes: Iterable[str],
         probes: Mapping[str, Callable[[], Mapping[str, str]]],
+        free: Collection[str],
+        bodies: BodyLimits,
         settings: Settings,
         metrics: Callable[[], Metrics],
         artifact_id: Callable[[], str],
@@ -100,15 +95,16 @@ class Front:
         self._settings = settings
         self._metrics = metrics
         self._artifact_id = artifact_id
-        self._native = _Native(app)
+        self._native = Native(app)
         self._api = api
-        self._routes = frozenset({"/openapi.json", "/schema.json", *routes})
+        self._routes = frozenset({SCHEMA, *routes})
         self._probes = probes
+        self._free = frozenset(free)
+        self._free_below = tuple(path for path in free if path.endswith("/"))
         self._access = Access(settings.api_keys, settings.rate_limit)
-        self._body_limit = settings.max_upload_bytes + BODY_OVERHEAD
+        self._bodies = Bodies(bodies, lambda: metrics().refused.inc())
         self._in_flight = 0
         self._refused, self._told_refused = 0, 0.0  # since they were told of, and when
-        self._held = 0  # bytes of the bodies of requests in flight
         self._cors = CORSMiddleware(self._guarded, **cors_options(settings.allowed_origins))
 
     def at_once(self, scope: Scope) -> Sequence[Message] | None:
@@ -127,14 +123,14 @@ class Front:
         headers = Headers(scope=scope)
         if "origin" in headers or scope["method"] not in (("GET",) if probe else ("GET", "POST")):
             return None
-        exchange = Exchange(_request_id(headers))
+        exchange = Exchange(request_id_of(headers))
         try:
             if probe is None:
                 self._check_caller(scope, headers)
                 raise self._full(exchange)
-            start, body = _json(200, json.dumps(probe(), separators=(",", ":")).encode())
+            start, body = json_messages(200, json.dumps(probe(), separators=(",", ":")).encode())
         except ShazamError as error:
-            start, body = _error(error, exchange)
+            start, body = error_messages(error, exchange.request_id)
         exchange.status = start["status"]
         self._put_headers(start, exchange)
         self._record(scope, exchange)
@@ -144,14 +140,11 @@ class Front:
         if scope["type"] != "http":
             await self._native.app(scope, receive, send)
             return
-        exchange = Exchange(_request_id(Headers(scope=scope)))
-        token = _exchange.set(exchange)
-        if self._settings.traces:
-            describe_request(exchange.request_id)
-        try:
+        exchange = Exchange(request_id_of(Headers(scope=scope)))
+        with answering(exchange):
+            if self._settings.traces:
+                describe_request(exchange.request_id)
             await self._answer(scope, receive, send, exchange)
-        finally:
-            _exchange.reset(token)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send, exchange: Exchange) -> None:
         head = scope["method"] == "HEAD"
@@ -177,7 +170,7 @@ class Front:
                 return
             if exchange.status:
                 raise
-            await _send_error(_named(error, exchange), exchange, send_with_headers)
+            await send_error(_named(error, exchange), exchange, send_with_headers)
         finally:
             self._record(scope, exchange)
 
@@ -204,11 +197,11 @@ class Front:
             else:
                 await self._admitted(scope, receive, send, exchange)
         except ShazamError as error:
-            await _send_error(error, exchange, send)
+            await send_error(error, exchange, send)
 
     def _is_free(self, path: str) -> bool:
         """Whether a path is answered without a place."""
-        return path in self._probes or path in ALWAYS or path.startswith("/web/")
+        return path in self._probes or path in self._free or path.startswith(self._free_below)
 
     def _check_caller(self, scope: Scope, headers: Headers) -> None:
         """The key, and the rate of whoever has it. Raises `Unauthorized`, `Overloaded` (429)."""
@@ -269,7 +262,8 @@ class Front:
             while (await receive())["type"] != "http.disconnect":
                 pass
 
-        work = asyncio.create_task(self._limited(scope, noted, send, exchange))
+        bounded = self._bodies.bounded(self._dispatch, scope, noted, send, exchange)
+        work = asyncio.create_task(bounded)
         watch = asyncio.create_task(gone())
         try:
             await asyncio.wait({work, watch}, return_when=asyncio.FIRST_COMPLETED)
@@ -284,65 +278,11 @@ class Front:
             watch.cancel()
             await _cancelled(work)
 
-    async def _limited(
-        self, scope: Scope, receive: Receive, send: Send, exchange: Exchange
-    ) -> None:
-        """Refuse a body that is too large: by its declared length, else while it is read."""
-        # Pictures travel as base64 in /v1/embeddings: a third more bytes, and several at once.
-        limit = self._body_limit * (4 if scope["path"] == "/v1/embeddings" else 1)
-        declared = Headers(scope=scope).get("content-length", "")
-        if declared.isdigit() and int(declared) > limit:
-            await _send_error(self._too_large(), exchange, send, drain=receive)
-            return
-        size = 0
-        refusal: ShazamError | None = None
-
-        async def counted() -> Message:
-            nonlocal size, refusal
-            message = await receive()
-            part = len(message.get("body", b""))
-            size += part
-            self._held += part
-            if size > limit:
-                refusal = self._too_large()
-            elif self._held > BODIES_AT_ONCE * self._body_limit:
-                refusal = Overloaded(
-                    "So much is being uploaded that this process has no room for more. Try again "
-                    "in a second."
-                )
-            if refusal is not None:
-                raise refusal
-            return message
-
-        async def unless_refused(message: Message) -> None:
-            if refusal is None:
-                await send(message)
-
-        try:
-            await self._dispatch(scope, counted, unless_refused)
-        except ShazamError:
-            if refusal is None:
-                raise
-        finally:
-            self._held -= size
-        if refusal is not None:
-            # Whatever the inner application made of the interruption, this is the answer.
-            if isinstance(refusal, Overloaded):
-                self._metrics().refused.inc()
-            await _send_error(refusal, exchange, send, drain=receive)
-
     async def _dispatch(self, scope: Scope, receive: Receive, send: Send) -> None:
-        path = scope["path"]
-        if path == "/schema.json" or path.startswith("/static_content/"):
+        if self._native.owns(scope["path"]):
             await self._native(scope, receive, send)
         else:
             await self._api(scope, receive, send)
-
-    def _too_large(self) -> ImageTooLarge:
-        return ImageTooLarge(
-            f"The upload has more than {self._settings.max_upload_bytes:,} bytes. Send a smaller "
-            "picture: 1,000 pixels a side are plenty."
-        )
 
     def _record(self, scope: Scope, exchange: Exchange) -> None:
         seconds = time.perf_counter() - exchange.started
@@ -350,7 +290,7 @@ class Front:
         metrics = self._metrics()
         metrics.requests.labels(route, scope["method"], str(exchange.status)).inc()
         metrics.seconds.labels(route).observe(seconds)
-        quiet = exchange.refused or route in self._probes or route in ALWAYS
+        quiet = exchange.refused or route in self._probes or route in self._free
         level = logging.DEBUG if quiet else logging.INFO
         if not access_log.isEnabledFor(level):
             return
@@ -396,8 +336,8 @@ def _route_of(scope: Scope, routes: Collection[str]) -> str:
     if route is not None and hasattr(route, "path"):
         return str(route.path)
     path: str = scope["path"]
-    if path.startswith("/static_content/"):
-        return "/static_content"
+    if path.startswith(FILES):
+        return FILES.rstrip("/")
     return path if path in routes else "other"
 
 

@@ -1,8 +1,7 @@
-"""The messages of ASGI, and the one shape of an error."""
+"""A failure → the two messages of ASGI that tell it, in the one shape of an error."""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 from typing import Any
 
@@ -45,9 +44,6 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
-# After a 413 a client that is still sending is read and thrown away for so long, since closing the
-# connection at once would make many clients see a broken pipe instead of the answer.
-DRAIN_BYTES, DRAIN_S = 64 << 20, 5.0
 
 
 def internal_error(request_id: str) -> Internal:
@@ -58,26 +54,18 @@ def internal_error(request_id: str) -> Internal:
     )
 
 
-async def _send_error(
-    error: ShazamError, exchange: Exchange, send: Send, drain: Receive | None = None
-) -> None:
-    start, body = _error(error, exchange)
-    if drain is not None:
-        start["headers"].append((b"connection", b"close"))
-        body["more_body"] = True
-    await send(start)
-    await send(body)
-    if drain is not None:
-        await _drain(drain)
-        await send({"type": "http.response.body", "body": b""})
+async def send_error(error: ShazamError, exchange: Exchange, send: Send) -> None:
+    for message in error_messages(error, exchange.request_id):
+        await send(message)
 
 
-def _error(error: ShazamError, exchange: Exchange) -> tuple[Message, Message]:
-    body = ErrorResponse.of(error, exchange.request_id).model_dump_json().encode()
-    return _json(int(error.status), body, error.headers())
+def error_messages(error: ShazamError, request_id: str) -> tuple[Message, Message]:
+    """ASGI's two messages of an error: the one place where its body is written."""
+    body = ErrorResponse.of(error, request_id).model_dump_json().encode()
+    return json_messages(int(error.status), body, error.headers())
 
 
-def _json(
+def json_messages(
     status: int, body: bytes, more: Mapping[str, str] | None = None
 ) -> tuple[Message, Message]:
     """ASGI's two messages of an answer with a body of JSON."""
@@ -91,16 +79,3 @@ def _json(
         ],
     }
     return start, {"type": "http.response.body", "body": body}
-
-
-async def _drain(receive: Receive) -> None:
-    read = 0
-    try:
-        async with asyncio.timeout(DRAIN_S):
-            while read < DRAIN_BYTES:
-                message = await receive()
-                read += len(message.get("body", b""))
-                if message["type"] != "http.request" or not message.get("more_body"):
-                    return
-    except TimeoutError:
-        return

@@ -10,16 +10,23 @@ from engine.serving.http.messages import (
     Receive,
     Scope,
     Send,
-    _send_error,
     internal_error,
+    send_error,
 )
 
+# Its own document of the typed APIs, and the files of its documentation page.
+SCHEMA, FILES = "/schema.json", "/static_content/"
 
-class _Native:
+
+class Native:
     """BentoML's application with every error body put in our shape."""
 
     def __init__(self, app: App) -> None:
         self.app = app
+
+    @staticmethod
+    def owns(path: str) -> bool:
+        return path == SCHEMA or path.startswith(FILES)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         exchange = current_exchange()
@@ -35,7 +42,7 @@ class _Native:
 
         await self.app(scope, receive, reshaped)
         if refused:
-            await _send_error(_from_bentoml(refused, exchange.request_id), exchange, send)
+            await send_error(_from_bentoml(refused, exchange.request_id), exchange, send)
 
 
 def _from_bentoml(status: int, request_id: str) -> ShazamError:

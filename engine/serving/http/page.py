@@ -80,7 +80,7 @@ class PageFile:
             **_COMMON_HEADERS,
             **extra,
         }
-        if if_none_match is not None and _etag_in(self.etag, if_none_match):
+        if if_none_match is not None and etag_in(self.etag, if_none_match):
             return Reply(304, headers, b"")
         if self.zipped is not None and accepts(accept_encoding, "gzip"):
             headers["Content-Encoding"] = "gzip"
@@ -202,8 +202,8 @@ def _quality(header: str, token: str) -> float:
     return 0.0
 
 
-def _etag_in(etag: str, header: str) -> bool:
-    """Weak comparison of RFC 9110, 13.1.2, as If-None-Match asks for."""
+def etag_in(etag: str, header: str) -> bool:
+    """Whether an If-None-Match names this version: weak comparison (RFC 9110, 13.1.2)."""
     plain = etag.removeprefix("W/")
     return header.strip() == "*" or any(
         tag.strip().removeprefix("W/") == plain for tag in header.split(",")
