@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import faiss
 import numpy as np
@@ -18,7 +18,9 @@ import pytest
 from conftest import COVERS, draw_cover
 
 from engine import __version__
+from engine.cli.covers import PRECISIONS
 from engine.cli.main import main
+from engine.covers.encoder.encoder import WantedPrecision
 from engine.covers.manifest import read_manifest
 from engine.vectors.embeddings import unit_rows
 
@@ -372,3 +374,7 @@ def test_asking_for_help_is_quick() -> None:
         [sys.executable, "-c", script], cwd=PROJECT, capture_output=True, text=True, check=False
     )
     assert ran.returncode == 0, ran.stderr
+
+
+def test_a_precision_that_can_be_asked_for_is_one_that_an_encoder_has() -> None:
+    assert get_args(WantedPrecision) == PRECISIONS

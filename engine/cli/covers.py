@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 # What can be made of rows; `import` may also keep the index as it is.
 KINDS = ("auto", "flat", "hnsw", "ivf")
 IMPORT_KINDS = ("auto", "keep", "flat", "hnsw", "ivf")
-# `covers.encoder.encoder.Requested`, which would load Pillow for the help.
+# `covers.encoder.encoder.WantedPrecision`, which would load Pillow for the help.
 PRECISIONS = ("auto", "fp32", "bf16", "int8")
 
 
@@ -160,7 +160,11 @@ def _remove(options: argparse.Namespace) -> int:
     from engine.covers.making.revise import remove
 
     ids = [_album_id(part) for text in options.ids for part in text.split(",") if part.strip()]
-    return _report(remove(artifact_folder(options), ids, options.out, force=options.force))
+    with Bar() as bar:
+        built = remove(
+            artifact_folder(options), ids, options.out, force=options.force, progress=bar
+        )
+    return _report(built)
 
 
 def _album_id(text: str) -> int:

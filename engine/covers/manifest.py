@@ -15,6 +15,7 @@ from pydantic import Field, ValidationError
 from engine.artifact.folder import MANIFEST, FileEntry, Sha256, Strict
 from engine.base.errors import ArtifactNotFound, FormatTooNew, ManifestInvalid
 from engine.base.files import file_sha256
+from engine.covers.encoder.encoder import Precision, WantedPrecision
 from engine.covers.encoder.folder import (
     PREPROCESSOR,
     TOKENIZER,
@@ -55,8 +56,8 @@ class PreprocessingEntry(Strict):
 class RuntimeEntry(Strict):
     """An exported runtime: what was asked for, what was kept, and how it agrees with float32."""
 
-    precision: Literal["fp32", "bf16", "int8"]
-    requested: Literal["auto", "fp32", "bf16", "int8"]
+    precision: Precision
+    requested: WantedPrecision
     cosine_mean: float
     cosine_min: float
     text_cosine_min: float
@@ -68,7 +69,7 @@ class EncoderEntry(Strict):
     name: str
     digest: Sha256
     dimension: Annotated[int, Field(gt=0)]
-    precision: Literal["auto", "fp32", "bf16", "int8"]
+    precision: WantedPrecision
     preprocessing: PreprocessingEntry
     runtimes: dict[Literal["openvino-cpu"], RuntimeEntry] = Field(default_factory=dict)
 
@@ -160,7 +161,7 @@ def write_manifest(
     *,
     name: str,
     dimension: int,
-    precision: Literal["auto", "fp32", "bf16", "int8"],
+    precision: WantedPrecision,
     index: Index,
     catalogue: CatalogueEntry,
     inputs: Inputs,

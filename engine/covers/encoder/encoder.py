@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 Runtime = Literal["torch-cpu", "torch-cuda", "openvino-cpu"]
 Precision = Literal["fp32", "bf16", "int8"]
+# auto: whatever agrees with fp32 and is fastest.
+WantedPrecision = Literal["auto", Precision]
 
 
 class Encoder(Protocol):

@@ -26,6 +26,8 @@ from engine.vectors.embeddings import Embeddings, unit_rows
 if TYPE_CHECKING:
     import torch
 
+TorchPrecision = Literal["auto", "fp32", "bf16"]
+
 
 class TorchEncoder:
     """CLIP through transformers on torch: for GPUs, and the reference for other runtimes."""
@@ -36,7 +38,7 @@ class TorchEncoder:
         name: str,
         *,
         device: Literal["cpu", "cuda"] = "cpu",
-        precision: Literal["auto", "fp32", "bf16"] = "auto",
+        precision: TorchPrecision = "auto",
         threads: int | None = None,
     ) -> None:
         import torch
@@ -110,7 +112,7 @@ def open_torch_encoder(
         raise SettingsError(
             "SHAZAM_RUNTIME='torch-cuda' but torch sees no GPU here. Example: SHAZAM_RUNTIME=auto"
         )
-    chosen: Literal["auto", "fp32", "bf16"] = (
+    chosen: TorchPrecision = (
         "fp32" if precision == "fp32" else "bf16" if precision == "bf16" else "auto"
     )
     device: Literal["cpu", "cuda"] = "cuda" if runtime == "torch-cuda" else "cpu"

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 
@@ -24,7 +23,7 @@ from engine.covers.catalogue import (
     write_catalogue,
     write_thumbnails,
 )
-from engine.covers.encoder.encoder import Encoder
+from engine.covers.encoder.encoder import Encoder, WantedPrecision
 from engine.covers.encoder.on_openvino import OpenVINOEncoder
 from engine.covers.encoder.on_torch import TorchEncoder
 from engine.covers.golden import GoldenQueries
@@ -50,7 +49,6 @@ from engine.vectors.sources import Source
 GOLDEN_TEXTS = ("a red album cover", "a dark cover with a red moon", "jazz", "a guitar on a stage")
 GOLDEN_PICTURES = 4
 RUNTIME_PICTURES = 160
-Precision = Literal["auto", "fp32", "bf16", "int8"]
 
 
 @dataclass(frozen=True)
@@ -73,11 +71,11 @@ def _assemble(
     *,
     index: str,
     recall: float,
-    precision: Precision,
+    precision: WantedPrecision,
     covers: Sequence[tuple[int, Picture]] = (),
     vectors_digest: str | None = None,
     card: Path | None = None,
-    progress: Progress | None = None,
+    progress: Progress,
 ) -> Manifest:
     """Write everything but the encoder into a staged folder, the manifest last.
 
@@ -99,10 +97,10 @@ def _assemble(
         _pictures_for_runtime(encoder, covers),
         golden=golden,
         requested=precision,
-        remark=(progress or Progress()).remark,
+        progress=progress,
     )
     served = partial(OpenVINOEncoder, folder / ENCODER, encoder_name, precision=entry.precision)
-    _give_identify(folder, count, None, progress or Progress(), (searchable, served))
+    _give_identify(folder, count, None, progress, (searchable, served))
     if card:
         shutil.copyfile(card, folder / "README.md")
     return write_manifest(
@@ -139,7 +137,7 @@ def _give_identify(
     from engine.covers.making.references import write_references
 
     catalogue = Catalogue(folder / CATALOGUE, folder / THUMBNAILS)
-    references = write_references(folder, catalogue, progress.step)
+    references = write_references(folder, catalogue, progress)
     if references is not None and kept is not None and kept.is_file():
         shutil.copyfile(kept, folder / FOLDER / CALIBRATION)
     elif references is not None and covers >= calibrating.FEWEST_COVERS:
@@ -148,7 +146,7 @@ def _give_identify(
             index, open_encoder = seen_with
             encoder = open_encoder()
             sight = partial(Sight, index, encoder.preprocessing, encoder.embed_images)
-        observed = calibrating.observe(catalogue, step=progress.step, sight=sight)
+        observed = calibrating.observe(catalogue, progress=progress, sight=sight)
         calibrating.fit(observed).write(folder / FOLDER / CALIBRATION)
     catalogue.close()
 

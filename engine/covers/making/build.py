@@ -13,8 +13,9 @@ from engine.artifact.folder import refuse_existing, staging
 from engine.base.errors import BuildError
 from engine.base.progress import Progress
 from engine.base.settings import DEFAULT_ENCODER
+from engine.covers.encoder.encoder import WantedPrecision
 from engine.covers.encoder.on_torch import open_torch_encoder
-from engine.covers.making.assemble import Built, Precision, _assemble
+from engine.covers.making.assemble import Built, _assemble
 from engine.covers.making.embedding import EmbeddedRows, Workspace, cover_files, embed
 from engine.covers.making.encoder import copy_encoder, find_encoder
 from engine.covers.making.metadata import albums_of_covers, read_metadata
@@ -31,7 +32,7 @@ def build(
     encoder: str = DEFAULT_ENCODER,
     index: str = "auto",
     recall: float = RECALL,
-    precision: Precision = "auto",
+    precision: WantedPrecision = "auto",
     card: Path | None = None,
     force: bool = False,
     progress: Progress | None = None,

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from engine.base.progress import Progress
+
 if TYPE_CHECKING:
     from engine.covers.catalogue import Catalogue
     from engine.covers.identify.candidate import Candidate
@@ -124,8 +126,8 @@ def observe(
     catalogue: Catalogue,
     photos: int = PHOTOS,
     seed: int = 0,
-    step: Callable[[int, int, str], None] = lambda done, total, what: None,
     *,
+    progress: Progress | None = None,
     sight: Callable[[References], Sight] | None = None,
 ) -> list[Observed]:
     """Photograph a catalogue's covers before references that lack a fifth of them: `photos` of
@@ -138,8 +140,9 @@ def observe(
     from engine.covers.making.references import split_references
     from engine.covers.photos.photo import PRESETS, Distortion, simulate_photo
 
+    progress = progress or Progress()
     hidden = Distortion(share=(0.25, 0.6), turn_deg=180, occlusion=(0.15, 0.35))
-    split = split_references(catalogue, seed, step)
+    split = split_references(catalogue, seed, progress)
     if split is None:
         return []
     references, left_out = split
@@ -167,7 +170,7 @@ def observe(
         for number, seen in enumerate(pool.map(look, jobs), start=1):
             found.append(seen)
             if number % 20 == 0 or number == len(jobs):
-                step(number, len(jobs), "calibration photos")
+                progress.step(number, len(jobs), "calibration photos")
     return found
 
 

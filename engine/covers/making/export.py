@@ -9,15 +9,11 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from engine.covers.encoder.on_torch import TorchEncoder
-from engine.covers.image import Pixels
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from engine.base.progress import Progress
 from engine.covers.encoder.on_openvino import (
     FOLDER,
     LENGTHS,
@@ -27,6 +23,8 @@ from engine.covers.encoder.on_openvino import (
     import_openvino,
     token_embeddings,
 )
+from engine.covers.encoder.on_torch import TorchEncoder
+from engine.covers.image import Pixels
 
 
 @dataclass(frozen=True)
@@ -43,7 +41,7 @@ def export(
     *,
     int8: Calibration | None = None,
     half: bool = True,
-    remark: Callable[[str], None] = lambda _: None,
+    progress: Progress | None = None,
 ) -> None:
     """Write both towers of a float32 `encoder` into `folder`/openvino, as int8 where `int8` says.
 
@@ -73,7 +71,7 @@ def export(
             input=[openvino.PartialShape([-1, -1, table.shape[1]]), openvino.PartialShape([-1])],
         )
     if int8 is not None:
-        remark(f"calibrating int8 on {len(int8.pixels)} pictures")
+        (progress or Progress()).remark(f"calibrating int8 on {len(int8.pixels)} pictures")
         seen = _quantised(seen, [picture[None] for picture in int8.pixels])
         ids = [encoder.tokenizer([line], LENGTHS) for line in int8.texts]
         read = _quantised(read, [token_embeddings(line, table) for line in ids])

@@ -11,8 +11,9 @@ from engine.base.errors import BuildError
 from engine.base.files import file_sha256
 from engine.base.progress import Progress
 from engine.base.settings import DEFAULT_ENCODER
+from engine.covers.encoder.encoder import WantedPrecision
 from engine.covers.encoder.on_torch import open_torch_encoder
-from engine.covers.making.assemble import Built, Precision, _assemble
+from engine.covers.making.assemble import Built, _assemble
 from engine.covers.making.encoder import copy_encoder, find_encoder
 from engine.covers.making.metadata import albums_of_columns, read_genres
 from engine.covers.making.unpickle import read_metadata_pickle
@@ -31,7 +32,7 @@ def import_pair(
     genres: Path | None = None,
     index: str = "auto",
     recall: float = RECALL,
-    precision: Precision = "auto",
+    precision: WantedPrecision = "auto",
     force: bool = False,
     progress: Progress | None = None,
 ) -> Built:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -10,6 +10,7 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.base.progress import Progress
 from engine.covers.catalogue import Catalogue
 from engine.covers.identify import layout
 from engine.covers.identify.layout import Basis
@@ -33,13 +34,13 @@ from engine.vectors.index import Ids
 def write_references(
     folder: Path,
     catalogue: Catalogue,
-    step: Callable[[int, int, str], None] = lambda done, total, what: None,
+    progress: Progress | None = None,
 ) -> References | None:
     """Write `identify/` (without a calibration) into a staged artifact, from its thumbnails.
 
     None, and nothing written, where there are fewer than two covers.
     """
-    made = make_references(catalogue, catalogue.ids(), step)
+    made = make_references(catalogue, catalogue.ids(), progress)
     if made is None:
         return None
     (folder / FOLDER).mkdir(exist_ok=True)
@@ -60,10 +61,11 @@ def write_references(
 def make_references(
     catalogue: Catalogue,
     album_ids: Ids,
-    step: Callable[[int, int, str], None] = lambda done, total, what: None,
+    progress: Progress | None = None,
 ) -> References | None:
     """References to some albums of a catalogue, as if it held no others: those left out are
     strangers to it. None where fewer than two have covers."""
+    progress = progress or Progress()
     covers = [
         (int(album_id), data)
         for album_id in album_ids
@@ -82,7 +84,7 @@ def make_references(
             found = keypoints_of_cover(picture, KEPT_KEYPOINTS).descriptors
             descriptors.append(found)
             rows.extend([row] * len(found))
-        step(start + len(pictures), 2 * len(covers), "references")
+        progress.step(start + len(pictures), 2 * len(covers), "references")
     every = np.concatenate(parts)
     # Principal axes of 20,000 covers are those of a million.
     sample = np.random.default_rng(0).permutation(len(every))[:20_000]
@@ -91,14 +93,14 @@ def make_references(
     keypoints = _keypoint_index(np.concatenate(descriptors)) if rows else None
     plain = np.zeros((len(ids), 16, 16), np.uint8)
     made = References(catalogue, ids, basis, codes, plain, keypoints, np.array(rows, np.int32))
-    made.own = _own_maps(made, views, step)
+    made.own = _own_maps(made, views, progress)
     return made
 
 
 def split_references(
     catalogue: Catalogue,
     seed: int = 0,
-    step: Callable[[int, int, str], None] = lambda done, total, what: None,
+    progress: Progress | None = None,
 ) -> tuple[References, list[int]] | None:
     """References to four fifths of a catalogue, and the ids of the others: strangers to them.
 
@@ -106,7 +108,7 @@ def split_references(
     """
     ids = np.random.default_rng([seed, 5]).permutation(catalogue.ids())
     few = len(ids) // 5
-    made = make_references(catalogue, np.sort(ids[few:]), step)
+    made = make_references(catalogue, np.sort(ids[few:]), progress)
     if made is None:
         return None
     strangers = []
@@ -118,7 +120,7 @@ def split_references(
 
 
 def _own_maps(
-    references: References, views: Sequence[Pixels], step: Callable[[int, int, str], None]
+    references: References, views: Sequence[Pixels], progress: Progress
 ) -> NDArray[np.uint8]:
     """`views` are (64, 64, 3) uint8, a cover each → (N, 16, 16) uint8, 255 is all its own."""
     count = len(references)
@@ -129,7 +131,7 @@ def _own_maps(
         siblings = [windows(n.row) for n in near if n.row != row]
         own[row] = np.round(own_map(windows(row), siblings) * 255)
         if row % 100 == 99 or row == count - 1:
-            step(count + row + 1, 2 * count, "references")
+            progress.step(count + row + 1, 2 * count, "references")
     return own
 
 

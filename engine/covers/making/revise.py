@@ -114,6 +114,7 @@ def remove(
     out: Path,
     *,
     force: bool = False,
+    progress: Progress | None = None,
 ) -> Built:
     """An artifact without these albums; nothing is embedded, the other ids stay what they were."""
     refuse_existing(out, force=force)
@@ -137,7 +138,7 @@ def remove(
             vectors=np.zeros((0, old.manifest.index.dimension), np.float32),
             thumbnails=(),
             golden=replace(golden, album_ids=kept),
-            progress=Progress(),
+            progress=progress or Progress(),
         )
     return Built(out, manifest)
 

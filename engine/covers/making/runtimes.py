@@ -6,14 +6,13 @@ searched with int8 and with float32 queries, must share at least `KEEP_OVERLAP` 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 
 from engine.base.errors import GoldenQueryFailed
-from engine.covers.encoder.encoder import Encoder
+from engine.base.progress import Progress
+from engine.covers.encoder.encoder import Encoder, Precision, WantedPrecision
 from engine.covers.encoder.on_openvino import OpenVINOEncoder
 from engine.covers.encoder.on_torch import TorchEncoder
 from engine.covers.golden import GoldenQueries
@@ -63,33 +62,36 @@ def give_cpu_runtime(
     pixels: Pixels,
     *,
     golden: GoldenQueries,
-    requested: Literal["auto", "fp32", "bf16", "int8"],
-    remark: Callable[[str], None] = lambda _: None,
+    requested: WantedPrecision,
+    progress: Progress | None = None,
 ) -> RuntimeEntry:
     """Export `encoder` (float32) to OpenVINO under `folder`; returns what the manifest records.
 
     `pixels` (N, S, S, 3) uint8 are split into a part to calibrate on and one to compare with. An
-    int8 that was asked for by name is kept although it agrees less, and the remark says so, but
+    int8 that was asked for by name is kept although it agrees less, and a remark says so, but
     not where the `golden` queries would refuse to be served by it.
     """
+    progress = progress or Progress()
     used, held_out = _split(pixels)
     calibration = Calibration(used, TEXTS[::2])
     if requested in ("auto", "int8"):
-        export(encoder, folder, int8=calibration, remark=remark)
+        export(encoder, folder, int8=calibration, progress=progress)
         entry = _compare(encoder, folder, "int8", requested, index, held_out)
         refusal = _refusal(encoder, folder, golden, index)
         if refusal is None and entry.overlap_at_10 >= KEEP_OVERLAP:
             return entry
         finds = f"int8 finds {entry.overlap_at_10:.4f} of the albums that float32 finds"
         if refusal is not None:
-            remark(f"{finds} and cannot be served ({refusal}): float weights are kept instead")
+            progress.remark(
+                f"{finds} and cannot be served ({refusal}): float weights are kept instead"
+            )
         elif requested == "int8":
-            remark(f"{finds}, below {KEEP_OVERLAP}: kept, as --precision int8 asks")
+            progress.remark(f"{finds}, below {KEEP_OVERLAP}: kept, as --precision int8 asks")
             return entry
         else:
-            remark(f"{finds}, below {KEEP_OVERLAP}: float weights are kept instead")
+            progress.remark(f"{finds}, below {KEEP_OVERLAP}: float weights are kept instead")
     export(encoder, folder, half=requested != "fp32")
-    precision: Literal["fp32", "bf16"] = "fp32" if requested == "fp32" else "bf16"
+    precision: Precision = "fp32" if requested == "fp32" else "bf16"
     return _compare(encoder, folder, precision, requested, index, held_out)
 
 
@@ -112,8 +114,8 @@ def _split(pixels: Pixels) -> tuple[Pixels, Pixels]:
 def _compare(
     encoder: Encoder,
     folder: Path,
-    precision: Literal["fp32", "bf16", "int8"],
-    requested: Literal["auto", "fp32", "bf16", "int8"],
+    precision: Precision,
+    requested: WantedPrecision,
     index: Index,
     pixels: Pixels,
 ) -> RuntimeEntry:

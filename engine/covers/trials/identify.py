@@ -123,7 +123,7 @@ def run_trial(
     """
     progress = progress or Progress()
     catalogue = search.catalogue
-    split = split_references(catalogue, seed + 1, progress.step)
+    split = split_references(catalogue, seed + 1, progress)
     if split is None or not split[1]:
         raise BuildError("This artifact holds no covers to identify by; build it from its covers.")
     references, left_out = split
@@ -135,7 +135,7 @@ def run_trial(
         else:
             others = distractors * len(known)
         crowd = Crowd(catalogue, known, others)
-        crowded = make_references(crowd, crowd.ids(), progress.step)
+        crowded = make_references(crowd, crowd.ids(), progress)
         assert crowded is not None
         references, search = crowded, _crowded(search, crowd, progress)
     identifier = Identifier(search, Prover(references, Calibration.of(search.artifact.path)))
