@@ -1,0 +1,16 @@
+"""What every room stands on, and what depends on nothing but Python and NumPy.
+
+In: the environment, this machine, this disk. Out: settings, failures with names, places. Begin with
+`errors`: every sentence that a user can be told has its class there.
+
+    errors    every failure we promise to name: its code, its status, what to do next
+    settings  environment → one frozen `Settings`
+    machine   cores, memory, accelerators
+    places    where the project and its caches lie
+    files     digests and hard links
+    needs     packages that not every installation has
+    progress  what a long command says while it runs
+    version   which version this is
+
+Imports no other room. What only one room uses does not belong here.
+"""

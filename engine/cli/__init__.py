@@ -1,0 +1,14 @@
+"""`python -m engine COMMAND`: words on a command line → what another room does, told in a terminal.
+
+Begin with `main`, which lists the commands; each is a pair in its family's file, `offer_x` (its
+options) beside `_x` (what it does).
+
+    main       the parser, exit statuses, failures as one line
+    artifacts  inspect, verify, serve, publish, pack
+    covers     build, import, add, remove, compact, query, identify
+    trials     evaluate
+    terminal   what all share: progress bars, types of options, the artifact that is meant
+
+The topmost room: it may import every other, inside the functions that need it. `--help` loads
+neither NumPy nor Pillow, and no room imports this one.
+"""

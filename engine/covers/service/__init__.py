@@ -1,0 +1,11 @@
+"""Requests → answers about covers. Begin with `routes`: the HTTP contract and nothing else.
+
+    routes   paths, what they take, what they answer
+    forms    what was sent → typed values, or a sentence about what is wrong
+    answers  one method an operation, shared by every way in
+    asking   the pipeline for many callers: off the event loop, batched, opened anew if it fails
+    schemas  the shapes of requests and responses
+
+`engine.serving` gives it threads, batches, limits and processes. Not to be imported: making,
+trials, photos, and what trains an index; a serving process has none of their dependencies.
+"""

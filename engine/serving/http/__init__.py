@@ -1,0 +1,16 @@
+"""A connection → a request that may pass, or a refusal in the one shape of an error.
+
+Begin with `front`, whose docstring draws the order.
+
+    connections  idle ones closed, probes and refusals answered from the head of a request
+    front        id, key, admission, deadline, body limit, access log: around everything
+    access       API keys, and a rate for each
+    bodies       what a body may weigh, by its path, and all together
+    exchange     one request on its way, and its id
+    messages     a failure → the messages of ASGI that tell it
+    forms        query strings, forms, JSON → checked values
+    native       what BentoML answers itself, its errors in our shape
+    page         files of `web/` → answers with addresses that change with their content
+
+Imports `base` and `watch`. Not to be imported: `covers`, FastAPI's routes, anything that computes.
+"""

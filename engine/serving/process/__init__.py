@@ -1,0 +1,11 @@
+"""A command → processes that serve, as soon as can be.
+
+Begin with `launch`, then `worker`.
+
+    launch   what is there before a worker: a socket, and somebody to start it again
+    worker   a worker's first lines: the artifact opens while BentoML is imported
+    preload  … in a thread, taken over by the service once it is there
+
+`worker` imports nothing before it runs, or the start loses what it overlaps. Not to be imported:
+`covers`; what is opened is told by name.
+"""
