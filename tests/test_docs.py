@@ -88,3 +88,18 @@ def test_every_command_of_the_readme_exists() -> None:
     makefile = (PROJECT / "Makefile").read_text()
     for target in set(re.findall(r"`?make (\w+)", README)):
         assert re.search(rf"^{target}:", makefile, re.M), target
+
+
+def test_every_file_that_contributors_are_sent_to_is_there() -> None:
+    told = (PROJECT / "CONTRIBUTING.md").read_text()
+    files = set(re.findall(r"`((?:engine|tests|deploy|artifacts|requirements)/[\w./-]+)`", told))
+    assert len(files) > 20
+    assert [path for path in sorted(files) if not (PROJECT / path).exists()] == []
+
+
+def test_every_name_that_contributors_are_sent_to_is_in_the_file_beside_it() -> None:
+    told = (PROJECT / "CONTRIBUTING.md").read_text()
+    named = re.findall(r"`(\w+)` in `(engine/[\w/]+\.py)`", told)
+    assert len(named) >= 5
+    for name, path in named:
+        assert re.search(rf"\b{name}\b", (PROJECT / path).read_text()), (name, path)
