@@ -98,7 +98,7 @@ class Faiss:
             if genre is not None and genre not in chosen:
                 chosen[genre] = Selection(np.flatnonzero(genres == genre))
             among = None if genre is None else chosen[genre]
-            return [n.album_id for n in index.search(query[None], 10, among)[0]]
+            return [n.id for n in index.search(query[None], 10, among)[0]]
 
         return ask
 

@@ -31,12 +31,12 @@ sys.path.insert(0, str(HERE.parent))
 
 import numpy as np  # noqa: E402
 
-from engine.vectors.exact import Exact  # noqa: E402
+from engine.vectors.embeddings import BLOCK  # noqa: E402
+from engine.vectors.exact import Exact, recall_at_10  # noqa: E402
 from engine.vectors.index import Index, set_index_threads  # noqa: E402
 from engine.vectors.making import build_index  # noqa: E402
 from engine.vectors.rows import Rows  # noqa: E402
 from engine.vectors.selection import Selection  # noqa: E402
-from engine.vectors.sources import BLOCK  # noqa: E402
 from engine.vectors.tuning import Point, Tuning  # noqa: E402
 
 DIMENSION, DIRECTIONS, CLUSTERS = 512, 256, 2_000
@@ -183,7 +183,7 @@ def _asked(index: Index, queries: Any, exact: Any) -> tuple[list[float], list[fl
         asked = time.perf_counter()
         found = index.search(query[None], 10)[0]
         times.append(time.perf_counter() - asked)
-        shares.append(len({n.album_id for n in found} & set(right.tolist())) / 10)
+        shares.append(recall_at_10(found, -1, right))
     return times, shares
 
 
@@ -231,7 +231,7 @@ def _filters(index: Index, queries: np.ndarray) -> list[dict[str, Any]]:
             asked = time.perf_counter()
             found = index.search(query[None], 10, among)[0]
             times.append(time.perf_counter() - asked)
-            shares.append(len({n.album_id for n in found} & set(right[:10].tolist())) / 10)
+            shares.append(recall_at_10(found, -1, right))
         rows.append(
             {
                 "share": share,

@@ -87,7 +87,8 @@ def own_indexes(rows: np.ndarray, catalogue: Catalogue, folder: Path) -> list[Ca
 
     made: list[Case] = []
     for kind in ("flat", "hnsw", "ivf", "ivf"):  # the second time with codes of a byte
-        data = faiss.serialize_index(build_index(rows, ids, kind)._index).tobytes()
+        build_index(rows, ids, kind).write(folder / "own.faiss")
+        data = (folder / "own.faiss").read_bytes()
         for mapped in (False, True):
             made.append((f"artifact's {kind} index", data, reader(kind, mapped)))
         inverted.EXACT_UP_TO = 0 if kind == "ivf" else inverted.EXACT_UP_TO

@@ -107,7 +107,7 @@ def test_a_photo_of_a_cover_is_matched_and_outlined(identifier: Identifier, pres
         photo = simulate_photo(drawn(number), np.random.default_rng([3, number]), preset)
         answer = identify(identifier, photo.image)
         if answer.decision == "match":
-            assert answer.album_id == number == answer.candidates[0].album_id
+            assert answer.album_id == number == answer.candidates[0].id
             assert quad_error(answer, photo.quad) < 0.05
             assert answer.inliers >= 6
             right += 1
@@ -136,7 +136,7 @@ def test_the_same_artwork_twice_is_ambiguous(identifier: Identifier) -> None:
     photo = simulate_photo(drawn(TWIN_OF), np.random.default_rng(1), "mild")
     answer = identify(identifier, photo.image)
     assert (answer.decision, answer.album_id) == ("ambiguous", None)
-    assert {near.album_id for near in answer.candidates[:2]} == {TWIN_OF, TWIN}
+    assert {near.id for near in answer.candidates[:2]} == {TWIN_OF, TWIN}
     assert quad_error(answer, photo.quad) < 0.05
 
 
@@ -177,7 +177,7 @@ def test_without_references_similarity_answers_with_less_confidence(
     assert answer.decision in ("match", "no_match")
     assert answer.confidence <= 0.75
     assert (answer.quad, answer.inliers) == (None, None)
-    assert answer.candidates[0].album_id == 7
+    assert answer.candidates[0].id == 7
 
 
 def test_a_file_that_is_no_picture_is_refused(identifier: Identifier) -> None:

@@ -6,8 +6,6 @@ import importlib.util
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import faiss
 import numpy as np
@@ -20,6 +18,7 @@ from engine.vectors.index import Index, set_index_threads
 from engine.vectors.making import build_index
 from engine.vectors.neighbours import Neighbour, VectorIndex
 from engine.vectors.selection import Selection
+from engine.vectors.sources import InMemory
 
 KINDS = ("flat", "hnsw", "ivf")
 NO_ENGINE = pytest.mark.skipif(
@@ -39,39 +38,26 @@ Make = Callable[..., VectorIndex]
 
 @pytest.fixture
 def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Make:
-    """(N, D) rows and (N,) ids → an index of some kind, an engine's published and opened."""
+    """(N, D) rows and (N,) ids → an index of some kind, an engine's published and opened. There the
+    labels are the ids modulo 2."""
 
     def made(vectors: np.ndarray, ids: np.ndarray, kind: str) -> VectorIndex:
         if kind in KINDS:
             return build_index(vectors, ids, kind)
         from engine.vectors.lance import LanceIndex
-        from engine.vectors.publishing import publish_index
+        from engine.vectors.publishing import publish_rows
 
+        where, name = f"lancedb:{tmp_path}/engine", "0123456789abcdef"
+        order = np.argsort(ids)
+        ordered = np.asarray(ids)[order]
         with monkeypatch.context() as patch:
             if kind == "lancedb-ivf":
                 patch.setattr("engine.vectors.publishing.EXACT_UP_TO", 50)
                 patch.setattr("engine.vectors.publishing._ROWS_A_LIST", 100)
-            artifact = unpublished(vectors, np.asarray(ids))
-            publish_index(artifact, f"lancedb:{tmp_path}/engine")
-        return LanceIndex.open(f"lancedb:{tmp_path}/engine", artifact.manifest)
+            publish_rows(where, name, InMemory(vectors[order]), ordered, ordered % 2)
+        return LanceIndex.open(where, name, rows=len(ids), dimension=vectors.shape[1])
 
     return made
-
-
-def unpublished(vectors: np.ndarray, ids: np.ndarray) -> Any:
-    """As much of an artifact as a publication asks for; genres are ids modulo 2."""
-    order = np.argsort(ids)
-    entry = SimpleNamespace(rows=len(ids), dimension=vectors.shape[1], tuning=None)
-    return SimpleNamespace(
-        id="0123456789abcdef",
-        manifest=SimpleNamespace(id="0123456789abcdef", index=entry),
-        open_index=lambda: build_index(vectors, ids, "flat"),
-        open_catalogue=lambda: SimpleNamespace(
-            ids=lambda: ids[order],
-            holds_exactly=lambda some: np.array_equal(some, ids[order]),
-            genres_of=lambda some: some % 2,
-        ),
-    )
 
 
 def least(found: np.ndarray, vectors: np.ndarray) -> float:
@@ -95,7 +81,7 @@ def test_a_row_finds_itself_and_its_neighbours(kind: str, make: Make) -> None:
         assert found[0] == Neighbour(int(ids[i]), pytest.approx(1.0, abs=1e-5))
         assert [n.similarity for n in found] == sorted((n.similarity for n in found), reverse=True)
         wanted = set(exact(vectors, ids, vectors[i], 10))
-        shares.append(len(wanted & {n.album_id for n in found}) / 10)
+        shares.append(len(wanted & {n.id for n in found}) / 10)
     assert np.mean(shares) > (0.999 if kind in ("flat", "lancedb") else 0.9)
 
 
@@ -111,15 +97,15 @@ def test_an_id_that_is_there_twice_comes_twice() -> None:
 
 
 @pytest.mark.parametrize("kind", ANY)
-def test_equals_come_in_order_of_album_id(kind: str, make: Make) -> None:
+def test_equals_come_in_order_of_id(kind: str, make: Make) -> None:
     vectors = np.repeat(rows(3), 5, axis=0)
     ids = np.random.default_rng(1).permutation(15).astype(np.int64)
     found = make(vectors, ids, kind).search(vectors[:1], 15)[0]
-    assert [n.album_id for n in found[:5]] == sorted(ids[:5].tolist())
-    assert sorted(n.album_id for n in found) == list(range(15))
+    assert [n.id for n in found[:5]] == sorted(ids[:5].tolist())
+    assert sorted(n.id for n in found) == list(range(15))
 
 
-def test_equals_come_in_order_of_album_id_for_many_queries_at_once() -> None:
+def test_equals_come_in_order_of_id_for_many_queries_at_once() -> None:
     # As a product of matrices FAISS finds equal rows up to 1e-7 apart: every one of these is there
     # some fifteen times, in places that its kernels treat differently.
     copied, rng = rows(50, 512), np.random.default_rng(3)
@@ -136,18 +122,18 @@ def test_equals_come_in_order_of_album_id_for_many_queries_at_once() -> None:
         faiss.cvar.distance_compute_blas_threshold = before
     for query, found in zip(queries, together, strict=True):
         alone = index.search(query[None], 40)[0]
-        assert [n.album_id for n in found] == [n.album_id for n in alone]
+        assert [n.id for n in found] == [n.id for n in alone]
         assert np.allclose([n.similarity for n in found], [n.similarity for n in alone], atol=1e-6)
 
 
 @pytest.mark.parametrize("kind", [ANY[0], ANY[3]])
-def test_equals_across_the_kth_place_are_cut_by_album_id(kind: str, make: Make) -> None:
+def test_equals_across_the_kth_place_are_cut_by_id(kind: str, make: Make) -> None:
     # Sixty copies of one cover, more than the index is first asked for.
     vectors = np.concatenate([np.repeat(rows(1), 60, axis=0), rows(200, seed=5)])
     ids = np.random.default_rng(2).permutation(260).astype(np.int64)
     index = make(vectors, ids, kind)
     for k in (1, 5, 8, 59, 60, 61):
-        found = [n.album_id for n in index.search(vectors[:1], k)[0]]
+        found = [n.id for n in index.search(vectors[:1], k)[0]]
         assert found[: min(k, 60)] == sorted(ids[:60].tolist())[:k]
     together = index.search(np.repeat(vectors[:1], 3, axis=0), 5)
     assert together[0] == together[1] == together[2]
@@ -159,33 +145,32 @@ def test_fewer_rows_than_k_give_fewer_neighbours(kind: str, make: Make) -> None:
     index = make(vectors, np.array([9, 5, 2, 0]), kind)
     found = index.search(vectors, 100)
     assert [len(row) for row in found] == [4] * 4
-    assert all(n.album_id in (0, 2, 5, 9) for row in found for n in row)
+    assert all(n.id in (0, 2, 5, 9) for row in found for n in row)
 
 
 def test_padding_never_leaks_where_few_lists_are_probed() -> None:
     vectors, ids = rows(500), np.arange(500, dtype=np.int64)
-    index = build_index(vectors, ids, "ivf")
-    index._index.nprobe = 1
+    index = build_index(vectors, ids, "ivf").tuned(1, 0)
     found = index.search(vectors[:50], 400)
-    assert all(n.album_id >= 0 for row in found for n in row)
+    assert all(n.id >= 0 for row in found for n in row)
     assert all(np.isfinite(n.similarity) for row in found for n in row)
     assert min(len(row) for row in found) < 400  # FAISS did pad
 
 
 @pytest.mark.parametrize("kind", ANY)
 @pytest.mark.parametrize("size", [1, 7, 300])
-def test_a_filter_gives_the_exact_answer_among_its_albums(kind: str, size: int, make: Make) -> None:
+def test_a_filter_gives_the_exact_answer_among_its_ids(kind: str, size: int, make: Make) -> None:
     vectors, ids = rows(2_000), np.arange(2_000, dtype=np.int64) + 100
     index = make(vectors, ids, kind)
     among = np.sort(np.random.default_rng(size).choice(ids, size, replace=False))
     chosen = np.isin(ids, among)
     for query in rows(5, seed=9):
-        found = [n.album_id for n in index.search(query[None], 10, Selection(among))[0]]
+        found = [n.id for n in index.search(query[None], 10, Selection(among))[0]]
         assert found == exact(vectors[chosen], ids[chosen], query, 10)
 
 
 @pytest.mark.parametrize("kind", [*ANY[1:3], ANY[4]])
-def test_a_wide_filter_keeps_to_its_albums(
+def test_a_wide_filter_keeps_to_its_ids(
     kind: str, make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("engine.vectors.index.EXACT_AMONG", 10)
@@ -193,9 +178,9 @@ def test_a_wide_filter_keeps_to_its_albums(
     index = make(vectors, ids, kind)
     among = ids[ids % 2 == 1]
     for query in rows(5, seed=9):
-        found = [n.album_id for n in index.search(query[None], 10, Selection(among, 1))[0]]
+        found = [n.id for n in index.search(query[None], 10, Selection(among, 1))[0]]
         assert len(found) == 10
-        assert all(album_id % 2 == 1 for album_id in found)
+        assert all(id_ % 2 == 1 for id_ in found)
         assert len(set(found) & set(exact(vectors[1::2], among, query, 10))) >= 8
 
 
@@ -224,9 +209,7 @@ def test_an_index_is_the_same_after_writing(kind: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ANY)
-def test_rows_come_back_by_album_id_from_many_threads(
-    kind: str, make: Make, tmp_path: Path
-) -> None:
+def test_rows_come_back_by_id_from_many_threads(kind: str, make: Make, tmp_path: Path) -> None:
     vectors, ids = rows(1_000), np.random.default_rng(0).permutation(1_000).astype(np.int64) + 5
     index = make(vectors, ids, kind)
     if isinstance(index, Index):

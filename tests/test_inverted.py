@@ -50,7 +50,7 @@ def exact(vectors: np.ndarray, ids: np.ndarray, query: np.ndarray, k: int = 10) 
 def recall(index: Index, vectors: np.ndarray, ids: np.ndarray, among: Selection | None) -> float:
     shares = []
     for query in clustered(60, seed=5):
-        found = [n.album_id for n in index.search(query[None], 10, among)[0]]
+        found = [n.id for n in index.search(query[None], 10, among)[0]]
         right = exact(vectors, ids, query)
         shares.append(len(set(found) & set(right)) / len(right))
     return float(np.mean(shares))
@@ -105,7 +105,7 @@ def test_a_row_comes_back_and_finds_itself(form: str, tmp_path: Path) -> None:
     assert np.sum(index.vectors(ids[:200]) * vectors[:200], axis=1).min() > 0.999
     for i in range(0, COUNT, 500):
         first = index.search(vectors[i : i + 1], 1)[0][0]
-        assert first.album_id == ids[i]
+        assert first.id == ids[i]
         assert first.similarity == pytest.approx(1, abs=0.01)
     with pytest.raises(KeyError, match="8"):
         index.vectors([7, 8])
@@ -124,14 +124,14 @@ def test_a_filter_keeps_the_recall(
             among = Selection(ids[rows])
             assert recall(index, vectors[rows], ids[rows], among) >= 0.92, share
             found = index.search(vectors[:20], 10, among)
-            assert {n.album_id for row in found for n in row} <= set(ids[rows].tolist())
+            assert {n.id for row in found for n in row} <= set(ids[rows].tolist())
 
 
 def test_ids_far_apart_filter_too(tmp_path: Path) -> None:
     vectors, ids = clustered(200), np.arange(200, dtype=np.int64) * 2**50
     index = build_index(vectors, ids, "flat")
     found = index.search(vectors[:1], 5, Selection(ids[::2]))[0]
-    assert [n.album_id for n in found] == exact(vectors[::2], ids[::2], vectors[0], 5)
+    assert [n.id for n in found] == exact(vectors[::2], ids[::2], vectors[0], 5)
 
 
 def test_fifty_copies_of_a_cover_come_in_order_of_id(form: str, tmp_path: Path) -> None:
@@ -139,7 +139,7 @@ def test_fifty_copies_of_a_cover_come_in_order_of_id(form: str, tmp_path: Path) 
     vectors[100:400] = vectors[100]
     ids = np.random.default_rng(1).permutation(COUNT).astype(np.int64)
     index = build_index(vectors, ids, "ivf", folder=tmp_path)
-    found = [n.album_id for n in index.search(vectors[100:101], 20)[0]]
+    found = [n.id for n in index.search(vectors[100:101], 20)[0]]
     assert found == sorted(ids[100:400].tolist())[:20]
 
 
@@ -311,12 +311,12 @@ def test_an_artifact_is_changed_and_trained_again(
     assert (before.index.kind, before.index.tuning.codes) == ("ivf", form)
     search = CoverSearch.open(folder, runtime="torch-cpu")
     found = search.nearest(vectors[:1], 5, genre_id=1)[0]
-    assert all(n.album_id % 3 == 1 for n in found)
+    assert all(n.id % 3 == 1 for n in found)
 
     remove(folder, list(range(200)), tmp_path / "fewer")
     fewer = CoverSearch.open(tmp_path / "fewer", with_encoder=False)
     assert (len(fewer.index), len(fewer.catalogue)) == (COUNT - 200,) * 2
-    assert min(n.album_id for n in fewer.nearest(vectors[:1], 50)[0]) >= 200
+    assert min(n.id for n in fewer.nearest(vectors[:1], 50)[0]) >= 200
     assert [g.albums for g in fewer.catalogue.genres()] == [933, 933, 934]
 
     grown = add(tmp_path / "fewer", covers, tmp_path / "grown", progress=None)
@@ -324,7 +324,7 @@ def test_an_artifact_is_changed_and_trained_again(
     more = CoverSearch.open(tmp_path / "grown", runtime="torch-cpu")
     for album_id in range(COUNT, len(more.catalogue) + 200):
         near = more.nearest(more.album_vector(album_id)[None], grown.embedded)[0]
-        assert album_id in [n.album_id for n in near]
+        assert album_id in [n.id for n in near]
     link = folder / "encoder/model.safetensors"
     assert link.samefile(tmp_path / "grown/encoder/model.safetensors")
 

@@ -28,13 +28,15 @@ from engine.base.errors import (  # noqa: E402
     IndexNotPublished,
     IndexUnavailable,
 )
+from engine.base.progress import Progress  # noqa: E402
 from engine.cli.main import main  # noqa: E402
 from engine.covers.artifact import Artifact  # noqa: E402
+from engine.covers.making.publish import publish_index  # noqa: E402
 from engine.covers.making.revise import remove  # noqa: E402
+from engine.covers.opening import open_index  # noqa: E402
 from engine.covers.question import Wanted  # noqa: E402
 from engine.covers.search import CoverSearch  # noqa: E402
-from engine.vectors.lance import LanceIndex, table_name  # noqa: E402
-from engine.vectors.publishing import publish_index  # noqa: E402
+from engine.vectors.lance import table_name  # noqa: E402
 
 
 @pytest.fixture
@@ -83,25 +85,26 @@ def test_a_replica_needs_no_index_of_its_own(
 def test_a_publication_that_is_stopped_goes_on_and_one_that_is_done_does_nothing(
     tiny_artifact: Path, where: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("engine.vectors.publishing._BLOCK", 8)
+    monkeypatch.setattr("engine.vectors.sources.BLOCK", 8)
     artifact = Artifact.open(tiny_artifact)
 
-    def stop(done: int, total: int, what: str) -> None:
-        assert (total, what) == (30, "rows")
-        if done == 16:
-            raise KeyboardInterrupt
+    class Stopped(Progress):
+        def step(self, done: int, total: int, what: str) -> None:
+            assert (total, what) == (30, "rows")
+            if done == 16:
+                raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        publish_index(artifact, where, stop)
+        publish_index(artifact, where, Stopped())
     assert table(artifact, where).count_rows() == 16
     with pytest.raises(IndexNotPublished, match=r"a part of its rows.*engine publish"):
-        LanceIndex.open(where, artifact.manifest)
+        open_index(artifact, where)
     told = publish_index(artifact, where)
     assert (told.rows, told.added) == (30, 14)
     version = table(artifact, where).version
     assert publish_index(artifact, where).added == 0
     assert table(artifact, where).version == version
-    index = LanceIndex.open(where, artifact.manifest)
+    index = open_index(artifact, where)
     assert sorted(index.ids().tolist()) == list(range(30))
 
 
@@ -111,7 +114,7 @@ def test_the_rows_of_another_artifact_are_refused_by_name(
     artifact = Artifact.open(tiny_artifact)
     other = Artifact.open(remove(tiny_artifact, [1], tmp_path / "other").path)
     with pytest.raises(IndexNotPublished, match=rf"no rows of it: .* {artifact.id}"):
-        LanceIndex.open(where, artifact.manifest)
+        open_index(artifact, where)
     publish_index(other, where)
     with pytest.raises(IndexNotPublished, match=artifact.id):
         CoverSearch.open(tiny_artifact, index_at=where)
@@ -120,11 +123,11 @@ def test_the_rows_of_another_artifact_are_refused_by_name(
         folder / f"{table_name(other.id)}.lance", folder / f"{table_name(artifact.id)}.lance"
     )
     with pytest.raises(IndexNotPublished, match=f"rows of {other.id} in its place"):
-        LanceIndex.open(where, artifact.manifest)
+        open_index(artifact, where)
     # Two versions lie beside each other: an old replica is served while a new one starts.
     shutil.rmtree(folder / f"{table_name(artifact.id)}.lance")
     publish_index(artifact, where)
-    assert [len(LanceIndex.open(where, it.manifest)) for it in (artifact, other)] == [30, 29]
+    assert [len(open_index(it, where)) for it in (artifact, other)] == [30, 29]
 
 
 def test_rows_that_were_lost_or_are_not_ours_are_noticed(tiny_artifact: Path, where: str) -> None:
@@ -134,7 +137,7 @@ def test_rows_that_were_lost_or_are_not_ours_are_noticed(tiny_artifact: Path, wh
     made.delete("album_id = 3")
     made.tags.update("complete", made.version)
     with pytest.raises(CountMismatch, match="29 rows"):
-        LanceIndex.open(where, artifact.manifest)
+        open_index(artifact, where)
     with pytest.raises(BuildError, match="Drop it"):
         publish_index(artifact, where)
 
@@ -175,9 +178,9 @@ def test_on_an_object_store_and_without_it(
             time.sleep(0.1)
         artifact, where = Artifact.open(tiny_artifact), "lancedb:s3://covers/index"
         assert publish_index(artifact, where).added == 30
-        index = LanceIndex.open(where, artifact.manifest, limit_s=2)
+        index = open_index(artifact, where, timeout_s=2)
         rows = artifact.open_index().vectors(range(30))
-        assert [found[0].album_id for found in index.search(rows[:9], 3)] == list(range(9))
+        assert [found[0].id for found in index.search(rows[:9], 3)] == list(range(9))
     finally:
         store.kill()
         store.wait()
@@ -185,7 +188,7 @@ def test_on_an_object_store_and_without_it(
     with pytest.raises(IndexUnavailable, match="does not answer"):
         index.search(rows[:1], 3)
     with pytest.raises(IndexUnavailable, match="s3://covers/index does not answer"):
-        LanceIndex.open(where, artifact.manifest, limit_s=2)
+        open_index(artifact, where, timeout_s=2)
     assert time.monotonic() - start < 8
 
 

@@ -42,7 +42,7 @@ def test_what_we_write_is_mapped(
     read_index = faiss.read_index
     monkeypatch.setattr(faiss, "read_index", lambda *v: asked.append(v[1]) or read_index(*v))
     found = Index.read(path, kind).search(ROWS[:1], 3)
-    assert found[0][0].album_id == 0
+    assert found[0][0].id == 0
     assert asked[0] & faiss.IO_FLAG_MMAP_IFC
 
 

@@ -112,7 +112,7 @@ def test_many_queries_at_once_answer_as_each_alone(search: CoverSearch) -> None:
     together = search.nearest(rows, 5)
     for row, neighbours in zip(rows, together, strict=True):
         alone = search.nearest(row[None], 5)[0]
-        assert [n.album_id for n in alone] == [n.album_id for n in neighbours]
+        assert [n.id for n in alone] == [n.id for n in neighbours]
         assert np.allclose(
             [n.similarity for n in alone], [n.similarity for n in neighbours], atol=1e-5
         )

@@ -89,11 +89,11 @@ def _publish(options: argparse.Namespace) -> int:
 
 def _publish_index(options: argparse.Namespace) -> int:
     from engine.covers.artifact import Artifact
-    from engine.vectors.publishing import publish_index
+    from engine.covers.making.publish import publish_index
 
     artifact = Artifact.open(artifact_folder(options))
     with Bar() as bar:
-        told = publish_index(artifact, options.index, bar.step)
+        told = publish_index(artifact, options.index, bar)
     searched = (
         f"{told.nprobe} of {told.lists:,} lists a search, recall@10 {told.recall:.3f}"
         if told.lists
@@ -156,10 +156,10 @@ def _add_serving(made: argparse.ArgumentParser) -> None:
 
 
 def _engine(text: str) -> str:
-    from engine.base.settings import OWN_INDEX, VARIABLES
+    from engine.vectors.where import OWN_INDEX, index_place
 
     try:
-        where = str(VARIABLES["index"].parse(text))
+        where = index_place(text)
     except ValueError as problem:
         raise argparse.ArgumentTypeError(f"{text!r} {problem}") from None
     if where == OWN_INDEX:

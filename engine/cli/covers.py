@@ -266,7 +266,7 @@ def _identify(options: argparse.Namespace) -> int:
         print(json.dumps([_row_of_answer(answer) for answer in answers], indent=2))
         return 0
     for answer in answers:
-        known = search.catalogue.albums([near.album_id for near in answer.candidates])
+        known = search.catalogue.albums([near.id for near in answer.candidates])
         _tell(answer, known)
     if not answers:
         print("no sleeve found")
@@ -280,7 +280,7 @@ def _row_of_answer(answer: Identification) -> dict[str, Any]:
         "album_id": answer.album_id,
         "inliers": answer.inliers,
         "quad": None if answer.quad is None else answer.quad.tolist(),
-        "candidates": [near.album_id for near in answer.candidates],
+        "candidates": [near.id for near in answer.candidates],
     }
 
 

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from engine.base.errors import ArtifactError
-from engine.vectors.index import Ids
+from engine.vectors.embeddings import Ids
 
 _ALBUMS = """
 CREATE TABLE genres (genre_id INTEGER PRIMARY KEY, genre TEXT, albums INTEGER NOT NULL DEFAULT 0);

@@ -99,7 +99,7 @@ class GoldenQueries:
                 )
         for i, neighbours in enumerate(index.search(images, 3)):
             wanted = int(self.album_ids[i])
-            if wanted < 0 or wanted in [neighbour.album_id for neighbour in neighbours]:
+            if wanted < 0 or wanted in [neighbour.id for neighbour in neighbours]:
                 continue
             # A catalogue may hold the same cover ten times: then any of them may come first.
             try:

@@ -82,7 +82,7 @@ class PointEntry(Strict):
 
 
 class TuningEntry(Strict):
-    """How an inverted file was tuned; see `engine.vectors.index.Tuning`."""
+    """How an inverted file was tuned; see `engine.vectors.tuning.Tuning`."""
 
     codes: str
     lists: Annotated[int, Field(gt=0)]

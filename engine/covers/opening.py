@@ -5,11 +5,11 @@ from __future__ import annotations
 import contextlib
 
 from engine.base.errors import EncoderMismatch, SettingsError, ShazamError
-from engine.base.settings import OWN_INDEX
 from engine.covers.artifact import Artifact
 from engine.covers.encoder.encoder import Encoder
 from engine.covers.encoder.on_torch import cuda_available, open_torch_encoder
 from engine.vectors.neighbours import VectorIndex
+from engine.vectors.where import OWN_INDEX
 
 
 def open_index(artifact: Artifact, where: str, *, timeout_s: float = 30.0) -> VectorIndex:
@@ -18,7 +18,10 @@ def open_index(artifact: Artifact, where: str, *, timeout_s: float = 30.0) -> Ve
         return artifact.open_index()
     from engine.vectors.lance import LanceIndex
 
-    return LanceIndex.open(where, artifact.manifest, limit_s=timeout_s)
+    entry = artifact.manifest.index
+    return LanceIndex.open(
+        where, artifact.id, rows=entry.rows, dimension=entry.dimension, limit_s=timeout_s
+    )
 
 
 def import_openvino_ahead() -> None:

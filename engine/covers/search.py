@@ -24,7 +24,6 @@ from numpy.typing import NDArray
 
 from engine.base.errors import AlbumNotFound, InvalidRequest
 from engine.base.machine import gpu_present
-from engine.base.settings import OWN_INDEX
 from engine.covers.artifact import Artifact, check_ids
 from engine.covers.catalogue import Album, Catalogue
 from engine.covers.encoder.encoder import Encoder
@@ -35,6 +34,7 @@ from engine.vectors.embeddings import Embeddings
 from engine.vectors.index import Index, set_index_threads
 from engine.vectors.neighbours import Neighbour, VectorIndex
 from engine.vectors.selection import Selection
+from engine.vectors.where import OWN_INDEX
 
 # How strongly `negative` words push away. At 1 a query and its negative weigh the same, and what is
 # left is mostly the difference of two similar vectors: noise.
@@ -124,7 +124,7 @@ class CoverSearch:
         """The nearest neighbours of an album, itself left out. Raises `AlbumNotFound`."""
         vector = self.album_vector(album_id)
         found = self.nearest(vector[None], wanted.k + 1, wanted.genre_id)[0]
-        others = [neighbour for neighbour in found if neighbour.album_id != album_id]
+        others = [neighbour for neighbour in found if neighbour.id != album_id]
         return self.hits(others[: wanted.k], wanted)
 
     def album(self, album_id: int) -> Album:
@@ -170,8 +170,8 @@ class CoverSearch:
             for neighbour in neighbours
             if wanted.min_score is None or neighbour.similarity >= wanted.min_score
         ]
-        albums = self.catalogue.albums([neighbour.album_id for neighbour in kept])
-        return [Hit(albums[neighbour.album_id], neighbour.similarity) for neighbour in kept]
+        albums = self.catalogue.albums([neighbour.id for neighbour in kept])
+        return [Hit(albums[neighbour.id], neighbour.similarity) for neighbour in kept]
 
     @property
     def _encoder(self) -> Encoder:

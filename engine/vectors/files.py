@@ -1,8 +1,9 @@
-"""Whether FAISS may map an index file: the sizes in it, walked without FAISS.
+"""An index file → FAISS's index, read with bounds; and whether FAISS may map the file instead.
 
-Its mapping reader believes them: a forged one makes it read past the end of the file, which ends
-the process. Its other reader checks them, and holds the whole file in memory. The walk knows the
-two layouts that we write, as FAISS 1.15 writes them (faiss/impl/index_write.cpp), little-endian:
+Its mapping reader believes the sizes in it: a forged one makes it read past the end of the file,
+which ends the process. Its other reader checks them, and holds the whole file in memory. So the
+sizes are walked first, without FAISS. The walk knows the two layouts that we write, as FAISS 1.15
+writes them (faiss/impl/index_write.cpp), little-endian:
 
     IxM2 header · the index inside · ids: count uint64, int64 each
     IxFI header · rows: count uint64, float32 each
@@ -14,19 +15,15 @@ file, or meets another name, the file is for the reader that checks.
 
 from __future__ import annotations
 
+import struct
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, BinaryIO
 
 import faiss
 
-from engine.vectors.embeddings import Ids as Ids
-
-if TYPE_CHECKING:
-    pass
-
-import struct
-from typing import BinaryIO
+# The limits that FAISS's reader believes are the process's: one file at a time.
+_reading = threading.Lock()
 
 # Dimension, rows, two numbers that mean nothing, whether it is trained, metric (inner product: 0).
 _HEADER = struct.Struct("<iqqqbi")
@@ -84,10 +81,7 @@ def _skip(file: BinaryIO, width: int, size: int) -> int:
     return int(count)
 
 
-_reading = threading.Lock()
-
-
-def _read(path: Path, flags: int = 0) -> Any:
+def read_index(path: Path, flags: int = 0) -> Any:
     """FAISS's reader. It believes sizes up to these limits, which are the process's: by its own, a
     file of 24 KB took 16 GB of memory before it was refused. Tables that are none of the file's
     (`IVFPQ`'s, of squared distances alone) are left out."""
@@ -103,5 +97,6 @@ def _read(path: Path, flags: int = 0) -> Any:
             faiss.set_deserialization_loop_limit(0)
 
 
-def _first_line(error: BaseException) -> str:
+def first_line(error: BaseException) -> str:
+    """An error's first line, the end of a long one: FAISS begins with the place in its sources."""
     return str(error).split("\n")[0][-200:]

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import faiss
 import numpy as np
 
 from engine.base.errors import BuildError
-from engine.vectors.embeddings import Embeddings
-from engine.vectors.embeddings import Ids as Ids
+from engine.vectors.embeddings import Embeddings, Ids
+from engine.vectors.files import first_line, read_index
+from engine.vectors.index import ids_of_lists
 
-if TYPE_CHECKING:
-    pass
-from engine.vectors.files import _first_line, _read
-from engine.vectors.index import _ids_of_lists
+_ADVICE = "Build the artifact from the covers instead (`python -m engine build`)."
 
 
 def read_foreign(path: Path) -> tuple[Embeddings, Ids, str]:
@@ -25,10 +22,10 @@ def read_foreign(path: Path) -> tuple[Embeddings, Ids, str]:
     without an id map (without one, ids are positions). Raises `BuildError` by name for the rest.
     """
     try:
-        index = _read(path)
+        index = read_index(path)
     except (RuntimeError, MemoryError) as error:  # std::bad_alloc
         raise BuildError(
-            f"{path.name} is not a FAISS index this version can read ({_first_line(error)})."
+            f"{path.name} is not a FAISS index this version can read ({first_line(error)})."
         ) from error
     if isinstance(index, faiss.IndexBinary):
         raise BuildError(f"{path.name} is a binary index; embeddings of CLIP are needed.")
@@ -52,7 +49,7 @@ def read_foreign(path: Path) -> tuple[Embeddings, Ids, str]:
                 f"{path.name} ({type(index).__name__}) cannot give its rows back. {_ADVICE}"
             )
         if not mapped:
-            ids = keys = np.sort(_ids_of_lists(inverted))
+            ids = keys = np.sort(ids_of_lists(inverted))
         inverted.set_direct_map_type(faiss.DirectMap.Hashtable)
     try:
         if inverted is not None:
@@ -62,9 +59,6 @@ def read_foreign(path: Path) -> tuple[Embeddings, Ids, str]:
     except RuntimeError as error:
         raise BuildError(
             f"{path.name} ({type(index).__name__}) cannot give its rows back: "
-            f"{_first_line(error)}. {_ADVICE}"
+            f"{first_line(error)}. {_ADVICE}"
         ) from error
     return np.ascontiguousarray(rows, np.float32), ids, kind
-
-
-_ADVICE = "Build the artifact from the covers instead (`python -m engine build`)."

@@ -1,7 +1,8 @@
-"""Embedding → neighbours: a FAISS index whose ids are album ids.
+"""Embedding → neighbours: a FAISS index whose rows have ids.
 
-Ids live in the index file itself (`IndexIDMap2`, or an inverted file's own), so rows and albums
-are joined by id and never by position. The metric is the inner product of unit rows: cosine.
+Ids live in the index file itself (`IndexIDMap2`, or an inverted file's own), so rows and what they
+stand for are joined by id and never by position. The metric is the inner product of unit
+rows: cosine.
 
 A large file is not read into memory at the start but mapped, so that the pages a search touches are
 the system's, shared by all workers. Where the lists hold compact codes alone, their best `reach`
@@ -10,35 +11,29 @@ candidates are compared again by their full rows (`engine.vectors.rows`).
 
 from __future__ import annotations
 
+import copy
 import math
 import threading
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import faiss
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.base.errors import ArtifactError
-from engine.vectors.embeddings import Embeddings, unit_rows
-from engine.vectors.embeddings import Ids as Ids
-from engine.vectors.files import _first_line, _read, sizes_fit
+from engine.vectors.embeddings import Embeddings, Ids, unit_rows
+from engine.vectors.files import first_line, read_index, sizes_fit
 from engine.vectors.neighbours import TIES, Found, Neighbour, best_of, check_width, past_ties
 from engine.vectors.rows import Rows
-from engine.vectors.selection import EXACT_AMONG, Selection
-from engine.vectors.tuning import Tuning
-
-if TYPE_CHECKING:
-    pass
-
+from engine.vectors.selection import EXACT_AMONG, FILTER_EFFORT, Selection
+from engine.vectors.tuning import Point, Tuning
 
 # Exact search touches all of a small file anyway.
 MAPPED_FROM_BYTES = 64 << 20
-# How many times as many rows a filtered search meets. Its albums may all be far from the query,
-# where lists tell less.
-_FILTER_EFFORT = 6
 
 
 class Index:
@@ -49,8 +44,7 @@ class Index:
     ) -> None:
         if index.metric_type != faiss.METRIC_INNER_PRODUCT:
             raise ArtifactError("index.faiss does not use the inner product; build it again.")
-        self._index, self._rows = index, rows
-        self.kind, self.tuning = kind, tuning
+        self._index, self._rows, self.kind = index, rows, kind
         self.dimension = int(index.d)
         self._inverted = faiss.try_extract_index_ivf(index)
         if self._inverted is not None:
@@ -60,6 +54,17 @@ class Index:
                 # It would start 32 threads for each query to touch pages that are there already.
                 lists.prefetch_nthread = 0
         self._direct_map = threading.Lock()
+        self._set(tuning)
+
+    def _set(self, tuning: Tuning | None) -> None:
+        """What a search tells FAISS each time. What FAISS's object itself is set to counts where
+        there is no tuning: it may be shared by indexes with others."""
+        self.tuning = tuning
+        self._nprobe, self._visiting = 0, None
+        if self._inverted is not None:
+            nprobe = tuning.nprobe if tuning is not None else self._inverted.nprobe
+            self._nprobe = min(nprobe, self._inverted.nlist)
+            self._visiting = faiss.SearchParametersIVF(nprobe=self._nprobe)
 
     @classmethod
     def read(
@@ -82,60 +87,72 @@ class Index:
         inverted = faiss.IO_FLAG_MMAP | faiss.IO_FLAG_READ_ONLY
         flags = 0 if not mapped else inverted if kind == "ivf" else faiss.IO_FLAG_MMAP_IFC
         try:
-            index = _read(path, flags)
+            index = read_index(path, flags)
         except (RuntimeError, MemoryError) as error:  # std::bad_alloc
             raise ArtifactError(
-                f"{path.name} is not a FAISS index this version can read ({_first_line(error)})."
+                f"{path.name} is not a FAISS index this version can read ({first_line(error)})."
             ) from error
         made = cls(index, kind, rows=rows, tuning=tuning)
         inner = faiss.downcast_index(index)
         if made._inverted is None and not hasattr(inner, "id_map"):
-            raise ArtifactError(f"{path.name} ({type(inner).__name__}) holds no album ids.")
+            raise ArtifactError(f"{path.name} ({type(inner).__name__}) holds no ids.")
         return made
 
     def write(self, path: Path) -> None:
         """Write the index file; its rows, where it has any beside it, are written already."""
+        if self._inverted is not None:  # for whoever reads the file by itself
+            self._inverted.nprobe = self._nprobe
         faiss.write_index(self._index, str(path))
 
-    def revised(
-        self, folder: Path, gone: Ids, vectors: Embeddings, album_ids: Ids
-    ) -> tuple[Index, set[str]]:
-        """This index without the albums `gone` and with (N, D) unit rows of new ones, not trained
-        again, and the names of the files it shares with the old one. Takes one that was read
-        unmapped, and spends it.
+    def tuned(
+        self, nprobe: int, reach: int, queries: int = 0, curve: tuple[Point, ...] = ()
+    ) -> Index:
+        """This inverted file as it is searched with other settings, and what those rest on; see
+        `Tuning`. Both share lists and rows; how this one is searched does not change."""
+        assert self.tuning is not None, "only an inverted file has lists to visit"
+        changed = copy.copy(self)
+        changed._set(replace(self.tuning, nprobe=nprobe, reach=reach, queries=queries, curve=curve))
+        return changed
 
-        Its rows, where it has any beside it, are written to `folder`; those of the albums gone stay
-        in their segments until a quarter of all is such.
+    def revised(
+        self, folder: Path, gone: Ids, vectors: Embeddings, fresh: Ids
+    ) -> tuple[Index, set[str]]:
+        """This index without the ids `gone` and with (N, D) unit rows of the (N,) `fresh` ones, not
+        trained again, and the names of the files it shares with the old one. Takes one that was
+        read unmapped, and spends it.
+
+        Its rows, where it has any beside it, are written to `folder`; those of the ids gone stay in
+        their segments until a quarter of all is such.
         """
         if len(gone):
             self._index.remove_ids(gone)
-        if len(album_ids):
-            self._index.add_with_ids(np.ascontiguousarray(vectors), album_ids)
+        if len(fresh):
+            self._index.add_with_ids(np.ascontiguousarray(vectors), fresh)
         if self._rows is None:
             return self, set()
-        rows, linked = self._rows.revised(folder, gone, vectors, album_ids)
+        rows, linked = self._rows.revised(folder, gone, vectors, fresh)
         return Index(self._index, self.kind, rows=rows, tuning=self.tuning), linked
 
     def __len__(self) -> int:
         return int(self._index.ntotal)
 
     def ids(self) -> Ids:
-        """(N,) int64, ascending: every album id in the index."""
+        """(N,) int64, ascending: every id in the index."""
         if self._inverted is not None:
-            return _ascending(_ids_of_lists(self._inverted))
+            return _ascending(ids_of_lists(self._inverted))
         inner = faiss.downcast_index(self._index)
         return _ascending(np.asarray(faiss.vector_to_array(inner.id_map), dtype=np.int64))
 
-    def has_rows_of(self, album_ids: Ids) -> bool:
+    def has_rows_of(self, ids: Ids) -> bool:
         """Whether the rows beside the index, where it has any, are those of (N,) ascending ids."""
-        return self._rows is None or self._rows.are_those_of(album_ids)
+        return self._rows is None or self._rows.are_those_of(ids)
 
     def search(
         self, queries: Embeddings, k: int, among: Selection | None = None
     ) -> list[list[Neighbour]]:
-        """(N, D) unit rows → N lists of at most `k` neighbours, best first, ties by album id.
+        """(N, D) unit rows → N lists of at most `k` neighbours, best first, ties by id.
 
-        `among` restricts the answer to some albums. Fewer albums than `k` give fewer neighbours:
+        `among` restricts the answer to some ids. Fewer of them than `k` give fewer neighbours:
         FAISS's padding id −1 never leaves this function.
         """
         check_width(queries, self.dimension)
@@ -167,39 +184,35 @@ class Index:
         similarities = queries @ self.vectors(among).T
         return [best_of(row, among, k) for row in similarities]
 
-    def vectors(self, album_ids: Sequence[int] | Ids) -> Embeddings:
-        """(N, D) float32 unit rows of these albums; KeyError names the first unknown id."""
+    def vectors(self, ids: Sequence[int] | Ids) -> Embeddings:
+        """(N, D) float32 unit rows of these ids; KeyError names the first unknown id."""
         if self._rows is not None:
-            return unit_rows(self._rows.vectors(np.asarray(album_ids, np.int64)))
+            return unit_rows(self._rows.vectors(np.asarray(ids, np.int64)))
         inner = self._inverted or faiss.downcast_index(self._index)
         if self._inverted is not None:
             with self._direct_map:  # made once, by one thread, however many ask
                 if inner.direct_map.type == faiss.DirectMap.NoMap:
                     inner.set_direct_map_type(faiss.DirectMap.Hashtable)
-        rows = np.empty((len(album_ids), self.dimension), np.float32)
-        for i, album_id in enumerate(album_ids):
+        rows = np.empty((len(ids), self.dimension), np.float32)
+        for i, id_ in enumerate(ids):
             try:
-                rows[i] = inner.reconstruct(int(album_id))
+                rows[i] = inner.reconstruct(int(id_))
             except RuntimeError as error:
-                raise KeyError(int(album_id)) from error
+                raise KeyError(int(id_)) from error
         return unit_rows(rows)  # quantised rows come back a little off unit length
 
-    def _found(
-        self, queries: Embeddings, k: int, among: Selection | None
-    ) -> tuple[NDArray[np.float32], Ids]:
+    def _found(self, queries: Embeddings, k: int, among: Selection | None) -> Found:
         try:
             return self._candidates(queries, k, among)
         except RuntimeError as error:
             raise ArtifactError(
-                f"The index cannot be searched ({_first_line(error)}). Rebuild the artifact."
+                f"The index cannot be searched ({first_line(error)}). Rebuild the artifact."
             ) from error
 
-    def _candidates(
-        self, queries: Embeddings, k: int, among: Selection | None
-    ) -> tuple[NDArray[np.float32], Ids]:
+    def _candidates(self, queries: Embeddings, k: int, among: Selection | None) -> Found:
         """(N, D) → (N, k) similarities and ids as FAISS finds them, padded with −1."""
         if among is None:
-            similarities, ids = self._index.search(queries, k)
+            similarities, ids = self._index.search(queries, k, params=self._visiting)
             if self.kind == "flat" and len(queries) > 1 and ids.min() >= 0:
                 similarities = self._alike(queries, ids)
             return similarities, ids
@@ -225,19 +238,17 @@ class Index:
         )
         return similarities
 
-    def _candidates_in_lists(
-        self, query: Embeddings, k: int, among: Selection
-    ) -> tuple[NDArray[np.float32], Ids]:
-        """The lists nearest to the query that hold any of the chosen albums, as many as it takes to
+    def _candidates_in_lists(self, query: Embeddings, k: int, among: Selection) -> Found:
+        """The lists nearest to the query that hold any of the chosen ids, as many as it takes to
         meet several times as many of those as a search without a filter meets of all.
 
-        Visiting the usual lists, or more of them in proportion, loses a filter's albums where they
-        lie away from the query: a genre seldom lies everywhere.
+        Visiting the usual lists, or more of them in proportion, loses a filter's ids where they lie
+        away from the query: what has one label seldom lies everywhere.
         """
         inverted = self._inverted
         if among.per_list is None:
             sizes = [inverted.invlists.list_size(i) for i in range(inverted.nlist)]
-            met = np.concatenate([[0], np.cumsum(among.holds(_ids_of_lists(inverted)))])
+            met = np.concatenate([[0], np.cumsum(among.holds(ids_of_lists(inverted)))])
             ends = np.cumsum(sizes)
             among.per_list = met[ends] - met[ends - sizes]
         if isinstance(self._index, faiss.IndexPreTransform):
@@ -247,7 +258,7 @@ class Index:
         near = query[0] @ table.reshape(inverted.nlist, inverted.d).T
         lists = np.flatnonzero(among.per_list)
         lists = lists[np.argsort(-near[lists])]
-        enough = _FILTER_EFFORT * inverted.nprobe * len(self) / inverted.nlist
+        enough = FILTER_EFFORT * self._nprobe * len(self) / inverted.nlist
         visited = int(np.searchsorted(np.cumsum(among.per_list[lists]), enough)) + 1
         lists = lists[:visited]
         parameters = faiss.SearchParametersIVF(sel=among.selector, nprobe=len(lists))
@@ -268,7 +279,8 @@ class Index:
         return similarities, ids
 
 
-def _ids_of_lists(inverted: Any) -> Ids:
+def ids_of_lists(inverted: Any) -> Ids:
+    """(N,) ids of FAISS's inverted file, list by list."""
     lists = inverted.invlists
     parts = [
         faiss.rev_swig_ptr(lists.get_ids(number), size).copy()

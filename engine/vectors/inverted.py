@@ -6,7 +6,7 @@
                              (`vectors.rows`), with which the best candidates are compared again
 
 Memory is that of a block, a training sample and the finished lists, whatever the number of rows.
-Some rows are kept out of the training; each, its own album left out of the answers, is a query
+Some rows are kept out of the training; each, its own id left out of the answers, is a query
 whose exact neighbours are known. FAISS's operating points keep the settings worth their time.
 """
 
@@ -22,11 +22,10 @@ import faiss
 import numpy as np
 
 from engine.base.errors import BuildError
-from engine.vectors import rows as full_rows
 from engine.vectors.embeddings import Embeddings, Ids
-from engine.vectors.exact import _DEPTH, _METRIC, Exact
+from engine.vectors.exact import DEPTH, Exact, recall_at_10
 from engine.vectors.index import Index
-from engine.vectors.rows import Rows, RowWriter
+from engine.vectors.rows import FOLDER, Rows, RowWriter
 from engine.vectors.sources import Source
 from engine.vectors.tuning import EXACT_UP_TO, Point, Tuning
 
@@ -47,13 +46,15 @@ _PRUNED_FROM_LISTS = 1_024
 # Of the compact codes: the axes that the projection keeps, and how many of them share a byte.
 _AXES, _AXES_A_BYTE = 256, 4
 
+# How many rows are kept out to tune on, a tenth of all at most; with fewer nothing is tuned.
 _QUERIES, _FEWEST_QUERIES = 256, 50
+# How many candidates, for ten answers, may be compared again by their rows.
 _REACHES = (50, 100, 200, 400, 800)
 
+_METRIC = faiss.METRIC_INNER_PRODUCT
 
-def build_inverted(
-    source: Source, album_ids: Ids, *, recall: float, folder: Path | None = None
-) -> Index:
+
+def build_inverted(source: Source, ids: Ids, *, recall: float, folder: Path | None = None) -> Index:
     """`Source` and its (N,) ids → `Index`, tuned to `recall` (0–1) at 10.
 
     Where the rows need files of their own they are written to `folder`. Raises `BuildError` where
@@ -64,7 +65,7 @@ def build_inverted(
     held_out = min(_QUERIES, count // 10)
     held_out = held_out if held_out >= _FEWEST_QUERIES else 0
     positions, drawn = source.sample(held_out + lists * _POINTS_A_LIST, seed=0)
-    own, queries = album_ids[positions[:held_out]], drawn[:held_out]
+    own, queries = ids[positions[:held_out]], drawn[:held_out]
     training = drawn[held_out:]
     writer = None
     if count <= EXACT_UP_TO:
@@ -75,7 +76,7 @@ def build_inverted(
         if folder is None:
             raise BuildError(f"{count:,} rows need a folder beside the index for their files.")
         codes, index = _compact(training, lists)
-        writer = RowWriter(folder / full_rows.FOLDER)
+        writer = RowWriter(folder / FOLDER)
     inverted = faiss.downcast_index(faiss.extract_index_ivf(index))
     inverted.cp.niter, inverted.cp.seed = _ITERATIONS, 0
     inverted.cp.min_points_per_centroid = 1
@@ -85,19 +86,18 @@ def build_inverted(
     exact = Exact(queries, own)
     places = []
     for start, block in source.blocks():
-        ids = album_ids[start : start + len(block)]
+        part = ids[start : start + len(block)]
         # To all lists compared; through a graph over 4,096 centroids (HNSW) the same time puts one
         # row in seven into a list that is not its nearest.
-        index.add_with_ids(block, ids)
-        exact.add(block, ids)
+        index.add_with_ids(block, part)
+        exact.add(block, part)
         if writer is not None:
             places.append(writer.add(block))
     rows = None
     if writer is not None and folder is not None:
-        writer.finish(album_ids, np.concatenate(places))
-        rows = Rows(folder / full_rows.FOLDER, dimension)
+        writer.finish(ids, np.concatenate(places))
+        rows = Rows(folder / FOLDER, dimension)
     # Without queries to tune on there are so few rows that every list is visited.
-    inverted.nprobe = lists
     tuning = Tuning(codes, lists, recall, held_out, lists, max(_REACHES) if rows else 0)
     made = Index(index, "ivf", rows=rows, tuning=tuning)
     return tune(made, queries, own, exact.nearest(), recall) if held_out else made
@@ -109,7 +109,7 @@ def tune(
     """Try settings on (Q, D) queries one by one, and return the index with the fastest that
     reaches `target`, or with the best recall where none does.
 
-    `own` (Q,) are the queries' own albums, left out of the answers; `nearest` what `Exact` found.
+    `own` (Q,) are the queries' own ids, left out of the answers; `nearest` what `Exact` found.
     First how many candidates are worth comparing again, with most lists visited; then how many
     lists to visit.
     """
@@ -117,16 +117,13 @@ def tune(
     tried: list[Point] = []
 
     def attempt(nprobe: int, reach: int) -> Point:
-        changed = _set(index, nprobe, reach)
+        changed = index.tuned(nprobe, reach)
         shares, times = [], []
-        for query, album, right in zip(queries, own, nearest, strict=True):
+        for query, itself, right in zip(queries, own.tolist(), nearest, strict=True):
             start = time.perf_counter()
-            found = changed.search(query[None], _DEPTH + 1)[0]
+            found = changed.search(query[None], DEPTH + 1)[0]
             times.append(time.perf_counter() - start)
-            others = [n.album_id for n in found if n.album_id != album][:_DEPTH]
-            # Draws: whatever is as near as the tenth may stand for it.
-            depth = min(_DEPTH, len(right))
-            shares.append(min(depth, len(set(others) & set(right.tolist()))) / depth)
+            shares.append(recall_at_10(found, itself, right))
         point = Point(nprobe, reach, float(np.mean(shares)), float(np.median(times) * 1000))
         points.add(point.recall, point.ms, f"nprobe={nprobe},reach={reach}", len(tried))
         tried.append(point)
@@ -152,17 +149,7 @@ def tune(
     worth = [point for point in worth if point.nprobe]  # FAISS's own (0, 0) comes first
     good = [point for point in worth if point.recall >= target]
     chosen = min(good, key=lambda p: p.ms) if good else max(worth, key=lambda p: p.recall)
-    return _set(index, chosen.nprobe, chosen.reach, len(queries), tuple(worth))
-
-
-def _set(
-    index: Index, nprobe: int, reach: int, queries: int = 0, curve: tuple[Point, ...] = ()
-) -> Index:
-    faiss.ParameterSpace().set_index_parameter(index._index, "nprobe", nprobe)
-    old = index.tuning
-    assert old is not None
-    tuning = Tuning(old.codes, old.lists, old.target, queries, nprobe, reach, curve)
-    return Index(index._index, index.kind, rows=index._rows, tuning=tuning)
+    return index.tuned(chosen.nprobe, chosen.reach, len(queries), tuple(worth))
 
 
 def _lists(count: int) -> int:

@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import faiss
 import numpy as np
 
 from engine.base.errors import BuildError
-from engine.vectors.embeddings import Embeddings
-from engine.vectors.embeddings import Ids as Ids
-
-if TYPE_CHECKING:
-    from engine.vectors.sources import Source
+from engine.vectors.embeddings import Embeddings, Ids
 from engine.vectors.index import Index
+from engine.vectors.inverted import build_inverted
+from engine.vectors.sources import InMemory, Source
 from engine.vectors.tuning import EXACT_UP_TO, RECALL
 
 
 def build_index(
     vectors: Embeddings | Source,
-    album_ids: Ids,
+    ids: Ids,
     kind: str = "auto",
     *,
     recall: float = RECALL,
@@ -32,15 +29,12 @@ def build_index(
     `recall`), or `auto`: flat while exact search is cheap, else ivf. `folder` is the staged
     artifact's, where an inverted file of compact codes puts its rows. Raises `BuildError`.
     """
-    from engine.vectors.inverted import build_inverted  # serving never trains
-    from engine.vectors.sources import InMemory  # serving never trains
-
     source = InMemory(vectors) if isinstance(vectors, np.ndarray) else vectors
     count, dimension = len(source), source.dimension
     if kind == "auto":
         kind = "flat" if count <= EXACT_UP_TO else "ivf"
     if kind == "ivf":
-        return build_inverted(source, album_ids, recall=recall, folder=folder)
+        return build_inverted(source, ids, recall=recall, folder=folder)
     if kind == "flat":
         index = faiss.IndexIDMap2(faiss.IndexFlatIP(dimension))
     elif kind == "hnsw":
@@ -50,5 +44,5 @@ def build_index(
     else:
         raise BuildError(f"--index {kind!r} is unknown. Use auto, flat, hnsw or ivf.")
     for start, block in source.blocks():
-        index.add_with_ids(block, album_ids[start : start + len(block)])
+        index.add_with_ids(block, ids[start : start + len(block)])
     return Index(index, kind)

@@ -4,31 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.base.errors import InvalidRequest
-from engine.vectors.embeddings import Embeddings
-from engine.vectors.embeddings import Ids as Ids
-
-if TYPE_CHECKING:
-    pass
+from engine.vectors.embeddings import Embeddings, Ids
 from engine.vectors.selection import Selection
 from engine.vectors.tuning import Tuning
 
 # One row of FAISS's answer: (k,) similarities and (k,) ids, best first.
 Found = tuple[NDArray[np.float32], Ids]
-# Asked for beyond k, so that equals at the k-th place are cut by album id too.
+# Asked for beyond k, so that equals at the k-th place are cut by id too.
 TIES = 8
 
 
 @dataclass(frozen=True, slots=True)
 class Neighbour:
-    """One album near a query; `similarity` is the cosine, −1 to 1."""
+    """One row near a query; `similarity` is the cosine, −1 to 1."""
 
-    album_id: int
+    id: int
     similarity: float
 
 
@@ -47,7 +43,7 @@ class VectorIndex(Protocol):
         self, queries: Embeddings, k: int, among: Selection | None = None
     ) -> list[list[Neighbour]]: ...
 
-    def vectors(self, album_ids: Sequence[int] | Ids) -> Embeddings: ...
+    def vectors(self, ids: Sequence[int] | Ids) -> Embeddings: ...
 
 
 def check_width(queries: Embeddings, dimension: int) -> None:
@@ -62,8 +58,8 @@ def check_width(queries: Embeddings, dimension: int) -> None:
 def past_ties(
     found: Found, reach: int, k: int, most: int, further: Callable[[int], Found]
 ) -> Found:
-    """One row of an answer, reached further until its last is no tie with place `k`: the same cover
-    may be there fifty times over, and equals are cut by album id.
+    """One row of an answer, reached further until its last is no tie with place `k`: the same row
+    may be there fifty times over, and equals are cut by id.
 
     `found` are the `reach` best of `most`, `further(n)` gives the `n` best. A row that is shorter
     than asked, or padded with −1, has all there are.
@@ -78,7 +74,7 @@ def past_ties(
 
 
 def best_of(similarities: NDArray[Any], ids: Ids, k: int) -> list[Neighbour]:
-    """One row of FAISS's answer → its `k` best, ties by album id, padding (−1) left out."""
+    """One row of FAISS's answer → its `k` best, ties by id, padding (−1) left out."""
     order = np.lexsort((ids, -similarities))
     pairs = ((int(ids[i]), float(similarities[i])) for i in order if ids[i] >= 0)
     return [Neighbour(*pair) for pair, _ in zip(pairs, range(k), strict=False)]

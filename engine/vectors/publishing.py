@@ -1,35 +1,39 @@
-"""An artifact's rows → a table in LanceDB."""
+"""Rows, their ids and labels → a table in LanceDB, tuned, for services to search them there."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from engine.base.errors import BuildError
-from engine.vectors.embeddings import Embeddings
-from engine.vectors.index import Ids
-from engine.vectors.neighbours import VectorIndex
-from engine.vectors.tuning import EXACT_UP_TO, RECALL
-
-if TYPE_CHECKING:
-    from engine.covers.artifact import Artifact
+from engine.base.progress import Progress
+from engine.vectors.embeddings import Embeddings, Ids
+from engine.vectors.exact import DEPTH, Exact, recall_at_10
 from engine.vectors.lance import (
-    _BITS,
-    _BLOCK,
-    _COMPLETE,
-    _ROWS_A_LIST,
-    _TUNED_ON,
+    BITS,
+    COMPLETE,
+    ID,
+    LABEL,
+    ROW,
     LanceIndex,
-    _column,
-    _connect,
-    _metadata,
-    _named,
-    _opened,
+    column,
+    connect,
+    metadata,
+    named,
+    opened,
     table_name,
 )
+from engine.vectors.sources import Source
+from engine.vectors.tuning import EXACT_UP_TO, RECALL
+
+# Rows a list: a list is what a query reads as a whole, 270 bytes a row at 512 dimensions.
+_ROWS_A_LIST = 2_048
+_TUNED_ON = 100
+_LIMIT_S = 60.0
 
 
 @dataclass(frozen=True)
@@ -45,98 +49,115 @@ class Published:
     recall: float = 1.0
 
 
-def publish_index(
-    artifact: Artifact, where: str, progress: Callable[[int, int, str], None] | None = None
+def publish_rows(
+    where: str,
+    artifact_id: str,
+    source: Source,
+    ids: Ids,
+    labels: Ids,
+    *,
+    recall: float = RECALL,
+    progress: Progress | None = None,
 ) -> Published:
-    """Write the index of an artifact to LanceDB at `where`, for services to search it there.
+    """Write an artifact's rows to LanceDB at `where`, for services to search them there: `source`
+    in order of the (N,) ascending `ids`, which have these (N,) `labels`. A search is tuned to
+    `recall` (0–1) at 10.
 
     What is there already is not written again: an interrupted publication goes on, a finished one
     changes nothing. Raises `IndexUnavailable`, and `BuildError` where a table of that name holds
     something else.
     """
-    from engine.covers.artifact import check_ids
-
-    index, catalogue = artifact.open_index(), artifact.open_catalogue()
-    check_ids(index, catalogue)
-    ids, name = catalogue.ids(), table_name(artifact.id)
-    with _named(where):
-        database = _connect(where, 60.0)
-        schema = _schema(index.dimension, artifact.id)
-        table = _opened(database, name) or database.create_table(name, schema=schema)
+    progress = progress or Progress()
+    name, schema = table_name(artifact_id), _schema(source.dimension, artifact_id)
+    with named(where):
+        database = connect(where, _LIMIT_S)
+        table = opened(database, name) or database.create_table(name, schema=schema)
         held = _held(table, ids, name)
-        if _COMPLETE in table.tags.list():
-            table.checkout(_COMPLETE)
-            told = _metadata(table)
+        if COMPLETE in table.tags.list():
+            table.checkout(COMPLETE)
+            told = metadata(table)
             nprobe, lists = int(told["nprobe"]), int(told["lists"])
             return Published(name, len(ids), 0, nprobe, lists, float(told["recall"]))
-    exact, queries = _questions(index, ids)
-    for start in range(0, len(ids), _BLOCK):
-        part = ids[start : start + _BLOCK]
-        rows = index.vectors(part)
-        exact.add(rows, part)
-        fresh = slice(max(0, held - start), len(part))
-        if fresh.start < len(part):
-            batch = _batch(schema, part[fresh], catalogue.genres_of(part[fresh]), rows[fresh])
-            with _named(where):
+    positions, queries = source.sample(_TUNED_ON, seed=0)
+    own = ids[positions]
+    exact = Exact(queries, own)
+    for start, rows in source.blocks():  # a block is one file in the store
+        end = start + len(rows)
+        exact.add(rows, ids[start:end])
+        first = max(start, held)
+        if first < end:
+            batch = _batch(schema, ids[first:end], labels[first:end], rows[first - start :])
+            with named(where):
                 table.add(batch)
-        if progress is not None:
-            progress(start + len(part), len(ids), "rows")
-    with _named(where):
-        nprobe, lists, recall = _make_searchable(table, artifact, queries, exact.nearest())
-        rows_there = table.count_rows()
-        if rows_there != len(ids):
-            raise BuildError(
-                f"{name} at {where} holds {rows_there:,} rows instead of {len(ids):,}: somebody "
-                "else writes to it. Drop it and publish it again."
-            )
-        told = {"nprobe": str(nprobe), "lists": str(lists), "recall": f"{recall:.4f}"}
-        table.update_field_metadata({"path": "vector", "metadata": told})
-        table.tags.create(_COMPLETE, table.version)
-    return Published(name, len(ids), len(ids) - held, nprobe, lists, recall)
+        progress.step(end, len(ids), "rows")
+    with named(where):
+        lists = _make_searchable(table, len(ids))
+        nprobe, reached = 0, 1.0
+        if lists:
+            index = LanceIndex(table, source.dimension, len(ids), _LIMIT_S)
+            nprobe, reached = fewest_lists(index, lists, queries, own, exact.nearest(), recall)
+        _complete(table, name, where, len(ids), nprobe, lists, reached)
+    return Published(name, len(ids), len(ids) - held, nprobe, lists, reached)
 
 
-def _questions(index: VectorIndex, ids: Ids) -> tuple[Any, Embeddings]:
-    from engine.vectors.exact import Exact
+def fewest_lists(
+    index: LanceIndex,
+    lists: int,
+    queries: Embeddings,
+    own: Ids,
+    nearest: Sequence[Ids],
+    target: float,
+) -> tuple[int, float]:
+    """(nprobe, recall@10): how many of its `lists` an index must visit for `target`, by doubling,
+    and what that finds; all of them where none is enough.
 
-    own = np.random.default_rng(0).permutation(ids)[:_TUNED_ON]
-    queries = index.vectors(own)
-    return Exact(queries, own), queries
+    `own` (Q,) are the ids of the (Q, D) queries, `nearest` what `Exact` found.
+    """
+    nprobe = max(1, lists // 64)
+    while True:
+        answers = index.tuned(nprobe, lists).search(queries, DEPTH + 1)
+        asked = zip(answers, own.tolist(), nearest, strict=True)
+        recall = float(np.mean([recall_at_10(*answer) for answer in asked]))
+        if recall >= target or nprobe == lists:
+            return nprobe, recall
+        nprobe = min(lists, 2 * nprobe)
 
 
-def _make_searchable(
-    table: Any, artifact: Artifact, queries: Embeddings, right: list[Ids]
-) -> tuple[int, int, float]:
-    """Build the engine's own indexes; → (nprobe, lists, recall@10): the fewest lists a search must
-    visit for the artifact's recall target."""
+def _make_searchable(table: Any, rows: int) -> int:
+    """Build the engine's own indexes; → how many lists the rows were put in, 0 where a search
+    compares all of them."""
     from lancedb.index import Bitmap, BTree, IvfRq
 
-    entry = artifact.manifest.index
-    if entry.rows:
-        table.create_index("album_id", config=BTree())
-        table.create_index("genre_id", config=Bitmap())
-    if entry.rows <= EXACT_UP_TO:
-        return 0, 0, 1.0
-    lists = 1 << round(np.log2(max(2.0, entry.rows / _ROWS_A_LIST)))
-    codes = IvfRq(distance_type="dot", num_partitions=lists, num_bits=_BITS)
-    table.create_index("vector", config=codes)
-    target = entry.tuning.target if entry.tuning else RECALL
-    opened = LanceIndex(table, entry.dimension, entry.rows, 60.0)
-    opened._lists, opened._nprobe = lists, max(1, lists // 64)
-    while True:
-        shares = [
-            len({n.album_id for n in found[1:]} & set(ids.tolist())) / 10
-            for found, ids in zip(opened.search(queries, 11), right, strict=True)
-        ]
-        recall = float(np.mean(shares))
-        if recall >= target or opened._nprobe == lists:
-            return opened._nprobe, lists, recall
-        opened._nprobe = min(lists, 2 * opened._nprobe)
+    if rows:
+        table.create_index(ID, config=BTree())
+        table.create_index(LABEL, config=Bitmap())
+    if rows <= EXACT_UP_TO:
+        return 0
+    lists: int = 1 << round(math.log2(max(2.0, rows / _ROWS_A_LIST)))
+    codes = IvfRq(distance_type="dot", num_partitions=lists, num_bits=BITS)
+    table.create_index(ROW, config=codes)
+    return lists
+
+
+def _complete(
+    table: Any, name: str, where: str, rows: int, nprobe: int, lists: int, recall: float
+) -> None:
+    """Write how a search visits the rows, and the tag without which nobody is answered."""
+    held = table.count_rows()
+    if held != rows:
+        raise BuildError(
+            f"{name} at {where} holds {held:,} rows instead of {rows:,}: somebody else writes to "
+            "it. Drop it and publish it again."
+        )
+    told = {"nprobe": str(nprobe), "lists": str(lists), "recall": f"{recall:.4f}"}
+    table.update_field_metadata({"path": ROW, "metadata": told})
+    table.tags.create(COMPLETE, table.version)
 
 
 def _held(table: Any, ids: Ids, name: str) -> int:
     """How many of `ids`, from the first on, a table holds; it was written in their order."""
     held = int(table.count_rows())
-    there = _column(table.search().select(["album_id"]).limit(max(1, held)), "album_id")
+    there = column(table.search().select([ID]).limit(max(1, held)), ID)
     if not np.array_equal(np.sort(there), ids[:held]):
         raise BuildError(f"{name} holds rows that are not this artifact's. Drop it, then publish.")
     return held
@@ -149,15 +170,15 @@ def _schema(dimension: int, artifact_id: str) -> Any:
     told = {"artifact": artifact_id}
     return pa.schema(
         [
-            pa.field("album_id", pa.int64(), nullable=False),
-            pa.field("genre_id", pa.int64(), nullable=False),
-            pa.field("vector", vector, nullable=False, metadata=told),
+            pa.field(ID, pa.int64(), nullable=False),
+            pa.field(LABEL, pa.int64(), nullable=False),
+            pa.field(ROW, vector, nullable=False, metadata=told),
         ]
     )
 
 
-def _batch(schema: Any, ids: Ids, genres: Ids, rows: Embeddings) -> Any:
+def _batch(schema: Any, ids: Ids, labels: Ids, rows: Embeddings) -> Any:
     import pyarrow as pa
 
     vectors = pa.FixedSizeListArray.from_arrays(pa.array(rows.ravel()), rows.shape[1])
-    return pa.record_batch([pa.array(ids), pa.array(genres), vectors], schema=schema)
+    return pa.record_batch([pa.array(ids), pa.array(labels), vectors], schema=schema)

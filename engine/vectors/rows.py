@@ -1,7 +1,7 @@
 """The full rows beside an index of compact codes: what its best candidates are compared with again.
 
-    rows/ids.npy       (N,) int64   album ids, ascending
-    rows/places.npy    (N,) uint32  in which place of the segments each album's row lies
+    rows/ids.npy       (N,) int64   ids, ascending
+    rows/places.npy    (N,) uint32  in which place of the segments each id's row lies
     rows/00000.i8 …    segments: a row is D int8 numbers and the float32 they are multiplied by
 
 A row is read where it lies, by `pread`: not mapped, because touched pages of a mapping count to a
@@ -9,7 +9,7 @@ process until memory runs short (ten million rows: 5 GB), while the system's cac
 workers and counts to none. Segments hold raw numbers and no structure: a damaged one gives wrong
 similarities, never a wrong address.
 
-A removed album leaves its row behind, an added one gets the next place, so that both leave all
+A removed id leaves its row behind, an added one gets the next place, so that both leave all
 segments but the last as they are (hard links), until a quarter of the rows are such.
 """
 
@@ -24,13 +24,13 @@ from numpy.typing import NDArray
 
 from engine.base.errors import ArtifactError
 from engine.base.files import link
-from engine.vectors.embeddings import Embeddings, Ids
+from engine.vectors.embeddings import BLOCK, Embeddings, Ids
 
 FOLDER, IDS, PLACES, SUFFIX = "rows", "ids.npy", "places.npy", ".i8"
 
-# 516 MB at 512 dimensions: what an added album makes the machine copy at most.
+# 516 MB at 512 dimensions: what an added row makes the machine copy at most.
 ROWS_A_SEGMENT = 1_000_000
-# Rows of albums that are gone, before all segments are written anew.
+# Rows of ids that are gone, before all segments are written anew.
 _WASTED_AT_MOST = 0.25
 
 
@@ -75,18 +75,18 @@ class Rows:
         for file in getattr(self, "_files", ()):
             os.close(file)
 
-    def are_those_of(self, album_ids: Ids) -> bool:
+    def are_those_of(self, ids: Ids) -> bool:
         """Whether there is a row for each of these (N,) ascending ids, and for no others."""
-        return np.array_equal(self.ids, album_ids)
+        return np.array_equal(self.ids, ids)
 
-    def codes(self, album_ids: Ids) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
+    def codes(self, ids: Ids) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
         """(N,) ids → (N, D) int8 and the (N,) float32 they are multiplied by. KeyError names the
         first id that is not here."""
-        at = np.searchsorted(self.ids, album_ids)
+        at = np.searchsorted(self.ids, ids)
         at[at == len(self.ids)] = 0
-        unknown = np.flatnonzero(self.ids[at] != album_ids)
+        unknown = np.flatnonzero(self.ids[at] != ids)
         if len(unknown):
-            raise KeyError(int(album_ids[unknown[0]]))
+            raise KeyError(int(ids[unknown[0]]))
         width, per_segment, files = self._width, self._per_segment, self._files
         wanted = [
             (files[place // per_segment], place % per_segment * width)
@@ -101,33 +101,34 @@ class Rows:
         table = np.frombuffer(data, np.int8).reshape(len(at), width)
         return table[:, : self.dimension], table[:, self.dimension :].copy().view(np.float32)[:, 0]
 
-    def vectors(self, album_ids: Ids) -> Embeddings:
+    def vectors(self, ids: Ids) -> Embeddings:
         """(N,) ids → (N, D) float32, of unit length to 1e-2. KeyError as `codes`."""
-        codes, scales = self.codes(album_ids)
+        codes, scales = self.codes(ids)
         return codes.astype(np.float32) * scales[:, None]
 
-    def similarities(self, query: NDArray[np.float32], album_ids: Ids) -> NDArray[np.float32]:
+    def similarities(self, query: NDArray[np.float32], ids: Ids) -> NDArray[np.float32]:
         """(D,) unit query and (N,) ids → (N,) float32 cosines."""
-        codes, scales = self.codes(album_ids)
+        codes, scales = self.codes(ids)
         cosines: NDArray[np.float32] = (codes.astype(np.float32) @ query) * scales
         return cosines
 
     def revised(
-        self, folder: Path, gone: Ids, vectors: Embeddings, album_ids: Ids
+        self, folder: Path, gone: Ids, vectors: Embeddings, fresh: Ids
     ) -> tuple[Rows, set[str]]:
-        """Write the rows without the albums `gone` and with new ones into the artifact staged at
-        `folder`; returns them and the names of the segments that are links to these."""
+        """Write the rows without the ids `gone`, and with (N, D) ones of the (N,) `fresh` ids, into
+        the artifact staged at `folder`; returns them and the names of the segments that are links
+        to these."""
         kept = ~np.isin(self.ids, gone)
         ids, places = self.ids[kept], self._places[kept]
         target = folder / FOLDER
         if len(ids) < (1 - _WASTED_AT_MOST) * self.held:
             writer = RowWriter(target)
-            parts = [ids[start : start + 65_536] for start in range(0, len(ids), 65_536)]
+            parts = [ids[start : start + BLOCK] for start in range(0, len(ids), BLOCK)]
             places = np.concatenate([writer.add(self.vectors(part)) for part in parts])
         else:
             writer = RowWriter(target, after=self)
-        fresh = writer.add(vectors)
-        writer.finish(np.concatenate([ids, album_ids]), np.concatenate([places, fresh]))
+        added = writer.add(vectors)
+        writer.finish(np.concatenate([ids, fresh]), np.concatenate([places, added]))
         return Rows(target, self.dimension), {f"{FOLDER}/{name}" for name in writer.linked}
 
 
@@ -180,8 +181,8 @@ class RowWriter:
             rows = rows[len(part) :]
         return np.arange(first, self._written, dtype=np.uint32)
 
-    def finish(self, album_ids: Ids, places: NDArray[np.uint32]) -> None:
-        """Write which album lies where; `album_ids` in any order, each once."""
-        order = np.argsort(album_ids, kind="stable")
-        np.save(self._folder / IDS, np.asarray(album_ids, np.int64)[order])
+    def finish(self, ids: Ids, places: NDArray[np.uint32]) -> None:
+        """Write which id lies where; `ids` in any order, each once."""
+        order = np.argsort(ids, kind="stable")
+        np.save(self._folder / IDS, np.asarray(ids, np.int64)[order])
         np.save(self._folder / PLACES, places[order])

@@ -8,10 +8,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.vectors.embeddings import Embeddings, Ids
-from engine.vectors.index import Index
-
-BLOCK = 65_536
+from engine.vectors.embeddings import BLOCK, Embeddings, Ids
+from engine.vectors.neighbours import VectorIndex
 
 
 class Source(Protocol):
@@ -27,7 +25,7 @@ class Source(Protocol):
         ...
 
     def sample(self, count: int, seed: int) -> tuple[NDArray[np.int64], Embeddings]:
-        """Positions and rows of `count` of them, chosen at random."""
+        """Positions (n,) and rows (n, D) of at most `count` of them, chosen at random."""
         ...
 
 
@@ -51,10 +49,10 @@ class InMemory:
 
 
 class Stored:
-    """The rows that an index holds, as a `Source`: to train it again without embedding."""
+    """The rows that an index holds under (N,) `ids`, as a `Source`: none is embedded again."""
 
-    def __init__(self, index: Index, album_ids: Ids) -> None:
-        self._index, self._ids, self.dimension = index, album_ids, index.dimension
+    def __init__(self, index: VectorIndex, ids: Ids) -> None:
+        self._index, self._ids, self.dimension = index, ids, index.dimension
 
     def __len__(self) -> int:
         return len(self._ids)

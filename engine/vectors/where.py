@@ -1,17 +1,34 @@
-"""Which index answers: the file of ours in the artifact, or a table in an engine."""
+"""`SHAZAM_INDEX` → which index answers: the artifact's own file, or a table in an engine.
+
+Read when settings are, by the process that starts the service: it must not load FAISS or NumPy.
+"""
 
 from __future__ import annotations
 
 import importlib.util
+import re
 
 from engine.base.errors import SettingsError
-from engine.base.settings import OWN_INDEX
+
+# What SHAZAM_INDEX may say: the artifact's own file, or an engine and where it keeps its tables.
+OWN_INDEX, LANCEDB = "artifact", "lancedb:"
 
 
-def check_installed(index: str) -> None:
+def index_place(text: str) -> str:
+    """`SHAZAM_INDEX` as it was set → `OWN_INDEX`, or `LANCEDB` and a folder or a URL.
+
+    Raises `ValueError` with the end of a sentence that begins with the value.
+    """
+    where = text.strip()
+    if where != OWN_INDEX and not re.fullmatch(rf"{LANCEDB}\S+", where):
+        raise ValueError(f"is neither {OWN_INDEX!r} nor {LANCEDB!r} and a folder or a URL")
+    return where
+
+
+def check_installed(where: str) -> None:
     """Raise a one-line `SettingsError` where `SHAZAM_INDEX` names an engine that is not here."""
-    if index != OWN_INDEX and importlib.util.find_spec("lancedb") is None:
+    if where != OWN_INDEX and importlib.util.find_spec("lancedb") is None:
         raise SettingsError(
-            f"SHAZAM_INDEX={index!r} needs LanceDB, which is not installed. Run: "
+            f"SHAZAM_INDEX={where!r} needs LanceDB, which is not installed. Run: "
             "pip install -r requirements/lancedb.in"
         )

@@ -159,7 +159,7 @@ class Identifier:
         chance = float(_MOST_WITHOUT_PROOF * lead * level)
         if chance < 0.5:
             return Identification("no_match", 1 - max(chance, 0.4), None, None, None, tuple(near))
-        return Identification("match", chance, near[0].album_id, None, None, tuple(near))
+        return Identification("match", chance, near[0].id, None, None, tuple(near))
 
     def _near(self, pictures: Sequence[Pixels], embed: Embed) -> list[Neighbour]:
         """The albums nearest to any of the pictures."""
@@ -170,7 +170,7 @@ class Identifier:
         best: dict[int, float] = {}
         for row in self.search.nearest(vectors, CANDIDATES):
             for near in row:
-                best[near.album_id] = max(near.similarity, best.get(near.album_id, -1.0))
+                best[near.id] = max(near.similarity, best.get(near.id, -1.0))
         if first:
             own = (self.search.index.vectors(first) @ vectors.T).max(1)
             best.update(zip(first, own.tolist(), strict=True))

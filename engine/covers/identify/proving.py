@@ -145,7 +145,7 @@ class _Proving:
             candidate = replace(candidate, glance=glance, alike=alike, ahead=ahead)
             if number not in self.asked:
                 self.asked.add(number)
-                ideas = [references.row_of[one.album_id] for one in glance.near[:_SIGHT_IDEAS]]
+                ideas = [references.row_of[one.id] for one in glance.near[:_SIGHT_IDEAS]]
         return replace(candidate, probability=self.calibration.of_candidate(candidate)), ideas
 
     def _look(self, quad: Quads) -> int:
@@ -190,7 +190,7 @@ class _Proving:
         turned = [np.ascontiguousarray(np.rot90(view, k)) for view in views for k in range(4)]
         row_of = self.references.row_of
         hits = [
-            (near.similarity, row_of[near.album_id], number)
+            (near.similarity, row_of[near.id], number)
             for number, glance in enumerate(self.sight.glances(turned))
             for near in glance.near[:_SIGHT_IDEAS]
         ]
@@ -204,7 +204,7 @@ class _Proving:
         rows = references.vote(keypoints, _KEYPOINT_PROOFS)
         if self.sight is not None:
             [glance] = self.sight.glances([photo])
-            rows += [references.row_of[near.album_id] for near in glance.near[:_SIGHT_IDEAS]]
+            rows += [references.row_of[near.id] for near in glance.near[:_SIGHT_IDEAS]]
         for row in dict.fromkeys(rows):
             reference = references.reference(row)
             quad = quad_from_keypoints(keypoints, reference) if reference is not None else None

@@ -28,7 +28,7 @@ from engine.covers.identify import layout
 from engine.covers.identify.layout import Basis, Codes
 from engine.covers.identify.proof import Keypoints, Reference, same_artwork
 from engine.covers.image import Pixels
-from engine.vectors.index import Ids
+from engine.vectors.embeddings import Ids
 
 FOLDER = "identify"
 LAYOUT, KEYPOINTS, CALIBRATION = "layout.npz", "keypoints.faiss", "calibration.json"

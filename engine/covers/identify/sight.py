@@ -53,7 +53,7 @@ class Sight:
             vectors = embed_views(views, self._preprocessing, self._embed)
         known = self._references.row_of
         return [
-            Glance(vector, tuple(one for one in near if one.album_id in known))
+            Glance(vector, tuple(one for one in near if one.id in known))
             for vector, near in zip(vectors, self._index.search(vectors, _NEIGHBOURS), strict=True)
         ]
 
@@ -63,7 +63,7 @@ class Sight:
         ids = self._references.ids
         own = float(self._index.vectors([int(ids[row])])[0] @ glance.vector)
         same = {int(ids[one]) for one in (row, *twins)}
-        others = [near.similarity for near in glance.near if near.album_id not in same]
+        others = [near.similarity for near in glance.near if near.id not in same]
         next_one = max(others, default=0.0)
         return own, float(np.log((1 + _EQUAL - next_one) / (1 + _EQUAL - own)))
 

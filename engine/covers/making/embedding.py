@@ -20,8 +20,7 @@ from engine.base.progress import Progress
 from engine.covers.encoder.encoder import Encoder
 from engine.covers.encoder.folder import digest_of_folder
 from engine.covers.image import Pixels, decode, thumbnail, to_pixels
-from engine.vectors.embeddings import Embeddings
-from engine.vectors.sources import BLOCK
+from engine.vectors.embeddings import BLOCK, Embeddings
 
 BATCH = 64
 THUMBNAIL_SIDE, THUMBNAIL_QUALITY = 256, 34

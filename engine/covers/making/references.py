@@ -28,7 +28,7 @@ from engine.covers.identify.references import (
     cover_of,
 )
 from engine.covers.image import Pixels
-from engine.vectors.index import Ids
+from engine.vectors.embeddings import Ids
 
 
 def write_references(

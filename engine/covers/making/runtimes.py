@@ -148,6 +148,6 @@ def _overlap(index: Index, reference: Embeddings, other: Embeddings) -> float:
     for row, found in zip(
         index.search(reference, NEAREST), index.search(other, NEAREST), strict=True
     ):
-        wanted = {neighbour.album_id for neighbour in row}
-        shares.append(len(wanted & {n.album_id for n in found}) / max(1, len(wanted)))
+        wanted = {neighbour.id for neighbour in row}
+        shares.append(len(wanted & {n.id for n in found}) / max(1, len(wanted)))
     return float(np.mean(shares))

@@ -31,7 +31,7 @@ from engine.covers.making.references import make_references, split_references
 from engine.covers.photos.photo import PRESETS, Distortion, Photo, simulate_photo
 from engine.covers.photos.surroundings import BACKGROUNDS, background
 from engine.covers.search import CoverSearch
-from engine.vectors.index import Ids
+from engine.vectors.embeddings import Ids
 from engine.vectors.making import build_index
 
 CONDITIONS: dict[str, Distortion] = {
@@ -237,7 +237,7 @@ def _look(identifier: Identifier, photo: Photo, truth: int | None) -> _Look:
     if truth is None:
         right = answer.decision == "no_match"
     elif answer.decision == "ambiguous":
-        right = truth in [near.album_id for near in answer.candidates]
+        right = truth in [near.id for near in answer.candidates]
     else:
         right = answer.album_id == truth
     return _Look(answer, truth, right, error, ms)
@@ -274,7 +274,7 @@ def _search(search: CoverSearch, photo: Photo, truth: int) -> tuple[bool, float]
     data = jpeg(photo.image)
     start = time.perf_counter()
     [near] = search.nearest(search.encoder.embed_images(search.pixels(data)[None]), 5)
-    return near[0].album_id == truth, (time.perf_counter() - start) * 1000
+    return near[0].id == truth, (time.perf_counter() - start) * 1000
 
 
 def jpeg(picture: Pixels) -> bytes:

@@ -23,7 +23,9 @@ from engine.covers.image import Pixels, decode, to_pixels
 from engine.covers.opening import load_encoder
 from engine.covers.search import CoverSearch
 from engine.vectors.embeddings import Embeddings
+from engine.vectors.exact import DEPTH, Exact, recall_at_10
 from engine.vectors.neighbours import Neighbour
+from engine.vectors.sources import Stored
 from engine.vectors.tuning import Tuning
 
 BATCH = 32
@@ -116,11 +118,11 @@ def evaluate(
             same += [row[:1] == first for row, first in zip(_ids(found), _ids(wanted), strict=True)]
         ranks = []
         for album_id, neighbours in zip(truth, found, strict=True):
-            ids = [neighbour.album_id for neighbour in neighbours]
+            ids = [neighbour.id for neighbour in neighbours]
             ranks.append(ids.index(album_id) if album_id in ids else 10**6)
             if ids and ids[0] == album_id:
                 right.append(neighbours[0].similarity)
-            others = [n.similarity for n in neighbours if n.album_id != album_id]
+            others = [n.similarity for n in neighbours if n.id != album_id]
             wrong.extend(others[:1])
         places = np.array(ranks)
         recall[name] = Recall(
@@ -168,7 +170,7 @@ def _embedded(encoder: Encoder, pairs: Sequence[tuple[int, Pixels]]) -> Embeddin
 
 
 def _ids(found: Sequence[Sequence[Neighbour]]) -> list[list[int]]:
-    return [[neighbour.album_id for neighbour in row] for row in found]
+    return [[neighbour.id for neighbour in row] for row in found]
 
 
 def _covers(search: CoverSearch, sample: int, seed: int) -> list[tuple[int, Pixels]]:
@@ -225,20 +227,14 @@ def _own_pictures(search: CoverSearch, folder: Path) -> Iterator[tuple[int, Pixe
         )
 
 
-def _agreement(search: CoverSearch, queries: np.ndarray[Any, Any]) -> float:
-    """Mean share of the exact ten nearest that the index returns, draws allowed (recall@10)."""
-    ids = search.catalogue.ids()
-    k = min(10, len(ids))
-    best = np.full((len(queries), k), -np.inf, np.float32)
-    for start in range(0, len(ids), 50_000):
-        rows = search.index.vectors(ids[start : start + 50_000].tolist())
-        best = -np.sort(-np.concatenate([best, queries @ rows.T], axis=1), axis=1)[:, :k]
-    found = search.nearest(queries, k)
-    shares = [
-        np.mean([n.similarity >= best[i, -1] - 1e-5 for n in row]) if row else 0.0
-        for i, row in enumerate(found)
-    ]
-    return float(np.mean(shares))
+def _agreement(search: CoverSearch, queries: Embeddings) -> float:
+    """Mean recall@10 of the index. `queries` (Q, D) are photos: none of them is a row itself."""
+    ids, own = search.catalogue.ids(), np.full(len(queries), -1, np.int64)
+    exact = Exact(queries, own)
+    for start, rows in Stored(search.index, ids).blocks():
+        exact.add(rows, ids[start : start + len(rows)])
+    asked = zip(search.nearest(queries, DEPTH), own.tolist(), exact.nearest(), strict=True)
+    return float(np.mean([recall_at_10(*answer) for answer in asked]))
 
 
 def _latency(search: CoverSearch, repeats: int = 30) -> dict[str, float]:
