@@ -5,7 +5,9 @@ from __future__ import annotations
 import io
 import json
 import shutil
+import threading
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -262,7 +264,7 @@ def test_a_calibration_is_observed_on_covers_and_on_strangers(identifier: Identi
         identifier.search.catalogue,
         photos=6,
         seed=1,
-        sight=lambda references: Sight(index, files.preprocessing, embed, references),
+        sight=partial(Sight, index, files.preprocessing, embed),
     )
     assert [photo.present for photo in observed] == [True] * 6 + [False] * 12
     found = [photo for photo in observed if photo.right in photo.rows]
@@ -324,9 +326,26 @@ def test_a_calibration_survives_its_file_and_a_damaged_one_is_refused(tmp_path: 
             Calibration.of(tmp_path)
 
 
+def test_views_are_looked_at_by_as_many_threads_as_asked_for(folder: Path) -> None:
+    names: set[str] = set()
+
+    def embed(pixels: np.ndarray) -> np.ndarray:
+        names.add(threading.current_thread().name)
+        return ColourEncoder().embed_images(pixels)
+
+    one = Identifier.open(opened(folder).search, threads=1)
+    photo = simulate_photo(drawn(4), np.random.default_rng(4), "mild").image
+    [answer] = one.by_pixels(photo, embed)
+    assert answer.decision == "match"
+    assert [name for name in names if name.startswith("look")] == ["look_0"]
+    one.close()
+    with pytest.raises(RuntimeError, match="shutdown"):
+        one.by_pixels(photo, embed)
+
+
 def test_a_trial_tells_covers_from_strangers_among_distractors(identifier: Identifier) -> None:
     trial = run_trial(identifier.search, sample=4, distractors=1, conditions=["mild"])
-    row = trial.rows["mild"]
+    row = trial.outcomes["mild"]
     assert trial.references == 2 * 33
     assert (row.known, row.strangers, trial.no_covers) == (4, 4, 4)
     assert row.matched >= 0.5
@@ -342,7 +361,7 @@ def test_distractors_are_the_covers_of_a_folder(identifier: Identifier, tmp_path
     (tmp_path / "notes.txt").write_text("not a cover")
     trial = run_trial(identifier.search, sample=4, distractors=tmp_path, conditions=["mild"])
     assert trial.references == 33 + 5
-    assert trial.rows["mild"].matched >= 0.5
+    assert trial.outcomes["mild"].matched >= 0.5
 
 
 def test_a_reference_is_what_pillow_decodes(identifier: Identifier) -> None:

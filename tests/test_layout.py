@@ -7,6 +7,7 @@ import numpy as np
 
 from engine.covers.identify import layout
 from engine.covers.identify.layout import Basis
+from engine.covers.identify.views import summed
 
 
 def covers(count: int) -> np.ndarray:
@@ -52,3 +53,13 @@ def test_a_hand_over_a_third_leaves_a_cover_nearest_to_itself() -> None:
     right = np.mean(nearest == np.arange(60))
     assert right >= 0.9
     assert right > np.mean(by_features == np.arange(60))
+
+
+def test_channels_are_summed_to_the_bit_as_if_one_by_one() -> None:
+    """A calibration weighs what rests on these sums: a faster way must not be another one."""
+    rng = np.random.default_rng(9)
+    for shape in ((3, 60, 60, 3), (1, 64, 64, 3), (128, 128, 3), (7, 5, 3)):
+        values = rng.normal(0, 100, shape).astype(np.float32)
+        assert np.array_equal(summed(values), values[..., 0] + values[..., 1] + values[..., 2])
+        inner = values[:, 2:-2, 1:-1] if values.ndim == 4 else values[1:-1, 2:-1]
+        assert np.array_equal(summed(inner), inner[..., 0] + inner[..., 1] + inner[..., 2])

@@ -255,3 +255,11 @@ def test_pictures_are_prepared_as_the_engine_prepares_them(shape):
     theirs = np.asarray(to_pixels(image, Preprocessing(128, (0, 0, 0), (1, 1, 1))))
     assert ours.shape == (128, 128, 3)
     assert np.abs(ours.astype(int) - theirs).mean() < 1
+
+
+def test_kept_photos_are_of_the_whole_camera_they_were_taken_with():
+    from training.held_out import drawn_by
+
+    names = {path.name for path in drawn_by()}
+    assert {"photo.py", "camera.py", "coverings.py", "surroundings.py", "drawing.py"} <= names
+    assert "covers.py" in names

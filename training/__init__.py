@@ -2,8 +2,8 @@
 
     packages ─pictures→ named pictures ─┐
     seeds ──────names─→ albums ─────────┴─covers→ covers ─┬─captions→ texts
-                                                          └─simulate→ photos
-    (texts, covers, photos) ─data→ batches ─train→ encoder ─report→ figures and plots
+                                                          └─photos─→ photos
+    (texts, covers, photos) ─data→ batches ─train→ encoder ─held_out→ shares ─report→ figures, plots
 
 `python -m training` runs all of it. Nothing here is imported when the service runs.
 """

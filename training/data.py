@@ -23,7 +23,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from engine.covers.photos.photo import PRESETS, simulate_photo
-from engine.covers.photos.surroundings import BACKGROUNDS, _texture
+from engine.covers.photos.surroundings import BACKGROUNDS, texture
 from training import RUN, captions, covers, pictures
 
 SIDE = 128
@@ -304,10 +304,10 @@ def on_a_ground(rgba: Pixels, rng: np.random.Generator) -> Pixels:
         sheet[:] = rng.integers(0, 256, 3)
     else:
         kinds = BACKGROUNDS[False]
-        texture = _texture(kinds[int(rng.integers(len(kinds)))], int(rng.integers(12)))
+        ground = texture(kinds[int(rng.integers(len(kinds)))], int(rng.integers(12)))
         y, x = rng.integers(0, 512 - 256, 2)
         sheet = cv2.resize(
-            texture[y : y + 256, x : x + 256], (SIDE, SIDE), interpolation=cv2.INTER_AREA
+            ground[y : y + 256, x : x + 256], (SIDE, SIDE), interpolation=cv2.INTER_AREA
         )
     size = SIDE * rng.uniform(0.7 if plain else 0.45, 1.0)
     turn = rng.normal(0, 8) if plain or rng.random() < 0.9 else rng.uniform(-180, 180)

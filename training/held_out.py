@@ -1,4 +1,8 @@
-"""What no training saw, and how well it is found."""
+"""What no training saw, and how well it is found.
+
+Held out: the catalogue's covers, eight objects, half of the backgrounds, stickers and hands, and
+one designer. `HeldOut` keeps the pictures, so that a training measures itself in seconds.
+"""
 
 from __future__ import annotations
 
@@ -16,10 +20,10 @@ from numpy.typing import NDArray
 from PIL import Image
 from tqdm import tqdm
 
-from engine.covers.photos.photo import simulate_photo
-from training import RUN, captions, covers, data, pictures
-
-Rows = NDArray[np.float32]
+from engine.covers import photos as camera
+from engine.covers.photos.photo import PRESETS, simulate_photo
+from engine.vectors.embeddings import Embeddings
+from training import RUN, captions, covers, data, embed, pictures
 
 
 def recall(ranks: NDArray[np.int64], k: int) -> float:
@@ -27,7 +31,7 @@ def recall(ranks: NDArray[np.int64], k: int) -> float:
     return float((ranks < k).mean())
 
 
-def ranks_of(queries: Rows, rows: Rows, truth: NDArray[np.int64]) -> NDArray[np.int64]:
+def ranks_of(queries: Embeddings, rows: Embeddings, truth: NDArray[np.int64]) -> NDArray[np.int64]:
     """(Q, D), (N, D) unit rows, (Q,) → (Q,): how many rows come before the true one."""
     scores = queries @ rows.T
     own = scores[np.arange(len(queries)), truth]
@@ -99,14 +103,18 @@ def designer_test(count: int = 200) -> tuple[list[str], NDArray[np.uint8]]:
 Photos = dict[str, tuple[NDArray[np.int64], NDArray[np.uint8]]]
 
 
+def drawn_by() -> list[Path]:
+    """The files of code that a photo of a held-out cover depends on."""
+    drawn = Path(str(camera.__file__)).parent
+    return [*sorted(drawn.glob("*.py")), Path(str(covers.__file__))]
+
+
 def _drawn_once(
     albums: Sequence[covers.Album], distortions: dict[str, int]
 ) -> tuple[NDArray[np.uint8], Photos]:
     """The clean covers and, by distortion, which of them and their photos; kept on disk under a
     name that changes with the code that draws them."""
-    from engine.covers.photos import photo as simulate
-
-    code = [Path(str(module.__file__)).read_bytes() for module in (simulate, covers)]
+    code = [path.read_bytes() for path in drawn_by()]
     asked = json.dumps([len(albums), distortions]).encode()
     digest = hashlib.sha256(b"".join([*code, asked])).hexdigest()[:16]
     kept = RUN / f"held-out-{digest}.npz"
@@ -155,8 +163,6 @@ class HeldOut:
 
     @classmethod
     def full(cls) -> HeldOut:
-        from engine.covers.photos.photo import PRESETS
-
         counts = dict.fromkeys(PRESETS, 150) | {"reencode": 500, "mild": 600, "mixed": 1000}
         return cls(counts, queries=None)
 
@@ -186,25 +192,21 @@ class HeldOut:
 
 
 @torch.inference_mode()
-def images(model: Any, pixels: NDArray[np.uint8], batch: int = 100) -> Rows:
+def images(model: Any, pixels: NDArray[np.uint8], batch: int = 100) -> Embeddings:
     """(N, 128, 128, 3) uint8 → (N, 256) float32 unit rows."""
-    from training import train
-
     with torch.autocast("cpu", torch.bfloat16):
         parts = [
-            train.embed_images(model, train.normalised(pixels[i : i + batch]))
+            embed.embed_images(model, embed.normalised(pixels[i : i + batch]))
             for i in range(0, len(pixels), batch)
         ]
     return torch.cat(parts).numpy()
 
 
 @torch.inference_mode()
-def texts(model: Any, tokenizer: Any, asked: list[str], batch: int = 200) -> Rows:
+def texts(model: Any, tokenizer: Any, asked: list[str], batch: int = 200) -> Embeddings:
     """T texts → (T, 256) float32 unit rows."""
-    from training import train
-
     parts = [
-        train.embed_texts(model, tokenizer, asked[i : i + batch])
+        embed.embed_texts(model, tokenizer, asked[i : i + batch])
         for i in range(0, len(asked), batch)
     ]
     return torch.cat(parts).numpy()

@@ -1,8 +1,4 @@
-"""An encoder and the held-out catalogue → figures: photos, words, an unseen designer; and plots.
-
-Held out: the catalogue's covers, eight objects, half of the backgrounds, stickers and hands, and
-one designer. `HeldOut` keeps the pictures, so that a training measures itself in seconds.
-"""
+"""An encoder and the held-out catalogue → figures: photos, words, an unseen designer; and plots."""
 
 from __future__ import annotations
 
@@ -12,28 +8,25 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from training import RUN
-from training.held_out import HeldOut, Rows, held_out_objects
-
-# --- the whole report -----------------------------------------------------------------------
+from engine.vectors.embeddings import Embeddings
+from training import RUN, embed
+from training.held_out import HeldOut, held_out_objects
 
 
 def parity(folder: Path, held_out: HeldOut) -> dict[str, float]:
     """Cosines of bfloat16's embeddings to float32's, on photos and on queries."""
     from transformers import CLIPModel, CLIPTokenizer
 
-    from training import train
-
     tokenizer = CLIPTokenizer.from_pretrained(folder)
     shown = held_out.photos["mixed"][1][:200]
     asked = [words.text for words in held_out.asked[:200]]
-    made: dict[torch.dtype, list[Rows]] = {}
+    made: dict[torch.dtype, list[Embeddings]] = {}
     for kind in (torch.float32, torch.bfloat16):
         model = CLIPModel.from_pretrained(folder, dtype=kind).eval()
         with torch.inference_mode():
             made[kind] = [
-                train.embed_images(model, train.normalised(shown).to(kind)).numpy(),
-                train.embed_texts(model, tokenizer, asked).numpy(),
+                embed.embed_images(model, embed.normalised(shown).to(kind)).numpy(),
+                embed.embed_texts(model, tokenizer, asked).numpy(),
             ]
     both = zip(made[torch.float32], made[torch.bfloat16], strict=True)
     least = [float((a * b).sum(1).min()) for a, b in both]

@@ -35,7 +35,7 @@ from engine.covers.identify.sleeves import (
     first_corner,
     middle,
 )
-from engine.covers.photos import photo as simulate
+from engine.covers.photos import photo
 from engine.covers.photos.photo import PRESETS, Distortion, simulate_photo
 from training.data import pool_of_covers
 from training.layout import MIXED
@@ -80,17 +80,17 @@ def shot(number: int, covers: Pixels) -> tuple[Pixels, Floats]:
     """A photo, (96, 96, 3), and the corners in it as shares of its width and height."""
     rng = np.random.default_rng([97, number])
     cover = np.asarray(covers[int(rng.integers(len(covers)))])
-    drawn = simulate.background
+    drawn = photo.background
     if rng.random() < 0.5:
 
         def others(kind: str, width: int, height: int, rng: np.random.Generator) -> Pixels:
             return _on_others(covers, width, height, rng)
 
-        simulate.background = others
+        photo.background = others
     try:
         made = simulate_photo(cover, rng, _HOW[int(rng.integers(len(_HOW)))], size=_SHOT)
     finally:
-        simulate.background = drawn
+        photo.background = drawn
     height, width = made.image.shape[:2]
     small = cv2.resize(made.image, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
     return np.asarray(small, np.uint8), made.quad / np.array([width, height], np.float32)

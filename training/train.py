@@ -27,6 +27,7 @@ from transformers import CLIPConfig, CLIPImageProcessor, CLIPModel, CLIPProcesso
 
 from training import RUN, captions, data
 from training.embed import MEAN, STD, embed_ids, embed_images, normalised, some_patches
+from training.held_out import HeldOut
 
 
 @dataclass(frozen=True)
@@ -487,14 +488,12 @@ def run(
     `until` (seconds since the epoch) re-plans the number of steps so that the schedule ends then;
     the number it came to is in `run.json`, and a run of that many steps repeats this one.
     """
-    from training import report
-
     training = Training(plan)
     if training.resume():
         tqdm.write(f"resumed at step {training.step}")
     elif start is not None:
         training.start(start)
-    held_out = report.HeldOut.quick()
+    held_out = HeldOut.quick()
     sampler = (plan.seed, plan.covers_a_step, plan.pictures_a_step, plan.mixed_from)
     started, first = time.time(), training.step
     bar = tqdm(total=plan.steps, initial=first, desc="train", disable=None)

@@ -1,15 +1,16 @@
-"""What an encoder of covers and words is, whatever computes it."""
+"""What an encoder is, whatever computes it: pixels and texts → embeddings in one space.
+
+Everything before it can fail because of one caller; everything from here on is shared by a batch.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import Literal, Protocol
 
+from engine.covers.encoder.tokens import Tokenizer
 from engine.covers.image import Pixels, Preprocessing
 from engine.vectors.embeddings import Embeddings
-
-if TYPE_CHECKING:
-    from engine.covers.encoder.tokens import Tokenizer
 
 Runtime = Literal["torch-cpu", "torch-cuda", "openvino-cpu"]
 Precision = Literal["fp32", "bf16", "int8"]

@@ -1,19 +1,14 @@
-"""An encoder's folder: the names of its files, its preprocessing, its identity."""
+"""An encoder's folder → the names of its files, its preprocessing, its identity."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from engine.base.errors import BuildError
-from engine.covers.image import Preprocessing
-
-if TYPE_CHECKING:
-    pass
-
 from engine.base.files import file_sha256
+from engine.covers.image import Preprocessing
 
 CONFIG, WEIGHTS, TOKENIZER, PREPROCESSOR = (
     "config.json",

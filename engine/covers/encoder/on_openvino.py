@@ -1,8 +1,9 @@
-"""CLIP on OpenVINO: the CPU runtime, and how an artifact gets it.
+"""CLIP on OpenVINO: the CPU runtime.
 
-Both towers are exported when the artifact is made, next to the encoder they come from. Serving them
-imports neither torch nor transformers: OpenVINO maps the weights (0.3 s to import and load where
-torch and transformers take 3), and its int8 kernels are four to seven times faster than torch fp32.
+Both towers are exported when the artifact is made (`making.export`), next to the encoder they come
+from. Serving them imports neither torch nor transformers: OpenVINO maps the weights (0.3 s to
+import and load where torch and transformers take 3), and its int8 kernels are four to seven times
+faster than torch fp32.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,12 +27,6 @@ from engine.covers.encoder.folder import read_preprocessing
 from engine.covers.encoder.tokens import open_tokenizer
 from engine.covers.image import Pixels
 from engine.vectors.embeddings import Embeddings, unit_rows
-
-if TYPE_CHECKING:
-    pass
-
-# Two towers of four artifacts or settings.
-KEPT_KERNELS = 8
 
 FOLDER = "openvino"
 VISION, TEXT, TOKENS = "vision.xml", "text.xml", "tokens.npy"
@@ -44,6 +39,9 @@ LENGTHS = (8, 16, 32)
 
 # Streams compute side by side; of ViT-B/32 each holds 45 MB beside the weights they share.
 MOST_STREAMS = 4
+
+# Files of prepared kernels: two towers of four artifacts or settings.
+KEPT_KERNELS = 8
 
 
 def import_openvino() -> Any:

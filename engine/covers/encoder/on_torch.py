@@ -1,7 +1,4 @@
-"""Pixels, texts → embeddings: the `Encoder` protocol, its tokenizer, and CLIP on torch.
-
-Everything before this module can fail because of one caller; everything from here on is shared by
-a batch. Only `unit_rows` normalises embeddings, in this project.
+"""CLIP on torch: what runs on a GPU, what other runtimes are exported from and measured against.
 
 torch and transformers are imported where they are used: the process that answers HTTP on a CPU
 never needs them.
@@ -30,7 +27,7 @@ TorchPrecision = Literal["auto", "fp32", "bf16"]
 
 
 class TorchEncoder:
-    """CLIP through transformers on torch: for GPUs, and the reference for other runtimes."""
+    """The two towers of an encoder folder, through transformers."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""Texts → token ids."""
+"""Texts → token ids, by the `tokenizer.json` of an encoder's folder."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from engine.covers.encoder.folder import CONFIG, TOKENIZER
 
-CONTEXT_LENGTH = 77
+CONTEXT_LENGTH = 77  # tokens, at most: CLIP's
 
 
 class Tokenizer:
-    """Texts → token ids, by the `tokenizer.json` of the encoder (no transformers needed).
+    """Needs no transformers, only `tokenizers`.
 
     CLIP's text tower is causal and is read at the first end-of-text token, so what pads a row
     behind that token cannot change its embedding: no attention mask is needed.

@@ -2,8 +2,8 @@
 are right.
 
 A logistic regression over the evidence, then one over its own output (Platt 1999) on photos where
-the best candidate was chosen by it. `build` fits both on simulated photos of the artifact's own
-covers, of which a fifth is left out while they are looked at: those are the strangers.
+the best candidate was chosen by it. `making.calibrating` fits both on simulated photos of the
+artifact's own covers, of which a fifth is left out while they are looked at: the strangers.
 """
 
 from __future__ import annotations
@@ -12,21 +12,16 @@ import json
 import logging
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.base.errors import ArtifactError
-from engine.covers.identify.candidate import FEATURES, SIGHT
+from engine.covers.identify.candidate import FEATURES, SIGHT, Candidate
 from engine.covers.identify.verdict import version
 
-if TYPE_CHECKING:
-    from engine.covers.identify.candidate import Candidate
-
-
-Rows = NDArray[np.float64]
-logger = logging.getLogger(__name__)
+logger = logging.getLogger("shazam.identify")
 
 
 @dataclass(frozen=True)
@@ -46,7 +41,7 @@ class Calibration:
     def probability(self, features: NDArray[np.float64]) -> float:
         """(10,) or (11,) → the probability, 0–1, that the photo shows this very album."""
         known = features[: len(self.weights)]
-        return float(_sigmoid(np.dot(self.weights, known) + self.bias))
+        return float(sigmoid(np.dot(self.weights, known) + self.bias))
 
     def of_candidate(self, candidate: Candidate) -> float:
         """The probability that a photo shows this very album, by all that is known of it.
@@ -58,17 +53,17 @@ class Calibration:
         proof = candidate.proof
         if proof.inliers:
             return self.probability(candidate.features)
-        chance = 0.95 * _sigmoid(25 * (candidate.margin - 0.15))
-        chance *= _sigmoid(40 * (0.12 - proof.colour - proof.tint / 2))
+        chance = 0.95 * sigmoid(25 * (candidate.margin - 0.15))
+        chance *= sigmoid(40 * (0.12 - proof.colour - proof.tint / 2))
         if candidate.ahead is not None:
-            chance *= _sigmoid(10 * (candidate.ahead - 0.2))
+            chance *= sigmoid(10 * (candidate.ahead - 0.2))
         return float(chance)
 
     def absent(self, probability: float) -> float:
         """The probability that the catalogue lacks the album, given its best candidate's."""
         slope, bias = self.present
         clipped = min(max(probability, 1e-4), 1 - 1e-4)
-        return float(1 - _sigmoid(slope * np.log(clipped / (1 - clipped)) + bias))
+        return float(1 - sigmoid(slope * np.log(clipped / (1 - clipped)) + bias))
 
     @property
     def features(self) -> tuple[str, ...]:
@@ -115,7 +110,7 @@ class Calibration:
         return made
 
 
-# Fitted by `fit` on 900 photos that `observe` took of the demo catalogue, without the encoder; what
+# Fitted by `making.calibrating` on 900 photos of the demo catalogue, without the encoder; what
 # an artifact too small for a fit of its own uses.
 DEFAULT = Calibration(
     weights=(0.418, 4.19, 1.21, 0.69, -3.54, -0.105, -12.2, 0.46, 1.62, 0.335),
@@ -126,5 +121,6 @@ DEFAULT = Calibration(
 )
 
 
-def _sigmoid(x: Any) -> Any:
+def sigmoid(x: Any) -> Any:
+    """Log-odds → 0–1, of a number or of many; beyond ±40 it stays what it is there."""
     return 1 / (1 + np.exp(-np.clip(x, -40, 40)))

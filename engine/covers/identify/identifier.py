@@ -20,6 +20,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
+from engine.base.machine import usable_cores
 from engine.covers.identify import layout
 from engine.covers.identify.calibration import Calibration
 from engine.covers.identify.candidate import Candidate
@@ -30,6 +31,7 @@ from engine.covers.identify.sight import Embed, Sight, embed_views
 from engine.covers.identify.views import WORKING_SIDE, halvings, rectify, working_copy
 from engine.covers.image import HALVED_SIDES, MAX_IMAGE_PIXELS, Pixels, decode
 from engine.covers.search import CoverSearch
+from engine.serving.work.lanes import computing
 from engine.vectors.embeddings import Embeddings
 from engine.vectors.neighbours import Neighbour
 
@@ -63,16 +65,27 @@ class Identification:
 class Identifier:
     """One opened artifact. Safe for concurrent use where `embed` is."""
 
-    def __init__(self, search: CoverSearch, prover: Prover | None) -> None:
+    def __init__(
+        self, search: CoverSearch, prover: Prover | None, threads: int | None = None
+    ) -> None:
+        """`threads`: photos that the encoder may look at beside their proofs, one each; all usable
+        cores unless it is given."""
         self.search, self.prover = search, prover
+        self._looking = computing("look", threads or usable_cores())
 
     @classmethod
-    def open(cls, search: CoverSearch) -> Identifier:
+    def open(cls, search: CoverSearch, threads: int | None = None) -> Identifier:
         """Raises `ArtifactError` where the artifact's part for this cannot be read."""
         cv2.setNumThreads(1)  # pictures are small here: callers are worth more than threads
         folder = search.artifact.path
         references = References.open(folder, search.catalogue)
-        return cls(search, Prover(references, Calibration.of(folder)) if references else None)
+        return cls(
+            search, Prover(references, Calibration.of(folder)) if references else None, threads
+        )
+
+    def close(self) -> None:
+        """End the threads; one that is forgotten ends its own."""
+        self._looking.shutdown(wait=False, cancel_futures=True)
 
     def by_image(
         self,
@@ -122,7 +135,7 @@ class Identifier:
     def _by_proof(self, prover: Prover, photo: Pixels, embed: Embed) -> Identification:
         calibration, references = prover.calibration, prover.references
         search = self.search
-        sight = Sight(search.index, search.artifact.preprocessing, embed, references)
+        sight = Sight(search.index, search.artifact.preprocessing, embed, references, self._looking)
         proven = prover.candidates(photo, sight)
         best = proven[0] if proven else None
         twins = references.twins(best.row) if best and best.probability >= 0.5 else []

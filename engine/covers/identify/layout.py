@@ -21,12 +21,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.covers.identify.views import summed
 from engine.covers.image import Pixels
 
 SIDE, GRID = 64, 12
 DIMENSION = 256
 _LOG = np.log(np.arange(256, dtype=np.float32) + 8)
-_UNIT = np.array([[0, 0], [1, 0], [1, 1], [0, 1]], np.float32)
 _EDGES, _AREAS = 5, 4  # features of a cell
 NOISE = Path(__file__).with_name("layout.npz")
 _EVEN = 0.1  # share of noise that no direction is without, of the mean direction's
@@ -123,8 +123,8 @@ def _cells(views: Pixels) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     gx = log[:, 2:-2, 3:-1] - log[:, 2:-2, 1:-3]
     gy = log[:, 3:-1, 2:-2] - log[:, 1:-3, 2:-2]
     log = log[:, 2:-2, 2:-2]
-    light, light_x, light_y = (_summed(part) / np.float32(3) for part in (log, gx, gy))
-    strength = np.sqrt(_summed(gx * gx + gy * gy))
+    light, light_x, light_y = (summed(part) / np.float32(3) for part in (log, gx, gy))
+    strength = np.sqrt(summed(gx * gx + gy * gy))
     gradients = np.stack(
         [
             np.maximum(light_x, 0),
@@ -137,11 +137,6 @@ def _cells(views: Pixels) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     )
     colours = np.concatenate([light[..., None], log - light[..., None]], axis=-1)
     return _means(gradients), _means(colours)
-
-
-def _summed(channels: NDArray[np.float32]) -> NDArray[np.float32]:
-    # Not `sum(-1)`: numpy takes ten times as long over so short an axis.
-    return np.asarray(channels[..., 0] + channels[..., 1] + channels[..., 2], np.float32)
 
 
 def _means(values: NDArray[np.float32]) -> NDArray[np.float32]:

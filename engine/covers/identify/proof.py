@@ -23,7 +23,7 @@ from engine.covers.identify.explained import SIDE as _SEEN_SIDE
 from engine.covers.identify.explained import Explained, explain
 from engine.covers.identify.outlines import Quads, is_plausible
 from engine.covers.identify.verdict import verdict
-from engine.covers.identify.views import rectify
+from engine.covers.identify.views import UNIT, rectify, summed
 from engine.covers.image import Pixels
 
 REFERENCE_SIDE = 256
@@ -39,7 +39,6 @@ _PATCH_CORRELATION = 0.5
 _WINDOW_CORRELATION, _WINDOW_DIFFERENCE = 0.6, 0.35
 _OTHER_COLOUR = 0.45
 _LEAST_SEEN = 0.25  # of a cover that was aligned
-_ONES = np.ones((1, 3), np.float32)
 _PLAIN = 0.02  # share of textured windows below which a cover has nothing to compare
 
 
@@ -149,7 +148,7 @@ def prove(
     reference: Reference,
     aligned: Callable[[Quads], object] | None = None,
 ) -> Proof | None:
-    """(4, 2) outline in `levels[0]` (see `layout.halvings`), from the cover's top left → proof.
+    """(4, 2) outline in `levels[0]` (see `views.halvings`), from the cover's top left → proof.
 
     `aligned` is told the exact outline before the cover is compared with what lies in it.
     None also where little of the cover is seen: so much agrees by chance.
@@ -225,7 +224,7 @@ def quad_from_keypoints(photo: Keypoints, reference: Reference) -> Quads | None:
     warp, mask = _homography(source, target, 4.0, 2000)
     if warp is None or mask.sum() < _FEWEST:
         return None
-    quad = _moved(_corners(REFERENCE_SIDE), warp)
+    quad = _moved(UNIT * REFERENCE_SIDE, warp)
     return quad if is_plausible(quad) else None
 
 
@@ -286,7 +285,7 @@ class Windows:
         self._window = (window, window)
         self.values = cv2.GaussianBlur(view, (0, 0), blur).astype(np.float32)
         self.mean = self._box(self.values)
-        self.variance = _summed(self._box(self.values * self.values) - self.mean**2)
+        self.variance = summed(self._box(self.values * self.values) - self.mean**2)
         self.textured = np.asarray(self.variance > 60)
 
     def _box(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -295,14 +294,9 @@ class Windows:
     def correlation(self, other: Windows) -> NDArray[np.float32]:
         """(side, side) float32: normalised correlation with another view of the same size in each
         window, −1 to 1."""
-        shared = _summed(self._box(self.values * other.values) - self.mean * other.mean)
+        shared = summed(self._box(self.values * other.values) - self.mean * other.mean)
         scale = np.sqrt((np.maximum(self.variance, 0) + 1) * (np.maximum(other.variance, 0) + 1))
         return np.asarray(shared / scale, np.float32)
-
-
-def _summed(channels: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(H, W, 3) → (H, W); numpy takes sixty times as long over so short an axis."""
-    return np.asarray(cv2.transform(channels, _ONES), np.float32)
 
 
 def _aligned(
@@ -335,7 +329,7 @@ def _aligned(
     inliers = int(mask.sum())
     if warp is None or inliers < _FEWEST:
         return None
-    corners = _corners(step.side)
+    corners = UNIT * step.side
     outline = cv2.getPerspectiveTransform(corners, quad.astype(np.float32))
     moved = _moved(_moved(corners, warp), outline)
     return (moved, inliers, len(patches.at)) if is_plausible(moved) else None
@@ -396,10 +390,6 @@ def _resized(image: Pixels, side: int) -> Pixels:
         return image
     way = cv2.INTER_AREA if min(image.shape[:2]) > side else cv2.INTER_LINEAR
     return np.asarray(cv2.resize(image, (side, side), interpolation=way), np.uint8)
-
-
-def _corners(side: float) -> NDArray[np.float32]:
-    return np.array([[0, 0], [side, 0], [side, side], [0, side]], np.float32)
 
 
 def _moved(points: NDArray[np.float32], warp: NDArray[np.float64]) -> NDArray[np.float32]:

@@ -12,7 +12,7 @@ first, and stops as soon as one is sure: most photos pay for two outlines and on
 from __future__ import annotations
 
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import replace
 
 import cv2
@@ -38,8 +38,6 @@ _LIKELY = 0.45
 _SIGHT_OUTLINES = 2
 _SIGHT_IDEAS = 2  # albums the encoder sees at a place where another one was looked for
 _SAME_PLACE = 0.04  # corners, as a share of the side: one view serves for both
-
-_LOOKING = ThreadPoolExecutor(8, thread_name_prefix="look")
 
 # A row of the references, and the outline of its cover from the cover's own top left on.
 Proposals = Iterator[tuple[int, Quads]]
@@ -156,7 +154,7 @@ class _Proving:
             if np.abs(place - quad).max() < near:
                 return number
         view = rectify(self.levels, quad, VIEW_SIDE)
-        self.views.append((quad, _LOOKING.submit(self.sight.glances, [view])))
+        self.views.append((quad, self.sight.look(view)))
         return len(self.views) - 1
 
     def _by_layout(

@@ -1,7 +1,7 @@
 """The optional part of an artifact that identify needs: what is known of every cover.
 
 `identify/` in the artifact's folder; artifacts/README.md, "What identify reads", is its
-specification. `write_references` makes it from thumbnails, `References.open` reads it.
+specification. `making.references` makes it from thumbnails, `References.open` reads it.
 
 An album costs 256 bytes of layout code, 256 of what is its own, and 2 KB of keypoints. The
 covers themselves are the artifact's thumbnails.
@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
+from typing import Protocol
 
 import cv2
 import faiss
@@ -23,7 +24,6 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from engine.base.errors import ArtifactError
-from engine.covers.catalogue import Catalogue
 from engine.covers.identify import layout
 from engine.covers.identify.layout import Basis, Codes
 from engine.covers.identify.proof import Keypoints, Reference, same_artwork
@@ -36,12 +36,26 @@ LAYOUT, KEYPOINTS, CALIBRATION = "layout.npz", "keypoints.faiss", "calibration.j
 # The keypoints kept of a cover, strongest first: enough to vote for it.
 KEPT_KEYPOINTS = 64
 # Covers a map of "own" is compared with: its nearest by layout, the rest of its series.
-_SIBLINGS = 8
+SIBLINGS = 8
 # Codes are unit rows of 256 numbers, few beyond ±0.5; an eighth of a bit is lost on average.
-_CODE_SCALE = 254.0
+CODE_SCALE = 254.0
 _REMEMBERED = 1_024  # references: some 300 KB each at most
 _SAME_ARTWORK = 0.93
-_BATCH = 256
+
+
+class Covers(Protocol):
+    """Whatever holds covers by album id: a catalogue, or covers that are drawn when asked for."""
+
+    @property
+    def has_thumbnails(self) -> bool: ...
+
+    def ids(self) -> Ids:
+        """(N,) int64, ascending."""
+        ...
+
+    def thumbnail(self, album_id: int) -> bytes | None:
+        """A picture file of the cover, or None where there is none."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +71,7 @@ class References:
 
     def __init__(
         self,
-        catalogue: Catalogue,
+        catalogue: Covers,
         ids: Ids,
         basis: Basis,
         codes: Codes,
@@ -75,7 +89,7 @@ class References:
         self.row_of = {int(album_id): row for row, album_id in enumerate(ids)}
 
     @classmethod
-    def open(cls, folder: Path, catalogue: Catalogue) -> References | None:
+    def open(cls, folder: Path, catalogue: Covers) -> References | None:
         """`folder` is the artifact's, its digests checked; None where it has no such part."""
         part = folder / FOLDER
         if not (part / LAYOUT).is_file() or not catalogue.has_thumbnails:
@@ -103,7 +117,7 @@ class References:
                 f"{FOLDER}/{LAYOUT} does not belong to this catalogue: its rows do not match. "
                 "Build the artifact again."
             )
-        dequantised = codes.astype(np.float32) / _CODE_SCALE
+        dequantised = codes.astype(np.float32) / CODE_SCALE
         dequantised /= np.linalg.norm(dequantised, axis=1, keepdims=True) + 1e-6
         return cls(catalogue, ids, basis, dequantised, own, keypoints, rows)
 
@@ -162,7 +176,7 @@ class References:
         return self._twins(Reference(cover), self._alike(code))
 
     def _alike(self, code: Codes) -> list[int]:
-        near = self.nearest(code, _SIBLINGS)[0]
+        near = self.nearest(code, SIBLINGS)[0]
         return [one.row for one in near if one.similarity >= _SAME_ARTWORK]
 
     def _twins(self, mine: Reference, rows: Sequence[int]) -> list[int]:
@@ -170,13 +184,14 @@ class References:
         return [row for row, other in others if other is not None and same_artwork(mine, other)]
 
 
-def cover_of(catalogue: Catalogue, album_id: int) -> Pixels | None:
+def cover_of(catalogue: Covers, album_id: int) -> Pixels | None:
     """(H, W, 3) uint8 RGB, of the thumbnail's size; None where there is none."""
     data = catalogue.thumbnail(album_id)
-    return None if data is None else _pixels(data)
+    return None if data is None else thumbnail_pixels(data)
 
 
-def _pixels(data: bytes) -> Pixels:
+def thumbnail_pixels(data: bytes) -> Pixels:
+    """A picture file → (H, W, 3) uint8 RGB."""
     # OpenCV gives what Pillow gives, which decodes every WebP as if it moved, in twice the time.
     decoded = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
     if decoded is not None:

@@ -7,6 +7,7 @@ proves nothing, but whether another album lies nearer is evidence that no window
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 from threading import Lock
 
@@ -41,11 +42,22 @@ class Sight:
     """An encoder and its index, before those albums that have references."""
 
     def __init__(
-        self, index: VectorIndex, preprocessing: Preprocessing, embed: Embed, references: References
+        self,
+        index: VectorIndex,
+        preprocessing: Preprocessing,
+        embed: Embed,
+        references: References,
+        looking: Executor,
     ) -> None:
+        """`looking` are threads in which a view is looked at while its proof goes on."""
         self._index, self._preprocessing = index, preprocessing
         self._embed, self._references = embed, references
+        self._looking = looking
         self._lock = Lock()  # a runtime runs one batch at a time
+
+    def look(self, view: Pixels) -> Future[list[Glance]]:
+        """`glances` of one view, begun; the answer can be waited for."""
+        return self._looking.submit(self.glances, [view])
 
     def glances(self, views: Sequence[Pixels]) -> list[Glance]:
         """(H, W, 3) uint8 RGB views of any size, one batch of the encoder."""

@@ -1,4 +1,7 @@
-"""Views of a photo: halved, working copy, a quadrilateral seen straight on."""
+"""Views of a photo: a working copy, halvings of it, a quadrilateral seen square-on.
+
+photo ─working_copy→ 360 pixels ─halvings→ levels ─rectify(outline)→ a square view
+"""
 
 from __future__ import annotations
 
@@ -6,10 +9,29 @@ from collections.abc import Sequence
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
-from engine.covers.identify.layout import _UNIT
 from engine.covers.identify.outlines import Quads
 from engine.covers.image import Pixels
+
+# A sleeve on 15 % of a 3:4 frame is then 161 pixels wide, more than proof looks at.
+WORKING_SIDE = 360
+
+# Corners of a square view, clockwise from its top left.
+UNIT = np.array([[0, 0], [1, 0], [1, 1], [0, 1]], np.float32)
+_ONES = np.ones((1, 3), np.float32)
+
+
+def working_copy(photo: Pixels) -> tuple[Pixels, float]:
+    """The photo, its shorter edge at most 360 pixels, and how much larger the photo itself is."""
+    height, width = photo.shape[:2]
+    # A strip has no sleeve in it, and its longer edge would stay enormous.
+    scale = min(WORKING_SIDE / min(height, width), 4 * WORKING_SIDE / max(height, width), 1.0)
+    if scale == 1.0:
+        return photo, 1.0
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    small = np.asarray(cv2.resize(photo, size, interpolation=cv2.INTER_AREA), np.uint8)
+    return small, 1 / scale
 
 
 def halvings(photo: Pixels, smallest: int = 80) -> list[Pixels]:
@@ -29,7 +51,7 @@ def rectify(levels: Sequence[Pixels], quad: Quads, side: int, margin: int = 0) -
     level = int(np.clip(np.log2(length / (1.1 * side)), 0, len(levels) - 1))
     image = levels[level]
     shrink = np.array(image.shape[1::-1], np.float32) / np.array(levels[0].shape[1::-1], np.float32)
-    inside = _UNIT * side + np.float32(margin - 0.5)
+    inside = UNIT * side + np.float32(margin - 0.5)
     warp = cv2.getPerspectiveTransform(inside, (quad * shrink - 0.5).astype(np.float32))
     full = side + 2 * margin
     return np.asarray(
@@ -44,17 +66,11 @@ def rectify(levels: Sequence[Pixels], quad: Quads, side: int, margin: int = 0) -
     )
 
 
-# A sleeve on 15 % of a 3:4 frame is then 161 pixels wide, more than proof looks at.
-WORKING_SIDE = 360
+def summed(channels: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(…, 3) → (…) float32: the three channels together.
 
-
-def working_copy(photo: Pixels) -> tuple[Pixels, float]:
-    """The photo, its shorter edge at most 360 pixels, and how much larger the photo itself is."""
-    height, width = photo.shape[:2]
-    # A strip has no sleeve in it, and its longer edge would stay enormous.
-    scale = min(WORKING_SIDE / min(height, width), 4 * WORKING_SIDE / max(height, width), 1.0)
-    if scale == 1.0:
-        return photo, 1.0
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    small = np.asarray(cv2.resize(photo, size, interpolation=cv2.INTER_AREA), np.uint8)
-    return small, 1 / scale
+    To the bit what adding them one by one gives, in half of the time; `sum(-1)` takes sixty times
+    as long over so short an axis.
+    """
+    flat = np.ascontiguousarray(channels).reshape(-1, channels.shape[-2], 3)
+    return np.asarray(cv2.transform(flat, _ONES), np.float32).reshape(channels.shape[:-1])

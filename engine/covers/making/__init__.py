@@ -1,0 +1,22 @@
+"""Covers, metadata and an encoder → an artifact, complete and verified; and later ones from it.
+
+    tables ─metadata→ albums ─┐
+    covers ─embedding→ rows ──┴─assemble→ index, catalogue, runtimes, what identify needs ─→ folder
+
+Begin with `build`. Whatever makes an artifact ends in `assemble`.
+
+    build        covers and a table → an artifact
+    import_pair  embeddings made elsewhere → an artifact
+    revise       an artifact with albums more, less or with new facts; compacted
+    metadata     a table → albums, joined with covers by file name
+    embedding    cover files → rows and thumbnails, taken up where it was interrupted
+    unpickle     a pickle of foreign hands → arrays, nothing executed
+    encoder      where an encoder comes from, and how it gets into the folder
+    export       an encoder → OpenVINO's graphs; `runtimes` decides which of them is kept
+    references   thumbnails → what identify compares with; `calibrating` → what it may claim
+    cluster      the embedding of a million covers on many machines
+    publish      the rows of an artifact → a table of an engine
+    assemble     all parts into one folder, renamed into place
+
+Not to be imported: `service`, `trials`. Nothing that answers requests imports this.
+"""

@@ -1,21 +1,31 @@
-"""Simulated photos of the own covers → how evidence becomes a probability."""
+"""Simulated photos of the own covers → how evidence becomes a probability.
+
+    covers ─split→ known, strangers ─simulate→ photos ─prove→ Observed ─fit→ Calibration
+
+Kept in the artifact as `identify/calibration.json`. Looking at 900 photos takes minutes, fitting a
+moment.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from engine.base.progress import Progress
+from engine.covers.identify.calibration import DEFAULT, Calibration, sigmoid
+from engine.covers.identify.candidate import Candidate
+from engine.covers.identify.proving import Prover
+from engine.covers.identify.references import Covers, References, cover_of
+from engine.covers.identify.sight import Sight
+from engine.covers.identify.views import working_copy
+from engine.covers.making.references import split_references
+from engine.covers.photos.photo import PRESETS, Distortion, simulate_photo
 
-if TYPE_CHECKING:
-    from engine.covers.catalogue import Catalogue
-    from engine.covers.identify.candidate import Candidate
-    from engine.covers.identify.references import References
-    from engine.covers.identify.sight import Sight
-from engine.covers.identify.calibration import DEFAULT, Calibration, Rows, _sigmoid
+Numbers = NDArray[np.float64]
 
 # Photos of covers that a calibration rests on, where the catalogue is large enough; and twice as
 # many of strangers: of 300, with one false match in 200 allowed, the worst would decide alone.
@@ -25,15 +35,17 @@ FEWEST_COVERS = 100
 # What is photographed: everything at once mostly, and single things that can go wrong.
 # Hidden ones weigh much: what a thumb covers must not be taken for what another cover shows.
 _PRESETS = ("mixed", "mixed", "mixed", "mixed", "hidden", "hidden", "rotation", "small", "crop")
-_FALSE_MATCHES = 0.005
-_PARTS = 5
+_HIDDEN = Distortion(share=(0.25, 0.6), turn_deg=180, occlusion=(0.15, 0.35))
+_FALSE_MATCHES = 0.005  # share of strangers
+_PARTS = 5  # of the photos: each is scored by weights fitted on the others
+_AT_ONCE = 2  # photos
 
 
 @dataclass(frozen=True)
 class Observed:
     """One simulated photo: what was proven of it, and which of that is right (−1: none)."""
 
-    features: Rows
+    features: Numbers
     rows: tuple[int, ...]
     right: int
 
@@ -43,8 +55,8 @@ class Observed:
 
 
 def fit_logistic(
-    x: Rows, y: Rows, counts: Rows | None = None, ridge: float = 0.5
-) -> tuple[Rows, float]:
+    x: Numbers, y: Numbers, counts: Numbers | None = None, ridge: float = 0.5
+) -> tuple[Numbers, float]:
     """(N, F), N labels 0–1 and how often each row counts → weights (F,) and bias: maximum
     likelihood with an L2 penalty on standardised features, by Newton's method."""
     mean, scale = x.mean(0), x.std(0) + 1e-6
@@ -54,7 +66,7 @@ def fit_logistic(
     w = np.zeros(z.shape[1])
     count = np.ones(len(x)) if counts is None else counts
     for _ in range(50):
-        p = _sigmoid(z @ w)
+        p = sigmoid(z @ w)
         gradient = z.T @ (count * (p - y)) + penalty * w
         hessian = (z * (count * p * (1 - p) + 1e-9)[:, None]).T @ z + np.diag(penalty)
         step = np.linalg.solve(hessian, gradient)
@@ -92,7 +104,7 @@ def fit(observed: Sequence[Observed]) -> Calibration:
     slope, offset = fit_logistic(scores[:, None], hits, counts)
     weights, bias = weights * slope[0], bias * slope[0] + offset
     odds = scores * slope[0] + offset
-    probabilities = _sigmoid(odds)
+    probabilities = sigmoid(odds)
     strangers = np.sort(probabilities[~present])
     # Of new strangers, (k + 1) / (N + 1) are expected to come before the k-th best of N.
     allowed = max(0, int(_FALSE_MATCHES * (len(strangers) + 1)) - 1)
@@ -112,7 +124,7 @@ def fit(observed: Sequence[Observed]) -> Calibration:
     )
 
 
-def _columns(observed: Sequence[Observed], share: float) -> tuple[Rows, Rows, Rows]:
+def _columns(observed: Sequence[Observed], share: float) -> tuple[Numbers, Numbers, Numbers]:
     """Every candidate of every photo: its features, 1 where it is right, else 0, and how often it
     counts: once, or `share` of that where it is of a stranger."""
     found = [photo for photo in observed if photo.rows]
@@ -123,31 +135,22 @@ def _columns(observed: Sequence[Observed], share: float) -> tuple[Rows, Rows, Ro
 
 
 def observe(
-    catalogue: Catalogue,
+    catalogue: Covers,
     photos: int = PHOTOS,
     seed: int = 0,
     *,
     progress: Progress | None = None,
-    sight: Callable[[References], Sight] | None = None,
+    sight: Callable[[References, Executor], Sight] | None = None,
 ) -> list[Observed]:
     """Photograph a catalogue's covers before references that lack a fifth of them: `photos` of
-    those they have, and twice as many of those they lack. `sight` makes an encoder look too."""
-    from concurrent.futures import ThreadPoolExecutor
-
-    from engine.covers.identify.proving import Prover
-    from engine.covers.identify.references import cover_of
-    from engine.covers.identify.views import working_copy
-    from engine.covers.making.references import split_references
-    from engine.covers.photos.photo import PRESETS, Distortion, simulate_photo
-
+    those they have, and twice as many of those they lack. `sight` makes an encoder look too, on
+    threads that it is given."""
     progress = progress or Progress()
-    hidden = Distortion(share=(0.25, 0.6), turn_deg=180, occlusion=(0.15, 0.35))
     split = split_references(catalogue, seed, progress)
     if split is None:
         return []
     references, left_out = split
     prover = Prover(references, DEFAULT)
-    eye = sight(references) if sight else None
     rng = np.random.default_rng(seed)
     known = rng.permutation(len(references))[:photos].tolist()
     unknown = [left_out[i] for i in rng.permutation(len(left_out))]
@@ -160,13 +163,14 @@ def observe(
         assert cover is not None
         mine = np.random.default_rng([seed, number, row >= 0])
         preset = _PRESETS[number % len(_PRESETS)]
-        how = hidden if preset == "hidden" else PRESETS[preset]
+        how = _HIDDEN if preset == "hidden" else PRESETS[preset]
         photo, _ = working_copy(simulate_photo(cover, mine, how).image)
         same = frozenset(references.twins(row)) if row >= 0 else frozenset()
         return _observed(prover.candidates(photo, eye), row, same)
 
     found = []
-    with ThreadPoolExecutor(2) as pool:
+    with ThreadPoolExecutor(_AT_ONCE) as pool, ThreadPoolExecutor(_AT_ONCE) as looking:
+        eye = sight(references, looking) if sight else None
         for number, seen in enumerate(pool.map(look, jobs), start=1):
             found.append(seen)
             if number % 20 == 0 or number == len(jobs):

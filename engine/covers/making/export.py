@@ -1,4 +1,7 @@
-"""An encoder → the graphs that OpenVINO runs, as float or int8."""
+"""An encoder on torch → the two graphs that OpenVINO runs, as float or int8.
+
+`encoder.on_openvino` reads them; `making.runtimes` decides which are kept.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +31,7 @@ from engine.covers.image import Pixels
 
 
 @dataclass(frozen=True)
-class Calibration:
+class Samples:
     """What int8 is calibrated on: (N, S, S, 3) uint8 pictures and some texts."""
 
     pixels: Pixels
@@ -39,7 +42,7 @@ def export(
     encoder: TorchEncoder,
     folder: Path,
     *,
-    int8: Calibration | None = None,
+    int8: Samples | None = None,
     half: bool = True,
     progress: Progress | None = None,
 ) -> None:

@@ -1,4 +1,10 @@
-"""Covers → what identify compares photos with."""
+"""Covers → what identify compares photos with, `identify/` in the artifact's folder.
+
+    thumbnails ─layout→ features ─Basis→ codes ─nearest→ siblings ─windows→ maps of what is its own
+              └ORB→ keypoints ─→ a binary index
+
+`identify.references` reads it.
+"""
 
 from __future__ import annotations
 
@@ -11,29 +17,30 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.base.progress import Progress
-from engine.covers.catalogue import Catalogue
 from engine.covers.identify import layout
 from engine.covers.identify.layout import Basis
 from engine.covers.identify.proof import Windows, keypoints_of_cover, own_map
 from engine.covers.identify.references import (
-    _BATCH,
-    _CODE_SCALE,
-    _SIBLINGS,
+    CODE_SCALE,
     FOLDER,
     KEPT_KEYPOINTS,
     KEYPOINTS,
     LAYOUT,
+    SIBLINGS,
+    Covers,
     References,
-    _pixels,
     cover_of,
+    thumbnail_pixels,
 )
 from engine.covers.image import Pixels
 from engine.vectors.embeddings import Ids
 
+_BATCH = 256  # covers at a time
+
 
 def write_references(
     folder: Path,
-    catalogue: Catalogue,
+    catalogue: Covers,
     progress: Progress | None = None,
 ) -> References | None:
     """Write `identify/` (without a calibration) into a staged artifact, from its thumbnails.
@@ -47,7 +54,7 @@ def write_references(
     np.savez_compressed(
         folder / FOLDER / LAYOUT,
         ids=made.ids,
-        codes=np.clip(np.round(made.codes * _CODE_SCALE), -127, 127).astype(np.int8),
+        codes=np.clip(np.round(made.codes * CODE_SCALE), -127, 127).astype(np.int8),
         mean=made.basis.mean,
         axes=made.basis.axes,
         own=made.own,
@@ -59,7 +66,7 @@ def write_references(
 
 
 def make_references(
-    catalogue: Catalogue,
+    catalogue: Covers,
     album_ids: Ids,
     progress: Progress | None = None,
 ) -> References | None:
@@ -77,7 +84,7 @@ def make_references(
     views: list[Pixels] = []
     parts, descriptors, rows = [], [], []
     for start in range(0, len(covers), _BATCH):
-        pictures = [_pixels(data) for _, data in covers[start : start + _BATCH]]
+        pictures = [thumbnail_pixels(data) for _, data in covers[start : start + _BATCH]]
         views += [layout.shrunk(picture) for picture in pictures]
         parts.append(layout.features(np.stack(views[start:])))
         for row, picture in enumerate(pictures, start):
@@ -98,7 +105,7 @@ def make_references(
 
 
 def split_references(
-    catalogue: Catalogue,
+    catalogue: Covers,
     seed: int = 0,
     progress: Progress | None = None,
 ) -> tuple[References, list[int]] | None:
@@ -127,7 +134,7 @@ def _own_maps(
     own = np.zeros((count, 16, 16), np.uint8)
     windows = lru_cache(2048)(lambda row: Windows(views[row], layout.SIDE // 8 + 1))
     for row in range(count):
-        near = references.nearest(references.codes[row : row + 1], _SIBLINGS + 1)[0]
+        near = references.nearest(references.codes[row : row + 1], SIBLINGS + 1)[0]
         siblings = [windows(n.row) for n in near if n.row != row]
         own[row] = np.round(own_map(windows(row), siblings) * 255)
         if row % 100 == 99 or row == count - 1:

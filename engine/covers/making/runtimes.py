@@ -17,7 +17,7 @@ from engine.covers.encoder.on_openvino import OpenVINOEncoder
 from engine.covers.encoder.on_torch import TorchEncoder
 from engine.covers.golden import GoldenQueries
 from engine.covers.image import Pixels
-from engine.covers.making.export import Calibration, export
+from engine.covers.making.export import Samples, export
 from engine.covers.manifest import RuntimeEntry
 from engine.vectors.embeddings import Embeddings
 from engine.vectors.index import Index
@@ -73,9 +73,9 @@ def give_cpu_runtime(
     """
     progress = progress or Progress()
     used, held_out = _split(pixels)
-    calibration = Calibration(used, TEXTS[::2])
+    samples = Samples(used, TEXTS[::2])
     if requested in ("auto", "int8"):
-        export(encoder, folder, int8=calibration, progress=progress)
+        export(encoder, folder, int8=samples, progress=progress)
         entry = _compare(encoder, folder, "int8", requested, index, held_out)
         refusal = _refusal(encoder, folder, golden, index)
         if refusal is None and entry.overlap_at_10 >= KEEP_OVERLAP:

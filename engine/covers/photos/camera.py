@@ -10,10 +10,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.covers.photos.drawing import Floats, Image, _gained
+from engine.covers.photos.drawing import Floats, Image, gained
 
 
-def _scanlines(frame: Image, rng: np.random.Generator) -> Image:
+def scanlines(frame: Image, rng: np.random.Generator) -> Image:
     """The beat between a screen's rows and the sensor's: slow bands, weakly coloured."""
     height, width = frame.shape[:2]
     angle = rng.uniform(-0.4, 0.4) + (math.pi / 2 if rng.random() < 0.7 else 0)
@@ -26,7 +26,7 @@ def _scanlines(frame: Image, rng: np.random.Generator) -> Image:
     return np.asarray(cv2.convertScaleAbs(frame * (1 + depth * (wave - 0.3))), np.uint8)
 
 
-def _light(
+def light(
     frame: Image,
     quad: Floats,
     glare: float,
@@ -41,7 +41,7 @@ def _light(
         exposure = 2 ** (rng.uniform(-1, 1) * colour * (0.9 if rng.random() < 0.5 else 0.5))
         contrast = 1 + rng.uniform(-0.3, 0.2) * colour
         lift = 127.5 * (1 - contrast) * rng.uniform(0.3, 1)
-        frame = _gained(frame, np.clip(gains * exposure, 0.65, 1.45) * contrast, lift)
+        frame = gained(frame, np.clip(gains * exposure, 0.65, 1.45) * contrast, lift)
     if glare == 0 and shadow == 0:
         return frame
     grid = 48
@@ -69,7 +69,7 @@ def _light(
     return np.asarray(cv2.convertScaleAbs(out), np.uint8)
 
 
-def _lens(frame: Image, sigma: float, length: float, rng: np.random.Generator) -> Image:
+def lens(frame: Image, sigma: float, length: float, rng: np.random.Generator) -> Image:
     """`sigma` of the defocus and `length` of the motion in pixels."""
     out: Any = frame
     if sigma > 0.25:
@@ -92,7 +92,7 @@ def _grain() -> NDArray[np.float32]:
     return np.random.default_rng(3).standard_normal((1024, 1024, 3), dtype=np.float32)
 
 
-def _sensor_noise(frame: Image, sigma: float, size: int, rng: np.random.Generator) -> Image:
+def sensor_noise(frame: Image, sigma: float, size: int, rng: np.random.Generator) -> Image:
     """Noise of `sigma` grey levels at 720 px. A smaller picture is an average of those pixels, so
     it carries less; a quarter is kept, since phones smooth their noise into blotches."""
     height, width = frame.shape[:2]
@@ -108,7 +108,8 @@ def _sensor_noise(frame: Image, sigma: float, size: int, rng: np.random.Generato
     )
 
 
-def _through_jpeg(image: Image, quality: float) -> Image:
+def through_jpeg(image: Image, quality: float) -> Image:
+    """Written at `quality`, 0–100, and read again."""
     ok, data = cv2.imencode(
         ".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, int(quality)]
     )

@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.covers.photos.drawing import _UNIT, Floats, Image, _area, _blend, _fill
-from engine.covers.photos.surroundings import BACKGROUNDS, _any_colour, background
+from engine.covers.photos.drawing import UNIT, Floats, Image, area, blend, fill
+from engine.covers.photos.surroundings import BACKGROUNDS, any_colour, background
 
 STICKERS: Final = {False: ("box", "disc", "strip", "torn"), True: ("star", "triangle")}
 HANDS: Final = {False: ("fingers", "thumb", "arm"), True: ("palm",)}
@@ -19,11 +19,11 @@ HANDS: Final = {False: ("fingers", "thumb", "arm"), True: ("palm",)}
 OVERLAYS: Final = ("corner", "drape", "leaves", "labels", "ring", "tape")
 
 
-def _occlude(
+def occlude(
     frame: Image, quad: Floats, share: float, rng: np.random.Generator, *, held_out: bool
 ) -> None:
     """Paint a sticker, a hand or something else over about `share` of the cover, in place."""
-    warp = cv2.getPerspectiveTransform(_UNIT, quad)
+    warp = cv2.getPerspectiveTransform(UNIT, quad)
 
     def on_frame(points: Sequence[Sequence[float]] | Floats) -> Floats:
         return np.asarray(
@@ -43,13 +43,13 @@ def _sticker(
 ) -> None:
     if shape == "box":
         wide = math.sqrt(share * rng.uniform(0.6, 1.7))
-        outline = (_UNIT - 0.5) * np.array([wide, share / wide], np.float32)
+        outline = (UNIT - 0.5) * np.array([wide, share / wide], np.float32)
     elif shape == "strip":  # a band from edge to edge
-        outline = (_UNIT - 0.5) * np.array([1.1, share], np.float32)
+        outline = (UNIT - 0.5) * np.array([1.1, share], np.float32)
     elif shape == "torn":
         angles = np.sort(rng.uniform(0, 2 * math.pi, 9))
         flat = np.stack([np.cos(angles), np.sin(angles)], 1) * rng.uniform(0.5, 1.0, (9, 1))
-        outline = flat * min(0.7, math.sqrt(share / max(0.2, _area(flat.astype(np.float32)))))
+        outline = flat * min(0.7, math.sqrt(share / max(0.2, area(flat.astype(np.float32)))))
     elif shape == "triangle":
         angles = np.array([0, 2, 4]) * math.pi / 3
         outline = np.stack([np.cos(angles), np.sin(angles)], 1) * math.sqrt(share / 1.299)
@@ -58,23 +58,23 @@ def _sticker(
         angles = np.arange(points) * 2 * math.pi / points
         radius = np.where(np.arange(points) % 2, 1.0, 1.0 if shape == "disc" else 0.6)
         flat = np.stack([np.cos(angles), np.sin(angles)], 1) * radius[:, None]
-        outline = flat * math.sqrt(share / _area(flat.astype(np.float32)))
+        outline = flat * math.sqrt(share / area(flat.astype(np.float32)))
     spin = _spin(rng.uniform(-0.6, 0.6))
     reach = max(0.0, 0.5 - float(np.abs(outline).max()))
     middle = 0.5 + rng.uniform(-reach, reach, 2)
-    tone = _any_colour(rng, 10, 250)
-    _fill(frame, on_frame(outline @ spin + middle), tone.tolist())
+    tone = any_colour(rng, 10, 250)
+    fill(frame, on_frame(outline @ spin + middle), tone.tolist())
     ink = (255 - tone).tolist() if rng.random() < 0.5 else (245, 245, 245)
     for row in np.linspace(-0.2, 0.2, int(rng.integers(1, 4))):
-        bar = ((_UNIT - 0.5) * np.array([0.5, 0.09]) + np.array([0, row])) * math.sqrt(share)
-        _fill(frame, on_frame(bar @ spin + middle), ink)
+        bar = ((UNIT - 0.5) * np.array([0.5, 0.09]) + np.array([0, row])) * math.sqrt(share)
+        fill(frame, on_frame(bar @ spin + middle), ink)
 
 
 def _leaf(share: float, rng: np.random.Generator) -> NDArray[Any]:
     along = np.linspace(-1, 1, 12)
     wide = rng.uniform(0.3, 0.6) * np.cos(along * 1.5)
     flat = np.stack([np.r_[along, along[::-1]], np.r_[wide, -wide[::-1]]], 1)
-    size = min(0.75, math.sqrt(share / _area(flat)))
+    size = min(0.75, math.sqrt(share / area(flat)))
     middle = rng.uniform(0.25, 0.75, 2)
     return np.asarray(flat * size @ _spin(rng.uniform(0, math.pi)) + middle)
 
@@ -97,7 +97,7 @@ def _overlay(
     outlines: list[Any]
     if shape == "corner":  # of another sleeve
         long = math.sqrt(share * rng.uniform(0.5, 2))
-        outlines = [(_UNIT - 1) * 1.3 @ _spin(rng.uniform(-0.25, 0.25)) + [long, share / long]]
+        outlines = [(UNIT - 1) * 1.3 @ _spin(rng.uniform(-0.25, 0.25)) + [long, share / long]]
     elif shape == "drape":
         along = np.linspace(-0.1, 1.1, 25)
         waves = rng.uniform(0, 0.06) * np.sin(along * rng.uniform(3, 15) + rng.uniform(0, 6))
@@ -117,16 +117,16 @@ def _overlay(
     else:  # strips of tape
         opacity = int(rng.integers(60, 180))
         outlines = [
-            (_UNIT - 0.5) * [1.2, share / 2] @ _spin(rng.uniform(0, math.pi)) + middle
+            (UNIT - 0.5) * [1.2, share / 2] @ _spin(rng.uniform(0, math.pi)) + middle
             for middle in rng.uniform(0.2, 0.8, (2, 2))
         ]
     quarter = _spin(int(rng.integers(4)) * math.pi / 2)
     height, width = frame.shape[:2]
     mask = np.zeros((height, width), np.uint8)
     for outline in outlines:
-        _fill(mask, on_frame((outline - 0.5) @ quarter + 0.5), opacity)
+        fill(mask, on_frame((outline - 0.5) @ quarter + 0.5), opacity)
     cloth = background(str(rng.choice(BACKGROUNDS[False])), width, height, rng)
-    frame[:] = _blend(frame, cloth, mask)
+    frame[:] = blend(frame, cloth, mask)
 
 
 def _hand(frame: Image, on_frame: Any, share: float, rng: np.random.Generator, shape: str) -> None:
@@ -147,9 +147,9 @@ def _hand(frame: Image, on_frame: Any, share: float, rng: np.random.Generator, s
         arc = np.stack([x + lean + radius * np.cos(tip), 1 - length + radius * np.sin(tip)], 1)
         root = np.array([[x + radius * 1.15, 1.2], [x - radius * 1.15, 1.2]])
         outline = np.concatenate([arc, root])
-        _fill(frame, turned(outline), (tone * 0.72).tolist())
+        fill(frame, turned(outline), (tone * 0.72).tolist())
         inner = (outline - [x, 0]) * [0.84, 1] + [x, 0.012]
-        _fill(frame, turned(inner), tone.tolist())
+        fill(frame, turned(inner), tone.tolist())
 
     if shape == "fingers":
         radius = 0.045 + 0.12 * share
@@ -162,7 +162,7 @@ def _hand(frame: Image, on_frame: Any, share: float, rng: np.random.Generator, s
         finger(from_edge, min(0.7, share / (2 * radius)), radius, rng.uniform(-0.1, 0.1))
     elif shape == "arm":  # bare, or in a sleeve of any colour
         if rng.random() < 0.5:
-            tone = _any_colour(rng, 10, 250)
+            tone = any_colour(rng, 10, 250)
         length = rng.uniform(0.4, 0.9)
         finger(from_edge, length, share / (2 * length), rng.uniform(-0.2, 0.2))
     else:
@@ -172,4 +172,4 @@ def _hand(frame: Image, on_frame: Any, share: float, rng: np.random.Generator, s
         palm = np.stack([np.cos(angles), 1.1 * np.sin(angles)], 1) * radius + middle
         for k in range(4):
             finger(from_edge + (k - 1.5) * radius * 0.5, radius * 1.9, radius * 0.2, 0.0)
-        _fill(frame, turned(palm), tone.tolist())
+        fill(frame, turned(palm), tone.tolist())

@@ -20,9 +20,9 @@ from typing import Any, Final
 import cv2
 import numpy as np
 
-from engine.covers.photos.camera import _lens, _light, _scanlines, _sensor_noise, _through_jpeg
-from engine.covers.photos.coverings import _occlude
-from engine.covers.photos.drawing import _UNIT, Floats, Image, Range, _area, _blend, _fill
+from engine.covers.photos.camera import lens, light, scanlines, sensor_noise, through_jpeg
+from engine.covers.photos.coverings import occlude
+from engine.covers.photos.drawing import UNIT, Floats, Image, Range, area, blend, fill
 from engine.covers.photos.surroundings import BACKGROUNDS, background
 
 OFF: Final[Range] = (0.0, 0.0)
@@ -153,15 +153,15 @@ def simulate_photo(
         return float(rng.uniform(*effect))
 
     if lit_screen:
-        frame = _scanlines(frame, rng)
+        frame = scanlines(frame, rng)
     if (hidden := on(how.occlusion)) > 0:
-        _occlude(frame, quad, hidden, rng, held_out=held_out)
-    frame = _light(frame, quad, on(how.glare), on(how.shadow), on(how.colour), rng)
-    frame = _lens(frame, on(how.defocus) * size, on(how.motion) * size, rng)
+        occlude(frame, quad, hidden, rng, held_out=held_out)
+    frame = light(frame, quad, on(how.glare), on(how.shadow), on(how.colour), rng)
+    frame = lens(frame, on(how.defocus) * size, on(how.motion) * size, rng)
     if (sigma := on(how.noise)) > 0:
-        frame = _sensor_noise(frame, sigma, size, rng)
+        frame = sensor_noise(frame, sigma, size, rng)
     if (quality := on(how.jpeg)) > 0:
-        frame = _through_jpeg(frame, quality)
+        frame = through_jpeg(frame, quality)
     return Photo(frame, quad)
 
 
@@ -172,9 +172,9 @@ def _without_camera(cover: Image, how: Distortion, rng: np.random.Generator) -> 
         smaller = (max(1, round(width * how.scale)), max(1, round(height * how.scale)))
         image = cv2.resize(cover, smaller, interpolation=cv2.INTER_AREA)
     if how.jpeg != OFF:
-        image = _through_jpeg(image, float(rng.uniform(*how.jpeg)))
+        image = through_jpeg(image, float(rng.uniform(*how.jpeg)))
     height, width = image.shape[:2]
-    return Photo(image, _UNIT * np.array([width, height], np.float32))
+    return Photo(image, UNIT * np.array([width, height], np.float32))
 
 
 def _seen_square(rng: np.random.Generator, how: Distortion) -> Floats:
@@ -183,7 +183,7 @@ def _seen_square(rng: np.random.Generator, how: Distortion) -> Floats:
     turn = math.radians(rng.uniform(-limit, limit)) if limit else 0.0
     tilt = math.radians(rng.uniform(*how.tilt_deg)) if how.tilt_deg != OFF else 0.0
     axis = rng.uniform(0, 2 * math.pi)
-    square = _UNIT - 0.5
+    square = UNIT - 0.5
     square = square @ np.array(
         [[math.cos(turn), math.sin(turn)], [-math.sin(turn), math.cos(turn)]], np.float32
     )
@@ -203,7 +203,7 @@ def _frame_for(
     corners: Floats, share: float, size: int, how: Distortion, rng: np.random.Generator
 ) -> tuple[int, int]:
     """Width and height with `size` as the shorter: of the aspects, one that holds the cover."""
-    extent = np.ptp(corners, axis=0) / math.sqrt(_area(corners))
+    extent = np.ptp(corners, axis=0) / math.sqrt(area(corners))
 
     def holds(aspect: float) -> bool:
         width, height = math.sqrt(aspect / share), math.sqrt(1 / (aspect * share))
@@ -224,7 +224,7 @@ def _place(
     how: Distortion,
     rng: np.random.Generator,
 ) -> Floats:
-    quad = corners * math.sqrt(share * width * height / _area(corners))
+    quad = corners * math.sqrt(share * width * height / area(corners))
     room = np.maximum(np.array([width, height]) - np.ptp(quad, axis=0), 0) / 2
     # People aim: the cover's middle stays in the inner third of the room it has.
     jitter = rng.uniform(-0.35, 0.35, 2) * room
@@ -246,30 +246,30 @@ def _place(
 
 def visible_share(quad: Floats, width: int, height: int) -> float:
     """(4, 2) pixels → share of the quadrilateral's area inside the picture, 0–1."""
-    frame = _UNIT * np.array([width, height], np.float32)
+    frame = UNIT * np.array([width, height], np.float32)
     inside, _ = cv2.intersectConvexConvex(quad.astype(np.float32), frame)
-    return float(inside) / max(_area(quad), 1e-6)
+    return float(inside) / max(area(quad), 1e-6)
 
 
 def _lay_on(frame: Image, cover: Image, quad: Floats, *, shadowed: bool) -> Image:
     """`frame` with the cover's pixels inside `quad`, edges antialiased by a supersampled mask."""
     height, width = frame.shape[:2]
-    cover = _shrunk_to(cover, max(1.0, math.sqrt(_area(quad))))
+    cover = _shrunk_to(cover, max(1.0, math.sqrt(area(quad))))
     side = np.array([cover.shape[1], cover.shape[0]], np.float32)
     # Pixel centres: the cover's outline is half a pixel outside of the outermost centres.
-    warp = cv2.getPerspectiveTransform(_UNIT * side - 0.5, quad - 0.5)
+    warp = cv2.getPerspectiveTransform(UNIT * side - 0.5, quad - 0.5)
     warped = cv2.warpPerspective(
         cover, warp, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
     )
     mask = np.zeros((height, width), np.uint8)
     if shadowed:
         offset = np.array([0.01, 0.015], np.float32) * min(width, height)
-        _fill(mask, quad + offset, 110)
+        fill(mask, quad + offset, 110)
         mask = cv2.blur(mask, (1 + int(min(width, height) * 0.03),) * 2)
         frame = cv2.convertScaleAbs(frame * (1 - mask[..., None] * np.float32(1 / 255)))
         mask[:] = 0
-    _fill(mask, quad, 255)
-    return _blend(frame, warped, mask)
+    fill(mask, quad, 255)
+    return blend(frame, warped, mask)
 
 
 def _shrunk_to(cover: Image, side: float) -> Image:

@@ -8,7 +8,7 @@ from typing import Final
 import cv2
 import numpy as np
 
-from engine.covers.photos.drawing import Floats, Image, _gained
+from engine.covers.photos.drawing import Floats, Image, gained
 
 BACKGROUNDS: Final = {
     False: ("wood", "cloth", "wall", "screen", "shelf", "tiles"),
@@ -22,14 +22,14 @@ def background(kind: str, width: int, height: int, rng: np.random.Generator) -> 
     """(height, width, 3) uint8 RGB: a piece of one of the textures named in `BACKGROUNDS`."""
     # A small photo is cut from the halved texture: enlarging less is most of its cost.
     halved = max(width, height) <= _TEXTURE_SIDE // 2
-    texture = _texture(kind, int(rng.integers(_TEXTURE_VARIANTS)), halved)
-    side = texture.shape[0]
+    whole = texture(kind, int(rng.integers(_TEXTURE_VARIANTS)), halved)
+    side = whole.shape[0]
     zoom = rng.uniform(0.45, 1.0)
     crop_w = max(8, int(side * zoom * min(1.0, width / height)))
     crop_h = max(8, int(side * zoom * min(1.0, height / width)))
     x = int(rng.integers(side - crop_w + 1))
     y = int(rng.integers(side - crop_h + 1))
-    crop = texture[y : y + crop_h, x : x + crop_w]
+    crop = whole[y : y + crop_h, x : x + crop_w]
     if rng.random() < 0.5:
         crop = crop[:, ::-1]
     small = crop_w > width
@@ -38,15 +38,15 @@ def background(kind: str, width: int, height: int, rng: np.random.Generator) -> 
         crop, (width, height), interpolation=cv2.INTER_AREA if small else cv2.INTER_LINEAR
     )
     tint = rng.uniform(0.75, 1.15, 3)
-    return np.asarray(_gained(resized, tint, 0.0), np.uint8)
+    return np.asarray(gained(resized, tint, 0.0), np.uint8)
 
 
 @cache
-def _texture(kind: str, variant: int, halved: bool = False) -> Image:
+def texture(kind: str, variant: int, halved: bool = False) -> Image:
     """(512, 512, 3) uint8 RGB, or half that; the same for the same name and number."""
     if halved:
         half = (_TEXTURE_SIDE // 2, _TEXTURE_SIDE // 2)
-        whole = _texture(kind, variant)
+        whole = texture(kind, variant)
         return np.asarray(cv2.resize(whole, half, interpolation=cv2.INTER_AREA), np.uint8)
     names = BACKGROUNDS[False] + BACKGROUNDS[True]
     rng = np.random.default_rng([2, names.index(kind), variant])
@@ -79,7 +79,7 @@ def _clouds(rng: np.random.Generator) -> Floats:
     return np.asarray(sum(octaves[1:], octaves[0]), np.float32)
 
 
-def _any_colour(rng: np.random.Generator, low: int = 40, high: int = 225) -> Floats:
+def any_colour(rng: np.random.Generator, low: int = 40, high: int = 225) -> Floats:
     return rng.uniform(low, high, 3).astype(np.float32)
 
 
@@ -102,7 +102,7 @@ def _planks(rng: np.random.Generator) -> Floats:
 
 
 def _cloth(rng: np.random.Generator) -> Floats:
-    tone, other = _any_colour(rng), _any_colour(rng)
+    tone, other = any_colour(rng), any_colour(rng)
     weave = np.indices((_TEXTURE_SIDE, _TEXTURE_SIDE)).sum(0) % 4 / 4 - 0.4
     image = tone * (1 + 0.12 * weave[..., None] + 0.12 * _clouds(rng)[..., None])
     pattern = rng.integers(3)
@@ -117,7 +117,7 @@ def _cloth(rng: np.random.Generator) -> Floats:
 
 
 def _carpet(rng: np.random.Generator) -> Floats:
-    tone, other = _any_colour(rng), _any_colour(rng)
+    tone, other = any_colour(rng), any_colour(rng)
     pile = rng.normal(0, 0.16, (_TEXTURE_SIDE, _TEXTURE_SIDE, 1))
     y, x = np.indices((_TEXTURE_SIDE, _TEXTURE_SIDE)) / rng.uniform(14, 40)
     rhombs = (np.abs((x % 4) - 2) + np.abs((y % 4) - 2) < rng.uniform(0.8, 1.6))[..., None]
@@ -125,7 +125,7 @@ def _carpet(rng: np.random.Generator) -> Floats:
 
 
 def _wall(rng: np.random.Generator) -> Floats:
-    tone = _any_colour(rng, 120, 245) * 0.4 + rng.uniform(130, 245) * 0.6
+    tone = any_colour(rng, 120, 245) * 0.4 + rng.uniform(130, 245) * 0.6
     plaster = 0.06 * _clouds(rng) + rng.normal(0, 0.02, (_TEXTURE_SIDE, _TEXTURE_SIDE))
     slope = np.linspace(rng.uniform(-0.2, 0.2), rng.uniform(-0.2, 0.2), _TEXTURE_SIDE)
     return np.asarray(tone * (1 + plaster[..., None] + slope[None, :, None]), np.float32)
@@ -153,21 +153,21 @@ def _screen(rng: np.random.Generator) -> Floats:
     for _ in range(int(rng.integers(14, 40))):
         x, y = rng.integers(0, _TEXTURE_SIDE, 2)
         wide, high = int(rng.integers(20, 160)), int(rng.choice([4, 6, 8, 40, 90]))
-        tone = _any_colour(rng, 0, 255) if high > 20 else np.float32(200 if dark else 70)
+        tone = any_colour(rng, 0, 255) if high > 20 else np.float32(200 if dark else 70)
         image[y : y + high, x : x + wide] = tone
     return image
 
 
 def _monitor(rng: np.random.Generator) -> Floats:
     """Windows with title bars over a gradient."""
-    top, bottom = _any_colour(rng), _any_colour(rng)
+    top, bottom = any_colour(rng), any_colour(rng)
     ramp = np.linspace(0, 1, _TEXTURE_SIDE, dtype=np.float32)[:, None, None]
     image = np.repeat(top * (1 - ramp) + bottom * ramp, _TEXTURE_SIDE, axis=1)
     for _ in range(int(rng.integers(3, 9))):
         x, y = rng.integers(0, _TEXTURE_SIDE - 60, 2)
         wide, high = rng.integers(80, 260, 2)
         image[y : y + high, x : x + wide] = rng.uniform(20, 245)
-        image[y : y + 14, x : x + wide] = _any_colour(rng)
+        image[y : y + 14, x : x + wide] = any_colour(rng)
     return np.asarray(image, np.float32)
 
 
@@ -180,7 +180,7 @@ def _shelf(rng: np.random.Generator) -> Floats:
         while x < _TEXTURE_SIDE:
             wide = int(rng.integers(6, 34))
             lean = int(rng.integers(0, high // 4))
-            image[y + lean : y + high - 10, x : x + wide - 1] = _any_colour(rng, 20, 240)
+            image[y + lean : y + high - 10, x : x + wide - 1] = any_colour(rng, 20, 240)
             x += wide
         image[y + high - 10 : y + high] = (90, 65, 45)
     return image
@@ -192,15 +192,15 @@ def _racks(rng: np.random.Generator) -> Floats:
     cell = int(rng.integers(70, 150))
     for y in range(0, _TEXTURE_SIDE, cell):
         for x in range(0, _TEXTURE_SIDE, cell):
-            image[y + 4 : y + cell - 4, x + 4 : x + cell - 4] = _any_colour(rng, 10, 250)
+            image[y + 4 : y + cell - 4, x + 4 : x + cell - 4] = any_colour(rng, 10, 250)
             middle = (x + cell // 2, y + cell // 2)
-            tone = tuple(float(value) for value in _any_colour(rng, 10, 250))
+            tone = tuple(float(value) for value in any_colour(rng, 10, 250))
             cv2.circle(image, middle, int(rng.integers(cell // 8, cell // 3)), tone, -1)
     return image
 
 
 def _tiles(rng: np.random.Generator) -> Floats:
-    tone, other = _any_colour(rng, 90, 240), _any_colour(rng, 60, 240)
+    tone, other = any_colour(rng, 90, 240), any_colour(rng, 60, 240)
     side = int(rng.integers(40, 110))
     y, x = np.indices((_TEXTURE_SIDE, _TEXTURE_SIDE))
     checks = (((x // side) + (y // side)) % 2 == 0)[..., None]

@@ -20,12 +20,11 @@ from PIL import Image
 
 from engine.base.errors import BuildError, ShazamError
 from engine.base.progress import Progress
-from engine.covers.catalogue import Catalogue
 from engine.covers.identify.calibration import Calibration
 from engine.covers.identify.identifier import Identification, Identifier
 from engine.covers.identify.proof import REFERENCE_SIDE
 from engine.covers.identify.proving import Prover
-from engine.covers.identify.references import cover_of
+from engine.covers.identify.references import Covers, cover_of
 from engine.covers.image import Pixels, decode, to_pixels
 from engine.covers.making.references import make_references, split_references
 from engine.covers.photos.photo import PRESETS, Distortion, Photo, simulate_photo
@@ -48,12 +47,13 @@ BINS = 10
 
 
 @dataclass(frozen=True)
-class Row:
-    """One condition. Shares of `known` photos: `matched` rightly, `wrong` (another album),
-    `ambiguous`; `encoder` is the encoder alone, its first hit for the whole photo. `false` is the
-    share of `strangers` matched. `quad_error` is the median, over matches, of the mean distance of
-    the corners as a share of the sleeve's side. `ms` is the median time of `known` photos, bytes to
-    answer, and `search_ms` that of a plain search with the same bytes, one after the other."""
+class Outcome:
+    """What came of the photos of one condition. Shares of `known` photos: `matched` rightly,
+    `wrong` (another album), `ambiguous`; `encoder` is the encoder alone, its first hit for the
+    whole photo. `false` is the share of `strangers` matched. `quad_error` is the median, over
+    matches, of the mean distance of the corners as a share of the sleeve's side. `ms` is the median
+    time of `known` photos, bytes to answer, and `search_ms` that of a plain search with the same
+    bytes, one after the other."""
 
     known: int
     matched: float
@@ -72,7 +72,7 @@ class Row:
 class Trial:
     """`answers` are (confidence, whether the decision was right) of every photo."""
 
-    rows: dict[str, Row] = field(default_factory=dict)
+    outcomes: dict[str, Outcome] = field(default_factory=dict)
     answers: list[tuple[float, bool]] = field(default_factory=list)
     references: int = 0
     no_covers: int = 0
@@ -94,7 +94,7 @@ class Trial:
 
     def as_dict(self) -> dict[str, Any]:
         return {
-            "conditions": {name: asdict(row) for name, row in self.rows.items()},
+            "conditions": {name: asdict(outcome) for name, outcome in self.outcomes.items()},
             "references": self.references,
             "calibration_error": self.calibration_error,
             "reliability": self.reliability(),
@@ -158,8 +158,8 @@ def run_trial(
             assert stranger is not None
             photo = _photo(stranger, name, [seed, number, 1])
             looked.append(_look(identifier, photo, None))
-            progress.step(len(trial.rows) * sample + number + 1, steps, "photos")
-        trial.rows[name] = _row(looked, searched)
+            progress.step(len(trial.outcomes) * sample + number + 1, steps, "photos")
+        trial.outcomes[name] = _outcome(looked, searched)
         trial.answers += [(one.answer.confidence, one.right) for one in looked]
     for picture in _pictures(no_covers) if no_covers else scenes(sample, seed):
         [answer] = identifier.by_pixels(picture)
@@ -168,12 +168,14 @@ def run_trial(
     return trial
 
 
-class Crowd(Catalogue):
-    """A catalogue's covers, and `others`: those in files, or as many as that number, each the left
-    of one cover beside the right of another, both with other colours."""
+class Crowd:
+    """`Covers`: a catalogue's, and `others`: those in files, or as many as that number, each the
+    left of one cover beside the right of another, both with other colours."""
+
+    has_thumbnails = True
 
     def __init__(
-        self, catalogue: Catalogue, known: Sequence[int], others: int | Sequence[Path]
+        self, catalogue: Covers, known: Sequence[int], others: int | Sequence[Path]
     ) -> None:
         self._own, self._known, self._others = catalogue, list(known), others
         self._first = max(self._known) + 1
@@ -202,7 +204,7 @@ class Crowd(Catalogue):
 
 
 def _crowded(search: CoverSearch, crowd: Crowd, progress: Progress) -> CoverSearch:
-    """The same search over a crowd, its covers embedded."""
+    """The same search over a crowd, its covers embedded; the catalogue knows none of its others."""
     assert search.encoder is not None
     ids, rows = crowd.ids(), []
     for start in range(0, len(ids), 64):
@@ -212,7 +214,7 @@ def _crowded(search: CoverSearch, crowd: Crowd, progress: Progress) -> CoverSear
         rows.append(search.encoder.embed_images(np.stack(pixels)))
         progress.step(start + len(pixels), len(ids), "distractors")
     index = build_index(np.concatenate(rows), ids, "flat")
-    return CoverSearch(search.artifact, index, crowd, search.encoder)
+    return CoverSearch(search.artifact, index, search.catalogue, search.encoder)
 
 
 @dataclass(frozen=True)
@@ -243,7 +245,7 @@ def _look(identifier: Identifier, photo: Photo, truth: int | None) -> _Look:
     return _Look(answer, truth, right, error, ms)
 
 
-def _row(looked: Sequence[_Look], searched: Sequence[tuple[bool, float]]) -> Row:
+def _outcome(looked: Sequence[_Look], searched: Sequence[tuple[bool, float]]) -> Outcome:
     known = [one for one in looked if one.truth is not None]
     strangers = [one for one in looked if one.truth is None]
     matched = [one for one in known if one.answer.decision == "match"]
@@ -251,7 +253,7 @@ def _row(looked: Sequence[_Look], searched: Sequence[tuple[bool, float]]) -> Row
     def share(part: Sequence[Any], whole: Sequence[Any]) -> float:
         return len(part) / max(1, len(whole))
 
-    return Row(
+    return Outcome(
         known=len(known),
         matched=share([one for one in matched if one.right], known),
         wrong=share([one for one in matched if not one.right], known),
@@ -350,11 +352,11 @@ def table(trial: Trial, say: Callable[[str], None] = print) -> None:
         f"{'condition':<44}{'photos':>8}{'matched':>9}{'wrong':>7}{'unsure':>8}{'encoder':>9}"
         f"{'strangers':>11}{'false':>7}{'ECE':>7}{'quad':>7}{'ms':>6}{'× search':>10}"
     )
-    for name, row in trial.rows.items():
+    for name, one in trial.outcomes.items():
         say(
-            f"{name:<44}{row.known:>8}{row.matched:>9.3f}{row.wrong:>7.3f}{row.ambiguous:>8.3f}"
-            f"{row.encoder:>9.3f}{row.strangers:>11}{row.false:>7.3f}{row.calibration_error:>7.3f}"
-            f"{row.quad_error:>7.4f}{row.ms:>6.0f}{row.ms / row.search_ms:>10.1f}"
+            f"{name:<44}{one.known:>8}{one.matched:>9.3f}{one.wrong:>7.3f}{one.ambiguous:>8.3f}"
+            f"{one.encoder:>9.3f}{one.strangers:>11}{one.false:>7.3f}{one.calibration_error:>7.3f}"
+            f"{one.quad_error:>7.4f}{one.ms:>6.0f}{one.ms / one.search_ms:>10.1f}"
         )
     if trial.answers:
         say(
