@@ -133,6 +133,26 @@ def test_an_index_that_misses_is_seen_in_the_agreement(search: CoverSearch) -> N
 
 
 @pytest.mark.usefixtures("two_distortions")
+def test_covers_that_are_there_three_times_cost_no_agreement(search: CoverSearch) -> None:
+    from engine.vectors.making import build_index
+
+    class Other(Index):
+        """Equals in the other order: at the tenth place another of three stands than elsewhere."""
+
+        def search(self, queries: Any, k: int, among: Any = None) -> list[list[Neighbour]]:
+            found = super().search(queries, 30, among)
+            return [
+                sorted(row, key=lambda n: (-round(n.similarity, 5), -n.id))[:k] for row in found
+            ]
+
+    rows = search.index.vectors(np.arange(30))[np.arange(30) // 3]
+    same = build_index(rows, np.arange(30))
+    for index in (same, Other(same._index, "flat")):
+        report = evaluate(dataclasses.replace(search, index=index), sample=4)
+        assert report.agreement_at_10 == 1.0
+
+
+@pytest.mark.usefixtures("two_distortions")
 def test_draws_count_as_agreement(search: CoverSearch) -> None:
     rows = np.repeat(search.album_vector(0)[None], 30, axis=0)
     from engine.vectors.making import build_index

@@ -157,6 +157,37 @@ def test_padding_never_leaks_where_few_lists_are_probed() -> None:
     assert min(len(row) for row in found) < 400  # FAISS did pad
 
 
+def test_an_index_that_is_tuned_anew_leaves_the_first_as_it_was(tmp_path: Path) -> None:
+    vectors, ids = rows(2_000), np.arange(2_000, dtype=np.int64)
+    first = build_index(vectors, ids, "ivf")
+    assert first.tuning is not None
+    lists, queries = first.tuning.lists, rows(40, seed=9)
+    among = Selection(ids)
+    before = first.search(queries, 10), first.search(queries, 10, among)
+    few, all_of_them = first.tuned(1, 0), first.tuned(lists, 0)
+    with ThreadPoolExecutor(3) as pool:  # at the same time, on the same lists
+        found = list(pool.map(lambda index: index.search(queries, 10), [few, all_of_them] * 5))
+    assert found == found[:2] * 5
+    truth = [exact(vectors, ids, query, 10) for query in queries]
+    assert [[n.id for n in row] for row in found[1]] == truth
+    assert [[n.id for n in row] for row in found[0]] != truth
+    assert (first.search(queries, 10), first.search(queries, 10, among)) == before
+    assert (few.tuning and few.tuning.nprobe, first.tuning.lists) == (1, lists)
+    # What is written searches so for whoever reads the file alone, in whatever order.
+    few.write(tmp_path / "few")
+    first.write(tmp_path / "first")
+    for name, wanted in (("few", found[0]), ("first", before[0])):
+        assert Index.read(tmp_path / name, "ivf").search(queries, 10) == wanted
+
+
+def test_more_lists_than_there_are_is_all_of_them() -> None:
+    vectors = rows(500)
+    index = build_index(vectors, np.arange(500), "ivf")
+    assert index.tuning is not None
+    every = index.tuned(index.tuning.lists, 0).search(vectors[:9], 5)
+    assert index.tuned(2**70, 0).search(vectors[:9], 5) == every
+
+
 @pytest.mark.parametrize("kind", ANY)
 @pytest.mark.parametrize("size", [1, 7, 300])
 def test_a_filter_gives_the_exact_answer_among_its_ids(kind: str, size: int, make: Make) -> None:

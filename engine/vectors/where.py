@@ -5,10 +5,10 @@ Read when settings are, by the process that starts the service: it must not load
 
 from __future__ import annotations
 
-import importlib.util
 import re
 
 from engine.base.errors import SettingsError
+from engine.base.needs import refuse_missing
 
 # What SHAZAM_INDEX may say: the artifact's own file, or an engine and where it keeps its tables.
 OWN_INDEX, LANCEDB = "artifact", "lancedb:"
@@ -27,8 +27,5 @@ def index_place(text: str) -> str:
 
 def check_installed(where: str) -> None:
     """Raise a one-line `SettingsError` where `SHAZAM_INDEX` names an engine that is not here."""
-    if where != OWN_INDEX and importlib.util.find_spec("lancedb") is None:
-        raise SettingsError(
-            f"SHAZAM_INDEX={where!r} needs LanceDB, which is not installed. Run: "
-            "pip install -r requirements/lancedb.in"
-        )
+    if where != OWN_INDEX:
+        refuse_missing("lancedb", "lancedb.in", by=f"SHAZAM_INDEX={where!r}", failure=SettingsError)
