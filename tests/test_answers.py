@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,7 @@ from engine.base.settings import Settings
 from engine.covers.encoder.tokens import Tokenizer
 from engine.covers.service.answers import Answers
 from engine.covers.service.asking import AsyncSearch
-from engine.covers.service.schemas import EmbeddingsRequest
+from engine.covers.service.schemas import EmbeddingsRequest, EmbeddingsResponse
 from engine.serving.watch.metrics import Metrics
 
 
@@ -58,3 +59,27 @@ def test_the_tokenizer_is_opened_once_and_never_holds_up_the_event_loop(
     assert len(opened) == 1
     assert len(counted_by) == 5
     assert threading.main_thread().name not in counted_by
+
+
+def test_a_bug_while_answering_is_a_500_and_not_the_callers_400(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A model that refuses our own answer raises what a caller's mistake raises, too."""
+    from starlette.testclient import TestClient
+
+    from engine.covers.service import routes
+
+    class Asked:
+        async def beside(self, call: Callable[..., Any], *values: Any) -> Any:
+            return call(*values)
+
+        async def embeddings(self, request: EmbeddingsRequest) -> EmbeddingsResponse:
+            return EmbeddingsResponse.model_validate({"data": "inside"})
+
+    monkeypatch.setattr(routes, "answers", Asked)
+    monkeypatch.setattr(routes, "search", Asked)
+    client = TestClient(routes.api, raise_server_exceptions=False)
+    answer = client.post("/v1/embeddings", json={"input": "jazz"})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (500, "internal")
+    assert "inside" not in answer.text
+    assert client.post("/v1/embeddings", json={"input": 7}).status_code == 400

@@ -58,6 +58,11 @@ _MAGIC = re.compile(
 )
 
 
+def looks_like_picture(data: bytes) -> bool:
+    """Whether bytes begin like a picture of a format we promise; the declared type says nothing."""
+    return _MAGIC.match(data) is not None
+
+
 @dataclass(frozen=True)
 class Preprocessing:
     """How an image becomes an encoder's input; recorded in the manifest.

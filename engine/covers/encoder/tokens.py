@@ -26,6 +26,8 @@ class Tokenizer:
 
         self._backend = Backend.from_file(str(path))
         self._backend.no_padding()
+        # A caller's "<|endoftext|>" is ordinary text: as a token it would end the query there.
+        self._backend.encode_special_tokens = True
         # Counts the two special tokens in, and keeps the end-of-text token of a cut text.
         self._backend.enable_truncation(max_length=context_length)
         self.context_length = context_length

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import base64
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from engine.base.errors import CoverNotFound, InvalidRequest
 from engine.base.settings import Settings
 from engine.covers.question import QueryType, Wanted
 from engine.covers.service.asking import AsyncSearch
-from engine.covers.service.forms import Sent, cut_text, data_uri
+from engine.covers.service.forms import Sent, cut_text, data_uri, is_picture
 from engine.covers.service.schemas import (
     AlbumModel,
     AlbumResult,
@@ -28,6 +28,8 @@ from engine.covers.service.schemas import (
     Health,
     IdentifyManyResponse,
     IdentifyResponse,
+    Model,
+    Models,
     SearchResponse,
     Usage,
 )
@@ -37,7 +39,9 @@ if TYPE_CHECKING:
     from engine.covers.identify.identifier import Identification
     from engine.covers.search import Hit
 
-MAX_EMBEDDINGS = 256
+# Of the inputs of one request, so many are embedded before the next are begun: a thousand that
+# wait for the encoder would keep every other caller behind them.
+AT_ONCE = 256
 
 
 class Answers:
@@ -111,35 +115,38 @@ class Answers:
         ]
 
     async def embeddings(self, request: EmbeddingsRequest) -> EmbeddingsResponse:
-        """OpenAI's `/v1/embeddings`, for texts and for pictures as data URIs."""
-        inputs = [request.input] if isinstance(request.input, str) else request.input
-        if not inputs or len(inputs) > MAX_EMBEDDINGS:
-            raise InvalidRequest(f"'input' holds {len(inputs)} items; 1 to {MAX_EMBEDDINGS} fit.")
-        if any(not text.strip() for text in inputs):
-            raise InvalidRequest("'input' holds an empty text. Leave it out.")
-        images = request.modality == "image" or (
-            request.modality is None and all(text.startswith("data:") for text in inputs)
-        )
+        """OpenAI's `/v1/embeddings`: texts, and pictures as data URIs, each by its own kind."""
+        inputs, modality = request.inputs, request.modality
+        pictures = [is_picture(item, modality, i) for i, item in enumerate(inputs)]
         await self._search.search()
         about = self._search.about
-        dimension = about.dimension
-        if request.dimensions not in (None, dimension):
-            raise InvalidRequest(f"'dimensions' must be {dimension}, the encoder's own.")
-        tokens = 0
-        if images:
-            limit = self._settings.max_upload_bytes
-            pictures = [await self._search.beside(data_uri, text, limit) for text in inputs]
-            rows = await asyncio.gather(*(self._search.image_vector(p) for p in pictures))
-        else:
-            texts = [cut_text(text) for text in inputs]
-            tokens = await self._search.count_tokens(texts)
-            rows = await asyncio.gather(*(self._search.text_vector(text) for text in texts))
+        if request.dimensions not in (None, about.dimension):
+            raise InvalidRequest(f"'dimensions' must be {about.dimension}, the encoder's own.")
+        texts = [cut_text(item) for item, known in zip(inputs, pictures, strict=True) if not known]
+        tokens = await self._search.count_tokens(texts) if texts else 0
+        rows: list[Any] = []
+        for begin in range(0, len(inputs), AT_ONCE):
+            piece = slice(begin, begin + AT_ONCE)
+            rows += await self._embedded(inputs[piece], pictures[piece])
         encode = _base64 if request.encoding_format == "base64" else _floats
-        return EmbeddingsResponse(
-            data=[EmbeddingRow(index=i, embedding=encode(row)) for i, row in enumerate(rows)],
-            model=about.encoder,
-            usage=Usage(prompt_tokens=tokens, total_tokens=tokens),
+        found: EmbeddingsResponse = await self._search.beside(
+            _embeddings, rows, encode, about.encoder, tokens
         )
+        return found
+
+    async def _embedded(self, inputs: Sequence[str], pictures: Sequence[bool]) -> list[Any]:
+        limit, calls = self._settings.max_upload_bytes, []
+        for item, is_one in zip(inputs, pictures, strict=True):
+            if is_one:
+                data = await self._search.beside(data_uri, item, limit)
+                calls.append(self._search.image_vector(data))
+            else:
+                calls.append(self._search.text_vector(cut_text(item)))
+        return await asyncio.gather(*calls)
+
+    def models(self) -> Models:
+        """Raises `NotReady`."""
+        return Models(data=[Model(id=self._search.about.encoder, owned_by="shazam-visual")])
 
     def health(self) -> Health:
         """Never raises: `degraded` where a search cannot be answered."""
@@ -206,6 +213,16 @@ class Answers:
             "year": album.year,
             "cover_url": f"/api/albums/{album.album_id}/cover" if has_covers else None,
         }
+
+
+def _embeddings(
+    rows: Sequence[Any], encode: Callable[[Any], list[float] | str], encoder: str, tokens: int
+) -> EmbeddingsResponse:
+    return EmbeddingsResponse(
+        data=[EmbeddingRow(index=i, embedding=encode(row)) for i, row in enumerate(rows)],
+        model=encoder,
+        usage=Usage(prompt_tokens=tokens, total_tokens=tokens),
+    )
 
 
 def _floats(row: Any) -> list[float]:

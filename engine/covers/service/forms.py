@@ -1,4 +1,4 @@
-"""What a caller sent → typed values: query strings, forms, JSON and data URIs.
+"""What covers ask → typed values: a picture, words, what is wanted, and OpenAI's inputs.
 
 Every refusal is an `InvalidRequest` that names the field, what came and what is taken instead.
 """
@@ -7,24 +7,45 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
+from urllib.parse import unquote
 
-from starlette.formparsers import MultiPartParser
+from pydantic import ValidationError
 from starlette.requests import Request
 
-from engine.base.errors import InvalidRequest
+from engine.base.errors import ImageTooLarge, InvalidRequest
+from engine.covers.image import looks_like_picture
 from engine.covers.question import DEFAULT_K, MAX_K, Wanted
-from engine.serving.http.forms import _checked_size, _read_body, _shown, flag, integer, number
+from engine.covers.service.schemas import EmbeddingsRequest
+from engine.serving.http.forms import Upload, flag, integer, is_blank, number, read_body, words
+from engine.serving.http.messages import first_error
 
 # CLIP reads 77 tokens; a text is cut here before the tokenizer sees it, so that a megabyte of
 # words costs nothing. No token of CLIP's vocabulary is longer than 26 characters on average text.
 MAX_TEXT = 4_000
+# OpenAI's own limit; its clients cut longer lists into requests of so many.
+MAX_EMBEDDINGS = 2_048
 
-# Uploads stay in memory, where `http.front` bounds them: a picture is never written to a disk, and
-# a disk that is full or read-only refuses none.
-MultiPartParser.spool_max_size = 1 << 40
+
+def picture_too_large(size: int, limit: int) -> ImageTooLarge:
+    return ImageTooLarge(
+        f"The picture has {size:,} bytes; at most {limit:,} are accepted. Send a smaller one: "
+        "1,000 pixels a side are plenty."
+    )
+
+
+PICTURE = Upload(
+    field="file",
+    noun="picture",
+    curl="curl -F file=@photo.jpg",
+    json_example='{"query": "…"}',
+    kinds=("image/", "application/octet-stream"),
+    recognised=looks_like_picture,
+    too_large=picture_too_large,
+)
 
 
 @dataclass(frozen=True)
@@ -41,12 +62,12 @@ class Sent:
 
 async def read_search(request: Request, max_upload_bytes: int) -> Sent:
     """Multipart, urlencoded or JSON body plus the query string, which wins where both are given."""
-    fields, image = await _read_body(request, max_upload_bytes)
+    fields, image = await read_body(request, PICTURE, max_upload_bytes)
     fields.update(request.query_params)
     return Sent(
         image,
-        _words(fields, "query"),
-        _words(fields, "negative"),
+        words(fields, "query"),
+        words(fields, "negative"),
         number(fields, "image_weight", 0.0, 1.0, default=0.5),
         read_wanted(fields),
         flag(fields, "many"),
@@ -63,28 +84,14 @@ def read_wanted(fields: Mapping[str, Any]) -> Wanted:
 
 
 def needed_words(fields: Mapping[str, Any], name: str) -> str:
-    """A text that must be there and hold more than blanks."""
-    words = _words(fields, name)
-    if words is None:
+    """A text that must be there and show something."""
+    found = words(fields, name)
+    if found is None:
         raise InvalidRequest(
             f"The field '{name}' is missing or blank. Say what the cover looks like, for example "
             f"{name}=a red album cover with a guitar."
         )
-    return words
-
-
-def data_uri(text: str, max_upload_bytes: int) -> bytes:
-    """`data:image/…;base64,…` → bytes."""
-    head, comma, body = text.partition(",")
-    if not comma or not head.lower().endswith(";base64"):
-        raise InvalidRequest(
-            "A picture must be a data URI, data:image/jpeg;base64,…; URLs are not fetched."
-        )
-    try:
-        data = base64.b64decode(body, validate=True)
-    except (binascii.Error, ValueError) as error:
-        raise InvalidRequest(f"The data URI is not valid base64 ({error}).") from error
-    return _checked_size(data, max_upload_bytes)
+    return found
 
 
 def cut_text(text: str) -> str:
@@ -92,8 +99,100 @@ def cut_text(text: str) -> str:
     return text[:MAX_TEXT].encode("utf-8", "replace").decode()
 
 
-def _words(fields: Mapping[str, Any], name: str) -> str | None:
-    value = fields.get(name)
-    if value is not None and not isinstance(value, str):
-        raise InvalidRequest(f"{name}={_shown(value)} is not a text.")
-    return value if value and value.strip() else None
+# OpenAI's inputs
+
+Modality = Literal["text", "image"]
+# Base64 of any kind: wrapped, as in mails, or with the two letters that addresses may hold.
+_BASE64 = re.compile(r"[A-Za-z0-9+/_=\r\n-]*")
+_ADDRESS = re.compile(r"(https?|ftp|file|s3|gs)://\S*", re.IGNORECASE)
+# Shorter than any picture; no word of a language is so long.
+_SHORTEST_PICTURE = 64
+
+
+def embeddings_request(body: Any) -> EmbeddingsRequest:
+    """JSON → OpenAI's request. Raises `InvalidRequest` that names the first wrong field."""
+    given = body.get("input") if isinstance(body, dict) else None
+    if isinstance(given, list) and given and _are_token_ids(given):
+        raise InvalidRequest(
+            "'input' holds token ids, of another encoder's vocabulary. Send texts: in LangChain, "
+            "OpenAIEmbeddings(check_embedding_ctx_length=False)."
+        )
+    try:
+        request = EmbeddingsRequest.model_validate(body)
+    except ValidationError as error:
+        raise InvalidRequest(first_error(error.errors())) from error
+    if not 1 <= len(request.inputs) <= MAX_EMBEDDINGS:
+        raise InvalidRequest(
+            f"'input' holds {len(request.inputs)} items; 1 to {MAX_EMBEDDINGS} fit."
+        )
+    return request
+
+
+def _are_token_ids(given: Sequence[Any]) -> bool:
+    first = given[0][0] if isinstance(given[0], list) and given[0] else given[0]
+    return isinstance(first, int) and not isinstance(first, bool)
+
+
+def is_picture(item: str, modality: Modality | None, number: int) -> bool:
+    """Whether an input is a picture, as a data URI, or words. Raises `InvalidRequest` where it may
+    be either, and where it is not what `modality` says; `number` is which input it is, from 0."""
+    text = item.strip()
+    name = f"'input[{number}]'"
+    if is_blank(text):
+        raise InvalidRequest(f"{name} is an empty text. Leave it out.")
+    if text[:5].lower() == "data:" and (modality != "text" or _has_picture_type(text)):
+        if modality == "text":
+            raise InvalidRequest(f"{name} is a picture, but 'modality' says text. Leave it out.")
+        return True
+    if modality == "image":
+        raise InvalidRequest(
+            f"{name} is no picture: it must be a data URI, data:image/jpeg;base64,…; URLs are not "
+            "fetched."
+        )
+    if modality is None and _ADDRESS.fullmatch(text):
+        raise InvalidRequest(
+            f"{name} is an address, and URLs are not fetched. Send the picture as a data URI, "
+            "data:image/jpeg;base64,…, or, if these are the words, 'modality': 'text'."
+        )
+    if modality is None and _is_bare_picture(text):
+        raise InvalidRequest(
+            f"{name} is a picture in base64 without its head. Put data:image/jpeg;base64, before "
+            "it."
+        )
+    return False
+
+
+def _has_picture_type(text: str) -> bool:
+    return text[5:].lstrip()[:6].lower() == "image/"
+
+
+def _is_bare_picture(text: str) -> bool:
+    if len(text) < _SHORTEST_PICTURE or not _BASE64.fullmatch(text[:1_000]):
+        return False
+    try:
+        return looks_like_picture(_decoded("".join(text[:1_000].split())[:_SHORTEST_PICTURE]))
+    except ValueError:
+        return False
+
+
+def data_uri(text: str, max_upload_bytes: int) -> bytes:
+    """`data:image/…;base64,…` → bytes. Base64 may be wrapped, URL-safe, without its padding."""
+    head, comma, body = text.strip().partition(",")
+    if not comma or not head.rstrip().lower().endswith(";base64"):
+        raise InvalidRequest(
+            "A picture must be a data URI, data:image/jpeg;base64,…; URLs are not fetched."
+        )
+    try:
+        data = _decoded(unquote(body) if "%" in body else body)
+    except ValueError as error:
+        raise InvalidRequest(f"The data URI is not valid base64 ({error}).") from error
+    return PICTURE.checked(data, max_upload_bytes)
+
+
+def _decoded(text: str) -> bytes:
+    """Base64 of any of its kinds → bytes. Raises ValueError."""
+    plain = "".join(text.split()).translate(str.maketrans("-_", "+/")).rstrip("=")
+    try:
+        return base64.b64decode(plain + "=" * (-len(plain) % 4), validate=True)
+    except binascii.Error as error:
+        raise ValueError(str(error)) from error

@@ -19,7 +19,6 @@ from fastapi import FastAPI, Header, Query, Request, Response
 from fastapi import Path as PathParam
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse
-from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 
 from engine.base.errors import (
@@ -36,7 +35,7 @@ from engine.base.version import VERSION
 from engine.covers.question import DEFAULT_K, MAX_K
 from engine.covers.service.answers import Answers
 from engine.covers.service.asking import AsyncSearch, RemoteEncoder
-from engine.covers.service.forms import needed_words, read_search, read_wanted
+from engine.covers.service.forms import embeddings_request, needed_words, read_search, read_wanted
 from engine.covers.service.schemas import (
     IDENTIFY_EXAMPLES,
     AlbumModel,
@@ -48,6 +47,7 @@ from engine.covers.service.schemas import (
     Health,
     IdentifyManyResponse,
     IdentifyResponse,
+    Models,
     SearchResponse,
 )
 from engine.serving.http.bodies import FORM_OVERHEAD, BodyLimits
@@ -55,6 +55,7 @@ from engine.serving.http.exchange import current_exchange
 from engine.serving.http.forms import read_json
 from engine.serving.http.messages import ErrorResponse, first_error, internal_error
 from engine.serving.http.page import Reply, etag_in, load_page, wants_html
+from engine.serving.http.queries import StrictRoute
 from engine.serving.process import preload
 from engine.serving.watch import tracing
 from engine.serving.watch.metrics import Metrics
@@ -145,6 +146,13 @@ FAILURES: dict[int | str, dict[str, Any]] = {
     }.items()
 }
 
+
+class Route(StrictRoute):
+    any_query = frozenset(
+        ("/", "/docs", "/web/{digest}/{name}", "/health", "/livez", "/readyz", "/metrics")
+    )
+
+
 api = FastAPI(
     title="Shazam Visual",
     version=VERSION,
@@ -155,6 +163,7 @@ api = FastAPI(
     responses=FAILURES,
     separate_input_output_schemas=False,
 )
+api.router.route_class = Route
 
 SEARCH_FORM = {
     "file": {"type": "string", "format": "binary", "description": "JPEG, PNG, WebP, HEIC…"},
@@ -251,7 +260,12 @@ async def prometheus() -> Response:
     tags=["search"],
     openapi_extra=form_body(SEARCH_FORM, needs=["file"]),
 )
-@api.post("/search_by_image", response_model=SearchResponse, include_in_schema=False)
+@api.post(
+    "/search_by_image",
+    response_model=SearchResponse,
+    include_in_schema=False,
+    openapi_extra=form_body(SEARCH_FORM, needs=["file"]),
+)
 async def search_by_image(request: Request) -> SearchResponse:
     """The albums whose covers are nearest to a picture. `k`, `genre_id` and `min_score` may be in
     the query string or in the form."""
@@ -277,7 +291,12 @@ async def search_by_text(
     return await answers().by_text(needed_words(request.query_params, "query"), wanted)
 
 
-@api.post("/search_by_text", response_model=SearchResponse, include_in_schema=False)
+@api.post(
+    "/search_by_text",
+    response_model=SearchResponse,
+    include_in_schema=False,
+    openapi_extra=form_body(TEXT_BODY, needs=["query"]),
+)
 async def search_by_text_native(request: Request) -> SearchResponse:
     sent = await read_search(request, settings.max_upload_bytes)
     return await answers().by_text(needed_words({"query": sent.query}, "query"), sent.wanted)
@@ -289,7 +308,12 @@ async def search_by_text_native(request: Request) -> SearchResponse:
     tags=["search"],
     openapi_extra=form_body(MIXED_FORM, needs=[]),
 )
-@api.post("/search", response_model=SearchResponse, include_in_schema=False)
+@api.post(
+    "/search",
+    response_model=SearchResponse,
+    include_in_schema=False,
+    openapi_extra=form_body(MIXED_FORM, needs=[]),
+)
 async def search_by_all(request: Request) -> SearchResponse:
     """One query made of any of a picture, words, and words for what it should not be."""
     return await answers().by_all(await read_search(request, settings.max_upload_bytes))
@@ -316,7 +340,7 @@ async def identify(
 
 
 @api.post("/identify", response_model=IdentifyResponse, include_in_schema=False)
-async def identify_native(request: Request) -> Response:
+async def identify_native(request: Request, many: Annotated[bool, Query()] = False) -> Response:
     return await identify(request)
 
 
@@ -376,14 +400,20 @@ async def genres() -> list[GenreModel]:
         }
     },
 )
-async def embeddings(request: Request) -> EmbeddingsResponse:
-    """OpenAI's shape: `client.embeddings.create(model=…, input=…)`. Pictures come as data URIs."""
-    body = await read_json(request)
-    try:
-        asked = EmbeddingsRequest.model_validate(body)
-    except ValidationError as error:
-        raise InvalidRequest(first_error(error.errors())) from error
-    return await answers().embeddings(asked)
+async def embeddings(request: Request) -> Response:
+    """OpenAI's shape: `client.embeddings.create(model=…, input=…)`. Pictures come as data URIs,
+    words and pictures in one list as it may be."""
+    asked = await search().beside(embeddings_request, await read_json(request))
+    found = await answers().embeddings(asked)
+    # Two thousand rows are a million numbers: not written on the event loop.
+    body = await search().beside(found.model_dump_json)
+    return Response(body, media_type="application/json")
+
+
+@api.get("/v1/models", response_model=Models, tags=["embeddings"])
+async def models() -> Models:
+    """OpenAI's list: the encoder."""
+    return answers().models()
 
 
 def _failure(request: Request, error: ShazamError) -> JSONResponse:

@@ -121,18 +121,23 @@ class Banner(BaseModel):
 
 
 class EmbeddingsRequest(BaseModel):
-    """OpenAI's request, and `modality`: a data-URI input is taken for a picture without it."""
+    """OpenAI's request, and `modality`: without it a data URI is a picture and all else words.
+    What is null is as if it were left out."""
 
     model_config = ConfigDict(
         extra="ignore",
         json_schema_extra={"examples": [{"model": "starter", "input": ["a red album cover"]}]},
     )
 
-    model: str = ""
+    model: str | None = None
     input: str | list[str]
     modality: Literal["text", "image"] | None = None
-    encoding_format: Literal["float", "base64"] = "float"
+    encoding_format: Literal["float", "base64"] | None = None
     dimensions: int | None = None
+
+    @property
+    def inputs(self) -> list[str]:
+        return [self.input] if isinstance(self.input, str) else self.input
 
 
 class EmbeddingRow(BaseModel):
@@ -151,3 +156,19 @@ class EmbeddingsResponse(BaseModel):
     data: list[EmbeddingRow]
     model: str
     usage: Usage
+
+
+class Model(BaseModel):
+    """`created` is 0: an artifact has the hash of what it was made of, and no date."""
+
+    id: str
+    object: Literal["model"] = "model"
+    created: int = 0
+    owned_by: str
+
+
+class Models(BaseModel):
+    """OpenAI's list of models: the one encoder."""
+
+    object: Literal["list"] = "list"
+    data: list[Model]

@@ -6,11 +6,14 @@ Begin with `front`, whose docstring draws the order.
     front        id, key, admission, deadline, body limit, access log: around everything
     access       API keys, and a rate for each
     bodies       what a body may weigh, by its path, and all together
+    inflating    a compressed body → what it holds
+    cors         pages of which origins may ask
     exchange     one request on its way, and its id
     messages     a failure → the messages of ASGI that tell it
     forms        query strings, forms, JSON → checked values
+    queries      a route that refuses parameters it does not know
     native       what BentoML answers itself, its errors in our shape
     page         files of `web/` → answers with addresses that change with their content
 
-Imports `base` and `watch`. Not to be imported: `covers`, FastAPI's routes, anything that computes.
+Imports `base` and `watch`. Not to be imported: `covers`, a service's routes, what computes.
 """

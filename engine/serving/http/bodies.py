@@ -14,6 +14,7 @@ from starlette.datastructures import Headers
 
 from engine.base.errors import Overloaded, ShazamError
 from engine.serving.http.exchange import Exchange
+from engine.serving.http.inflating import Inflating, encoding_of, without_encoding
 from engine.serving.http.messages import App, Message, Receive, Scope, Send, error_messages
 
 # What a multipart form adds to the file inside it.
@@ -55,26 +56,34 @@ class Bodies:
         if declared.isdigit() and int(declared) > limit:
             await _refuse(self._limits.too_large(), exchange, send, receive)
             return
+        compressed = encoding_of(scope)
         size = 0
         refusal: ShazamError | None = None
 
-        async def counted() -> Message:
-            nonlocal size, refusal
-            message = await receive()
-            part = len(message.get("body", b""))
-            size += part
-            self._held += part
-            refusal = refusal or self._refusal(size, limit)
-            if refusal is not None:
-                raise refusal
-            return message
+        def counted(inner: Receive) -> Receive:
+            read = 0
+
+            async def count() -> Message:
+                nonlocal size, read, refusal
+                message = await inner()
+                part = len(message.get("body", b""))
+                size, read, self._held = size + part, read + part, self._held + part
+                refusal = refusal or self._refusal(read, limit)
+                if refusal is not None:
+                    raise refusal
+                return message
+
+            return count
 
         async def unless_refused(message: Message) -> None:
             if refusal is None:
                 await send(message)
 
+        body = counted(receive)
+        if compressed:
+            scope, body = without_encoding(scope), counted(Inflating(body))
         try:
-            await app(scope, counted, unless_refused)
+            await app(scope, body, unless_refused)
         except ShazamError:
             if refusal is None:
                 raise

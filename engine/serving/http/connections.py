@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import resource
 import uuid
 from collections.abc import Callable, Sequence
@@ -27,6 +28,7 @@ HEADERS_WITHIN_S = 10.0
 HEADERS_WITHIN_BYTES = 64 * 1024
 # Of the file descriptors a process may have, those that are not for callers.
 KEPT_BACK = 128
+_NOT_ASCII = re.compile(rb"[\x80-\xff]")
 
 
 def bound_connections() -> None:
@@ -46,6 +48,7 @@ class BoundedProtocol(HttpToolsProtocol):
     at_once: Callable[[Any], Sequence[Any] | None] = staticmethod(lambda scope: None)
     _waiting: asyncio.TimerHandle | None = None
     _read = 0
+    _in_first_line = True
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
@@ -62,7 +65,14 @@ class BoundedProtocol(HttpToolsProtocol):
             if self._read - len(data) > HEADERS_WITHIN_BYTES:
                 self.send_400_response("The request's headers are too long.")
                 return
-        super().data_received(data)
+        super().data_received(self._quoted(data) if self._in_first_line else data)
+
+    def _quoted(self, data: bytes) -> bytes:
+        """A request's first line as HTTP has it: many clients send an address's letters as they
+        were typed, in UTF-8, which the parser refuses."""
+        line, newline, rest = data.partition(b"\n")
+        self._in_first_line = not newline
+        return _NOT_ASCII.sub(lambda letter: b"%%%02X" % letter[0][0], line) + newline + rest
 
     def _start_asgi_task(self, cycle: Any, app: Any) -> None:
         # Where the caller does not read, even `send` may have to wait.
@@ -90,6 +100,10 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         self._came()
         super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        self._in_first_line = True
+        super().on_message_complete()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._came()

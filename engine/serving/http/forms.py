@@ -1,24 +1,60 @@
-"""Query strings, forms and JSON bodies → checked values, or a sentence about what is wrong."""
+"""Query strings, forms and JSON bodies → checked values, or a sentence about what is wrong.
+
+What a service takes as a file, and what it calls it, the service says (`Upload`).
+"""
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+import unicodedata
+from collections.abc import AsyncGenerator, Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import pydantic_core
+from python_multipart.multipart import parse_options_header
 from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
-from starlette.formparsers import MultiPartException
+from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect, Request
 
-from engine.base.errors import ImageTooLarge, InvalidRequest
+from engine.base.errors import InvalidRequest, ShazamError
+
+MULTIPART, URLENCODED = "multipart/form-data", "application/x-www-form-urlencoded"
+MAX_FILES, MAX_FIELDS = 4, 32
+# What may stand before a form's first boundary (RFC 2046, 5.1.1): a note to people.
+PREAMBLE_BYTES = 64 * 1024
+# Letters, and a symbol, that show nothing: fillers of Hangul and the blank of Braille.
+_UNSEEN = "\u115f\u1160\u3164\uffa0\u2800"
+
+
+@dataclass(frozen=True)
+class Upload:
+    """The one file that a form may hold: its field, its noun, how a shell sends it.
+
+    `recognised` tells by the bytes whether they are such a file; `kinds` begin the media types of
+    bodies that are the file itself.
+    """
+
+    field: str
+    noun: str
+    curl: str
+    json_example: str
+    kinds: tuple[str, ...]
+    recognised: Callable[[bytes], bool]
+    too_large: Callable[[int, int], ShazamError]
+
+    def checked(self, data: bytes, max_bytes: int) -> bytes:
+        """`data`, if it is no larger; raises what `too_large` makes of its size and the limit."""
+        if len(data) > max_bytes:
+            raise self.too_large(len(data), max_bytes)
+        return data
 
 
 def integer(fields: Mapping[str, Any], name: str, low: int, high: int, *, default: Any) -> Any:
     """A whole number between `low` and `high`, or `default` where the field is absent."""
-    value = _given(fields, name)
+    value = given(fields, name)
     if value is None:
         return default
     try:
@@ -30,13 +66,13 @@ def integer(fields: Mapping[str, Any], name: str, low: int, high: int, *, defaul
         found = None
     if found is None or not low <= found <= high:
         span = f" from {low} to {high}" if high < 2**62 else ""
-        raise InvalidRequest(f"{name}={_shown(value)} is not a whole number{span}.")
+        raise InvalidRequest(f"{name}={shown(value)} is not a whole number{span}.")
     return found
 
 
 def number(fields: Mapping[str, Any], name: str, low: float, high: float, *, default: Any) -> Any:
     """A number between `low` and `high`, or `default` where the field is absent."""
-    value = _given(fields, name)
+    value = given(fields, name)
     if value is None:
         return default
     try:
@@ -44,95 +80,202 @@ def number(fields: Mapping[str, Any], name: str, low: float, high: float, *, def
     except (TypeError, ValueError):
         found = math.nan
     if not low <= found <= high:
-        raise InvalidRequest(f"{name}={_shown(value)} is not a number from {low:g} to {high:g}.")
+        raise InvalidRequest(f"{name}={shown(value)} is not a number from {low:g} to {high:g}.")
     return found
 
 
 def flag(fields: Mapping[str, Any], name: str) -> bool:
     """true or false (also 1 or 0), false where the field is absent."""
-    value = str(_given(fields, name) or "false").lower()
+    value = str(given(fields, name) or "false").lower()
     if value not in ("true", "1", "false", "0"):
-        raise InvalidRequest(f"{name}={_shown(value)} is not true or false.")
+        raise InvalidRequest(f"{name}={shown(value)} is not true or false.")
     return value in ("true", "1")
+
+
+def words(fields: Mapping[str, Any], name: str) -> str | None:
+    """A text, or None where the field is absent or blank."""
+    value = fields.get(name)
+    if value is not None and not isinstance(value, str):
+        raise InvalidRequest(f"{name}={shown(value)} is not a text.")
+    return None if value is None or is_blank(value) else value
+
+
+def is_blank(text: str) -> bool:
+    """Whether a text shows nothing: blanks, controls, what has no width, marks without a letter."""
+    return not any(
+        unicodedata.category(letter) not in ("Cc", "Cf", "Zs", "Zl", "Zp", "Mn", "Me", "Mc")
+        and letter not in _UNSEEN
+        for letter in text
+    )
 
 
 async def read_json(request: Request) -> Any:
     """The JSON body, whatever its declared type."""
     try:
         body = await request.body()
-        # A megabyte is pictures in base64, which json takes four times as long to read.
+        # A megabyte is files in base64, which json takes four times as long to read.
         return json.loads(body) if len(body) < 1 << 20 else pydantic_core.from_json(body)
     except (ValueError, RecursionError) as error:
         raise InvalidRequest(f"The body is not JSON ({type(error).__name__}).") from error
 
 
-async def _read_body(
-    request: Request, max_upload_bytes: int
+async def read_body(
+    request: Request, upload: Upload, max_bytes: int
 ) -> tuple[dict[str, Any], bytes | None]:
+    """A body → its fields and the file in it: a form, a JSON object, or the file and no more.
+
+    Raises `InvalidRequest`, and what `upload.too_large` makes.
+    """
     kind = request.headers.get("content-type", "").split(";")[0].strip().lower()
     if kind == "application/json":
-        body = await read_json(request)
-        if not isinstance(body, dict):
-            raise InvalidRequest('The JSON body must be an object, such as {"query": "…"}.')
-        if body.pop("file", None) is not None:
-            raise InvalidRequest("A picture is sent as multipart/form-data, field 'file'.")
-        return body, None
-    if kind not in ("multipart/form-data", "application/x-www-form-urlencoded"):
-        if await request.body():
-            raise InvalidRequest(
-                f"The body is {kind or 'of no declared type'}. Send multipart/form-data with the "
-                "picture in the field 'file', for example: curl -F file=@photo.jpg."
-            )
-        return {}, None
+        return await _read_object(request, upload), None
+    if kind == MULTIPART:
+        fields, file = await _read_form(await _parts(request, upload), upload)
+    elif kind == URLENCODED:
+        # What `curl --data-binary` declares, whatever it sends.
+        body = await request.body()
+        if upload.recognised(body):
+            return {}, upload.checked(body, max_bytes)
+        fields, file = await _read_form(await _pairs(request, upload), upload)
+    elif kind.startswith(upload.kinds):
+        fields, file = {}, await request.body() or None
+    elif await request.body():
+        raise InvalidRequest(
+            f"The body is {kind or 'of no declared type'}. Send {MULTIPART} with the {upload.noun} "
+            f"in the field '{upload.field}', for example: {upload.curl}."
+        )
+    else:
+        fields, file = {}, None
+    return fields, None if file is None else upload.checked(file, max_bytes)
+
+
+async def _read_object(request: Request, upload: Upload) -> dict[str, Any]:
+    body = await read_json(request)
+    if not isinstance(body, dict):
+        raise InvalidRequest(f"The JSON body must be an object, such as {upload.json_example}.")
+    if body.pop(upload.field, None) is not None:
+        raise InvalidRequest(
+            f"A {upload.noun} is sent as {MULTIPART}, field '{upload.field}': {upload.curl}."
+        )
+    return body
+
+
+class _Parts(MultiPartParser):
+    """Starlette's reader, to which the part that should be the file is one, declared or not.
+
+    Uploads stay in memory, where `http.bodies` bounds them: they are never written to a disk, and a
+    disk that is full or read-only refuses none.
+    """
+
+    spool_max_size = 1 << 40
+    file_field = b""
+
+    def on_headers_finished(self) -> None:
+        part = self._current_part
+        _, options = parse_options_header(part.content_disposition)
+        if options.get(b"name") == self.file_field and b"filename" not in options:
+            part.content_disposition = (part.content_disposition or b"") + b'; filename=""'
+        super().on_headers_finished()
+
+
+async def _parts(request: Request, upload: Upload) -> FormData:
+    stream = _from_boundary(request.stream(), request.headers["content-type"])
+    parser = _Parts(request.headers, stream, max_files=MAX_FILES, max_fields=MAX_FIELDS)
+    parser.file_field = upload.field.encode()
     try:
-        form = await request.form(max_files=4, max_fields=32)
-    except (MultiPartException, HTTPException, KeyError, ValueError, AssertionError) as error:
-        reason = getattr(error, "message", None) or getattr(error, "detail", None)
-        raise InvalidRequest(f"The form cannot be read ({reason or 'it is malformed'}).") from error
+        return await parser.parse()
+    except (MultiPartException, KeyError, ValueError, AssertionError) as error:
+        raise _unreadable(error, upload) from error
     except ClientDisconnect as error:
         raise InvalidRequest("The upload ended before it was complete.") from error
+
+
+async def _pairs(request: Request, upload: Upload) -> FormData:
     try:
-        fields, image = await _read_form(form)
+        return await request.form(max_fields=MAX_FIELDS)
+    except (HTTPException, KeyError, ValueError, AssertionError) as error:
+        raise _unreadable(error, upload) from error
+
+
+def _unreadable(error: Exception, upload: Upload) -> InvalidRequest:
+    reason = getattr(error, "message", None) or getattr(error, "detail", None) or "it is malformed"
+    return InvalidRequest(
+        f"The form cannot be read ({str(reason).rstrip('.')}). Send the {upload.noun} in the field "
+        f"'{upload.field}': {upload.curl}."
+    )
+
+
+async def _from_boundary(
+    stream: AsyncGenerator[bytes, None], content_type: str
+) -> AsyncGenerator[bytes, None]:
+    """A multipart body without what stands before its first boundary."""
+    _, options = parse_options_header(content_type)
+    line = b"--" + options.get(b"boundary", b"")
+    begin = b""
+    async for chunk in stream:
+        begin += chunk
+        at = 0 if begin.startswith(line) else begin.find(b"\n" + line) + 1
+        if at or begin.startswith(line):
+            yield begin[at:]
+            break
+        if len(begin) > PREAMBLE_BYTES:
+            break
+    else:
+        yield begin  # no boundary came: the parser says so
+    async for chunk in stream:
+        yield chunk
+
+
+async def _read_form(form: FormData, upload: Upload) -> tuple[dict[str, Any], bytes | None]:
+    fields: dict[str, Any] = {}
+    files: list[bytes] = []
+    try:
+        for name, value in form.multi_items():
+            if isinstance(value, str) and name != upload.field:
+                fields[name] = value
+                continue
+            data = value.encode() if isinstance(value, str) else await _file_of(value, name, upload)
+            # A browser sends an input without a file as one without a name and bytes.
+            if data or (isinstance(value, UploadFile) and value.filename):
+                _refuse_text(value, data, upload)
+                files.append(data)
     finally:
         await form.close()
-    return fields, None if image is None else _checked_size(image, max_upload_bytes)
+    if len(files) > 1:
+        raise InvalidRequest(f"Two {upload.noun}s came in '{upload.field}'; send one.")
+    return fields, files[0] if files else None
 
 
-async def _read_form(form: FormData) -> tuple[dict[str, Any], bytes | None]:
-    fields: dict[str, Any] = {}
-    image = None
-    for name, value in form.multi_items():
-        if isinstance(value, UploadFile):
-            if name != "file":
-                raise InvalidRequest(f"The picture came in '{name}'; send it in the field 'file'.")
-            if image is not None:
-                raise InvalidRequest("Two pictures came in 'file'; send one.")
-            image = await value.read()
-        elif name == "file":
-            raise InvalidRequest(
-                "The field 'file' is text, not a file. Send the picture itself: "
-                "curl -F file=@photo.jpg (with the @)."
-            )
-        else:
-            fields[name] = value
-    return fields, image
-
-
-def _checked_size(data: bytes, max_upload_bytes: int) -> bytes:
-    if len(data) > max_upload_bytes:
-        raise ImageTooLarge(
-            f"The picture has {len(data):,} bytes; at most {max_upload_bytes:,} are accepted. "
-            "Send a smaller one: 1,000 pixels a side are plenty."
+async def _file_of(value: UploadFile, name: str, upload: Upload) -> bytes:
+    if name != upload.field:
+        raise InvalidRequest(
+            f"The {upload.noun} came in '{name}'; send it in the field '{upload.field}'."
         )
-    return data
+    return await value.read()
 
 
-def _given(fields: Mapping[str, Any], name: str) -> Any:
+def _refuse_text(value: UploadFile | str, data: bytes, upload: Upload) -> None:
+    """A part without a file's name is one if its bytes say so: some clients leave it out."""
+    named = isinstance(value, UploadFile) and (
+        value.filename or b"filename" in value.headers.get("content-disposition", "").encode()
+    )
+    if not named and not upload.recognised(data):
+        raise InvalidRequest(
+            f"The field '{upload.field}' is text, not a file. Send the {upload.noun} itself: "
+            f"{upload.curl} (with the @)."
+        )
+
+
+def given(fields: Mapping[str, Any], name: str) -> Any:
+    """What a field holds; None where it is absent or blank."""
     value = fields.get(name)
+    if isinstance(value, str) and not value.strip():
+        return None
     # BentoML's client writes what its caller left out as JSON null into a form.
-    return None if value in (None, "", "null") else value
+    return None if value == "null" else value
 
 
-def _shown(value: Any) -> str:
+def shown(value: Any) -> str:
+    """A value as a sentence may quote it."""
     text = str(value)
     return repr(text if len(text) <= 40 else text[:40] + "…")

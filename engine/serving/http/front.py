@@ -22,18 +22,16 @@ import asyncio
 import contextlib
 import json
 import logging
-import re
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from typing import Any
 
 from starlette.datastructures import Headers
-from starlette.middleware.cors import CORSMiddleware
 
 from engine.base.errors import DeadlineExceeded, Overloaded, ShazamError
 from engine.base.settings import Settings
 from engine.serving.http.access import Access
 from engine.serving.http.bodies import Bodies, BodyLimits
+from engine.serving.http.cors import Cors
 from engine.serving.http.exchange import Exchange, answering, current_exchange, request_id_of
 from engine.serving.http.messages import (
     App,
@@ -105,7 +103,7 @@ class Front:
         self._bodies = Bodies(bodies, lambda: metrics().refused.inc())
         self._in_flight = 0
         self._refused, self._told_refused = 0, 0.0  # since they were told of, and when
-        self._cors = CORSMiddleware(self._guarded, **cors_options(settings.allowed_origins))
+        self._cors = Cors(self._guarded, settings.allowed_origins)
 
     def at_once(self, scope: Scope) -> Sequence[Message] | None:
         """The whole answer to an HTTP request, where it needs nothing but its head; else None.
@@ -309,25 +307,6 @@ class Front:
                 **({"batch_size": exchange.batch_size} if exchange.batch_size else {}),
             },
         )
-
-
-def cors_options(origins: Iterable[str]) -> dict[str, Any]:
-    """Starlette's CORS options. A `*` inside a host becomes part of a regular expression, since in
-    Starlette's list of origins it would only be a letter that matches nothing."""
-    exact = [origin for origin in origins if "*" not in origin or origin == "*"]
-    patterns = [
-        re.escape(origin).replace(r":\*", r":\d+").replace(r"\*", r"[A-Za-z0-9.-]+")
-        for origin in origins
-        if "*" in origin and origin != "*"
-    ]
-    return {
-        "allow_origins": exact,
-        "allow_origin_regex": "|".join(patterns) or None,
-        "allow_methods": ["GET", "POST", "HEAD", "OPTIONS"],
-        "allow_headers": ["*"],
-        "expose_headers": ["X-Request-ID", "X-Artifact", "Retry-After", "ETag"],
-        "max_age": 600,
-    }
 
 
 def _route_of(scope: Scope, routes: Collection[str]) -> str:

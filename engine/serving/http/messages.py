@@ -30,9 +30,14 @@ class ErrorResponse(BaseModel):
 
 def describe(error: dict[str, Any] | Any) -> str:
     """One pydantic error → a sentence: where, what was wrong."""
-    where = ".".join(str(part) for part in error.get("loc", ()) if part not in ("body", "query"))
+    where = list(error.get("loc", ()))
+    if where[:1] in (["body"], ["query"], ["path"], ["header"]):
+        where = where[1:]  # which part of the request; a field may be called the same
+    name = ".".join(map(str, where))
+    if error.get("type") == "missing" and name:
+        return f"The field '{name}' is missing. See /docs for what is taken."
     message = str(error.get("msg", "is not valid"))
-    return f"{where or 'The request'}: {message[0].lower()}{message[1:]}."
+    return f"{name or 'The request'}: {message[0].lower()}{message[1:]}."
 
 
 def first_error(errors: Iterable[Any]) -> str:

@@ -1,0 +1,54 @@
+"""Which pages of other origins may ask: Starlette's middleware, its refusals in our shape."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from starlette.datastructures import Headers
+from starlette.middleware.cors import CORSMiddleware
+from starlette.responses import JSONResponse, Response
+
+from engine.base.errors import InvalidRequest
+from engine.serving.http.exchange import current_exchange
+from engine.serving.http.messages import App, ErrorResponse
+
+
+class Cors(CORSMiddleware):
+    """Answers preflights, and tells browsers who may read an answer."""
+
+    def __init__(self, app: App, origins: Iterable[str]) -> None:
+        super().__init__(app, **cors_options(origins))
+
+    def preflight_response(self, request_headers: Headers) -> Response:
+        answer = super().preflight_response(request_headers)
+        if answer.status_code < 400:
+            return answer
+        exchange = current_exchange()
+        error = InvalidRequest(
+            f"{bytes(answer.body).decode()}: a page of this origin may not ask this. "
+            "SHAZAM_ALLOWED_ORIGINS names those that may."
+        )
+        body = ErrorResponse.of(error, exchange.request_id if exchange else "unknown")
+        kept = {name: value for name, value in answer.headers.items() if name[:8] != "content-"}
+        return JSONResponse(body.model_dump(), int(error.status), kept)
+
+
+def cors_options(origins: Iterable[str]) -> dict[str, Any]:
+    """Starlette's CORS options. A `*` inside a host becomes part of a regular expression, since in
+    Starlette's list of origins it would only be a letter that matches nothing."""
+    exact = [origin for origin in origins if "*" not in origin or origin == "*"]
+    patterns = [
+        re.escape(origin).replace(r":\*", r":\d+").replace(r"\*", r"[A-Za-z0-9.-]+")
+        for origin in origins
+        if "*" in origin and origin != "*"
+    ]
+    return {
+        "allow_origins": exact,
+        "allow_origin_regex": "|".join(patterns) or None,
+        "allow_methods": ["GET", "POST", "HEAD", "OPTIONS"],
+        "allow_headers": ["*"],
+        "expose_headers": ["X-Request-ID", "X-Artifact", "Retry-After", "ETag"],
+        "max_age": 600,
+    }

@@ -1,0 +1,63 @@
+"""A query string → the parameters a route knows: others are refused by name, blank ones are absent.
+
+A parameter that is misspelt and passed over gives an answer to another question.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from typing import Any
+from urllib.parse import urlencode
+
+from fastapi.routing import APIRoute
+from starlette.requests import Request
+from starlette.responses import Response
+
+from engine.base.errors import InvalidRequest
+from engine.serving.http.forms import MULTIPART, shown
+
+
+class StrictRoute(APIRoute):
+    """A route that answers no query but its own.
+
+    It knows the parameters its function declares, and the fields of the form it documents: those
+    may come in the query string as well.
+    """
+
+    # Paths that take any: to a page's address trackers append theirs, to a probe's a platform its.
+    any_query: frozenset[str] = frozenset()
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        answer = super().get_route_handler()
+        if self.path in self.any_query:
+            return answer
+        known = {field.alias: None for field in self.dependant.query_params}
+        known |= dict.fromkeys(_form_fields(self.openapi_extra or {}))
+
+        async def answer_known(request: Request) -> Response:
+            _refuse_unknown(request, list(known))
+            return await answer(_without_blanks(request))
+
+        return answer_known
+
+
+def _form_fields(extra: dict[str, Any]) -> list[str]:
+    content = extra.get("requestBody", {}).get("content", {})
+    fields = content.get(MULTIPART, {}).get("schema", {}).get("properties", {})
+    return [name for name, schema in fields.items() if schema.get("format") != "binary"]
+
+
+def _refuse_unknown(request: Request, known: list[str]) -> None:
+    for name in request.query_params:
+        if name not in known:
+            those = f"those are {', '.join(known)}" if known else "there are none"
+            raise InvalidRequest(f"{shown(name)} is no parameter of this address; {those}.")
+
+
+def _without_blanks(request: Request) -> Request:
+    given = request.query_params.multi_items()
+    kept = [(name, value) for name, value in given if value.strip()]
+    if len(kept) == len(given):
+        return request
+    scope = dict(request.scope, query_string=urlencode(kept).encode())
+    return Request(scope, request.receive)
