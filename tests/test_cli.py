@@ -20,6 +20,7 @@ from conftest import COVERS, draw_cover
 from engine import __version__
 from engine.cli.covers import PRECISIONS
 from engine.cli.main import main
+from engine.cli.terminal import Bar
 from engine.covers.encoder.encoder import WantedPrecision
 from engine.covers.manifest import read_manifest
 from engine.vectors.embeddings import unit_rows
@@ -374,6 +375,30 @@ def test_asking_for_help_is_quick() -> None:
         [sys.executable, "-c", script], cwd=PROJECT, capture_output=True, text=True, check=False
     )
     assert ran.returncode == 0, ran.stderr
+
+
+@pytest.mark.parametrize(
+    ("command", "told"),
+    [
+        (("compact", "--index", "hnsw"), {"rows"}),
+        (("remove", "--ids", "3"), {"references"}),
+    ],
+)
+def test_what_can_take_minutes_tells_how_far_it_is(
+    command: tuple[str, ...],
+    told: set[str],
+    tiny_artifact: Path,
+    tmp_path: Path,
+    run: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    steps: list[tuple[int, int, str]] = []
+    monkeypatch.setattr(Bar, "step", lambda _bar, *step: steps.append(step))
+    name, *options = command
+    assert run(name, tiny_artifact, *options, "--out", tmp_path / "out").status == 0
+    assert told <= {what for _, _, what in steps}
+    done, total, _ = steps[-1]
+    assert done == total
 
 
 def test_a_precision_that_can_be_asked_for_is_one_that_an_encoder_has() -> None:

@@ -7,13 +7,14 @@ import os
 import pickle
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import faiss
 import numpy as np
 import pytest
 
 from engine.base.errors import ArtifactError, BuildError, DigestMismatch, NotReady
+from engine.base.progress import Progress
 from engine.base.settings import Settings
 from engine.cli import main as cli
 from engine.covers.artifact import Artifact
@@ -156,6 +157,23 @@ def test_too_few_rows_to_tune_visit_every_list(tmp_path: Path) -> None:
     assert index.tuning is not None
     assert (index.tuning.queries, index.tuning.nprobe) == (0, index.tuning.lists)
     assert recall(index, vectors, ids, None) == 1
+
+
+def test_training_and_tuning_tell_how_far_they_are(tmp_path: Path) -> None:
+    class Told(Progress):
+        steps: ClassVar[list[tuple[int, int, str]]] = []
+
+        def step(self, done: int, total: int, what: str) -> None:
+            self.steps.append((done, total, what))
+
+    vectors, ids = clustered(1_000), np.arange(1_000)
+    build_index(vectors, ids, "ivf", folder=tmp_path, progress=Told())
+    rows = [step for step in Told.steps if step[2] == "rows"]
+    settings = [step for step in Told.steps if step[2] == "settings"]
+    assert (rows[0], rows[-1]) == ((0, 1_000, "rows"), (1_000, 1_000, "rows"))
+    assert Told.steps == rows + settings
+    assert [done for done, _, _ in settings] == list(range(1, len(settings) + 1))
+    assert all(done <= total for done, total, _ in settings)
 
 
 def test_compact_codes_need_a_folder(monkeypatch: pytest.MonkeyPatch) -> None:

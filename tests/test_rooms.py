@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import importlib
+import inspect
 import os
 import re
 import shutil
 import subprocess
 import sys
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -119,6 +122,31 @@ def test_a_room_names_every_module_in_it(room: Path) -> None:
     held = {path.stem for path in room.glob("*.py")} - {"__init__"}
     held |= {path.parent.name for path in room.glob("*/__init__.py")}
     assert [name for name in sorted(held) if not re.search(rf"\b{name}\b", told)] == []
+
+
+# What a function that can take longer than two seconds gives back.
+MADE = r"\b(Built|References|Observed|RuntimeEntry|Index|Published|Report|Trial)\b"
+
+
+def makers() -> Iterator[tuple[str, inspect.Signature]]:
+    modules = ["engine.vectors.making", "engine.vectors.publishing"]
+    for room in ("making", "trials"):
+        files = sorted((PROJECT / "engine" / "covers" / room).glob("[!_]*.py"))
+        modules += [f"engine.covers.{room}.{file.stem}" for file in files]
+    for module in modules:
+        for name, function in inspect.getmembers(importlib.import_module(module)):
+            if inspect.isfunction(function) and function.__module__ == module and name[0] != "_":
+                signature = inspect.signature(function)
+                if re.search(MADE, str(signature.return_annotation)):
+                    yield f"{module}.{name}", signature
+
+
+def test_what_takes_long_takes_progress_and_in_one_shape() -> None:
+    shapes = {name: made.parameters.get("progress") for name, made in makers()}
+    assert len(shapes) >= 12
+    for name, progress in shapes.items():
+        assert progress is not None, f"{name} tells nobody how far it is"
+        assert progress.annotation in ("Progress", "Progress | None"), name
 
 
 def test_the_public_names_are_what_all_says_and_each_resolves() -> None:

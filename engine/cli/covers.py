@@ -187,15 +187,16 @@ def offer_compact(commands: Commands) -> None:
 def _compact(options: argparse.Namespace) -> int:
     from engine.covers.making.revise import compact
 
-    return _report(
-        compact(
+    with Bar() as bar:
+        built = compact(
             artifact_folder(options),
             options.out,
             index=options.index,
             recall=options.recall,
             force=options.force,
+            progress=bar,
         )
-    )
+    return _report(built)
 
 
 def offer_query(commands: Commands) -> None:

@@ -22,6 +22,7 @@ import faiss
 import numpy as np
 
 from engine.base.errors import BuildError
+from engine.base.progress import Progress
 from engine.vectors.embeddings import Embeddings, Ids
 from engine.vectors.exact import DEPTH, Exact, recall_at_10
 from engine.vectors.index import Index
@@ -54,12 +55,20 @@ _REACHES = (50, 100, 200, 400, 800)
 _METRIC = faiss.METRIC_INNER_PRODUCT
 
 
-def build_inverted(source: Source, ids: Ids, *, recall: float, folder: Path | None = None) -> Index:
+def build_inverted(
+    source: Source,
+    ids: Ids,
+    *,
+    recall: float,
+    folder: Path | None = None,
+    progress: Progress | None = None,
+) -> Index:
     """`Source` and its (N,) ids → `Index`, tuned to `recall` (0–1) at 10.
 
     Where the rows need files of their own they are written to `folder`. Raises `BuildError` where
     that is not given.
     """
+    progress = progress or Progress()
     count, dimension = len(source), source.dimension
     lists = _lists(count)
     held_out = min(_QUERIES, count // 10)
@@ -82,6 +91,7 @@ def build_inverted(source: Source, ids: Ids, *, recall: float, folder: Path | No
     inverted.cp.min_points_per_centroid = 1
     inverted.cp.max_points_per_centroid = _POINTS_A_LIST
     inverted.cp.use_super_kmeans = lists >= _PRUNED_FROM_LISTS
+    progress.step(0, count, "rows")  # training can take minutes, and tells nothing meanwhile
     index.train(np.ascontiguousarray(training))
     exact = Exact(queries, own)
     places = []
@@ -93,6 +103,7 @@ def build_inverted(source: Source, ids: Ids, *, recall: float, folder: Path | No
         exact.add(block, part)
         if writer is not None:
             places.append(writer.add(block))
+        progress.step(start + len(block), count, "rows")
     rows = None
     if writer is not None and folder is not None:
         writer.finish(ids, np.concatenate(places))
@@ -100,11 +111,18 @@ def build_inverted(source: Source, ids: Ids, *, recall: float, folder: Path | No
     # Without queries to tune on there are so few rows that every list is visited.
     tuning = Tuning(codes, lists, recall, held_out, lists, max(_REACHES) if rows else 0)
     made = Index(index, "ivf", rows=rows, tuning=tuning)
-    return tune(made, queries, own, exact.nearest(), recall) if held_out else made
+    if not held_out:
+        return made
+    return tune(made, queries, own, exact.nearest(), recall, progress)
 
 
 def tune(
-    index: Index, queries: Embeddings, own: Ids, nearest: Sequence[Ids], target: float
+    index: Index,
+    queries: Embeddings,
+    own: Ids,
+    nearest: Sequence[Ids],
+    target: float,
+    progress: Progress | None = None,
 ) -> Index:
     """Try settings on (Q, D) queries one by one, and return the index with the fastest that
     reaches `target`, or with the best recall where none does.
@@ -113,6 +131,7 @@ def tune(
     First how many candidates are worth comparing again, with most lists visited; then how many
     lists to visit.
     """
+    progress = progress or Progress()
     points = faiss.OperatingPoints()
     tried: list[Point] = []
 
@@ -127,29 +146,40 @@ def tune(
         point = Point(nprobe, reach, float(np.mean(shares)), float(np.median(times) * 1000))
         points.add(point.recall, point.ms, f"nprobe={nprobe},reach={reach}", len(tried))
         tried.append(point)
+        progress.step(len(tried), most, "settings")
         return point
 
     assert index.tuning is not None
     threads = faiss.omp_get_max_threads()
     faiss.omp_set_num_threads(1)
     reach, lists = 0, index.tuning.lists
+    steps = _steps(lists)
+    most = len(steps) + (len(_REACHES) if index.tuning.reach else 0)
     if index.tuning.reach:
         thorough = [attempt(min(lists, 128), reach) for reach in _REACHES]
         enough = max(point.recall for point in thorough) - (1 - target) / 4
         reach = next(point.reach for point in thorough if point.recall >= enough)
-    nprobe, before = 1, 0.0
-    while nprobe <= lists:
+    before = 0.0
+    for nprobe in steps:
         recall = attempt(nprobe, reach).recall
         # Past the target and no longer climbing: the rest is lost elsewhere.
         if recall >= 1 or (recall >= target and recall - before < 0.001):
             break
-        nprobe, before = max(nprobe + 1, int(nprobe * 1.5)), recall
+        before = recall
     faiss.omp_set_num_threads(threads)
     worth = [tried[points.optimal_pts.at(i).cno] for i in range(points.optimal_pts.size())]
     worth = [point for point in worth if point.nprobe]  # FAISS's own (0, 0) comes first
     good = [point for point in worth if point.recall >= target]
     chosen = min(good, key=lambda p: p.ms) if good else max(worth, key=lambda p: p.recall)
     return index.tuned(chosen.nprobe, chosen.reach, len(queries), tuple(worth))
+
+
+def _steps(lists: int) -> list[int]:
+    """How many lists are visited, each half as many again as before: 1, 2, 3, 4, 6, 9, 13 …"""
+    steps = [1]
+    while (further := max(steps[-1] + 1, int(steps[-1] * 1.5))) <= lists:
+        steps.append(further)
+    return steps
 
 
 def _lists(count: int) -> int:

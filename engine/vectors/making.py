@@ -8,6 +8,7 @@ import faiss
 import numpy as np
 
 from engine.base.errors import BuildError
+from engine.base.progress import Progress
 from engine.vectors.embeddings import Embeddings, Ids
 from engine.vectors.index import Index
 from engine.vectors.inverted import build_inverted
@@ -22,6 +23,7 @@ def build_index(
     *,
     recall: float = RECALL,
     folder: Path | None = None,
+    progress: Progress | None = None,
 ) -> Index:
     """(N, D) float32 unit rows, or a `Source` of blocks of them, and (N,) int64 ids → `Index`.
 
@@ -29,12 +31,13 @@ def build_index(
     `recall`), or `auto`: flat while exact search is cheap, else ivf. `folder` is the staged
     artifact's, where an inverted file of compact codes puts its rows. Raises `BuildError`.
     """
+    progress = progress or Progress()
     source = InMemory(vectors) if isinstance(vectors, np.ndarray) else vectors
     count, dimension = len(source), source.dimension
     if kind == "auto":
         kind = "flat" if count <= EXACT_UP_TO else "ivf"
     if kind == "ivf":
-        return build_inverted(source, ids, recall=recall, folder=folder)
+        return build_inverted(source, ids, recall=recall, folder=folder, progress=progress)
     if kind == "flat":
         index = faiss.IndexIDMap2(faiss.IndexFlatIP(dimension))
     elif kind == "hnsw":
@@ -45,4 +48,5 @@ def build_index(
         raise BuildError(f"--index {kind!r} is unknown. Use auto, flat, hnsw or ivf.")
     for start, block in source.blocks():
         index.add_with_ids(block, ids[start : start + len(block)])
+        progress.step(start + len(block), count, "rows")
     return Index(index, kind)

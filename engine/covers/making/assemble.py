@@ -82,7 +82,7 @@ def _assemble(
     `vectors` are (N, D) unit rows in order of `albums`, which are in order of id.
     """
     ids = np.array([album.album_id for album in albums], np.int64)
-    searchable = build_index(vectors, ids, index, recall=recall, folder=folder)
+    searchable = build_index(vectors, ids, index, recall=recall, folder=folder, progress=progress)
     searchable.write(folder / INDEX)
     write_catalogue(folder / CATALOGUE, albums)
     count = write_thumbnails(folder / THUMBNAILS, thumbnails)

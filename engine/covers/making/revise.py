@@ -150,6 +150,7 @@ def compact(
     index: str = "auto",
     recall: float = RECALL,
     force: bool = False,
+    progress: Progress | None = None,
 ) -> Built:
     """The same albums with their index trained and tuned again, on the rows that are there.
 
@@ -169,7 +170,9 @@ def compact(
         for name in linked:
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             link(old.path / name, folder / name)
-        searchable = build_index(Stored(before, ids), ids, index, recall=recall, folder=folder)
+        searchable = build_index(
+            Stored(before, ids), ids, index, recall=recall, folder=folder, progress=progress
+        )
         searchable.write(folder / INDEX)
         entry = old.manifest.encoder
         manifest = write_manifest(
@@ -231,7 +234,7 @@ def _revise(
         kept = np.setdiff1d(ids, new)
         rows = np.concatenate([before.vectors(kept), vectors])
         order = np.argsort(np.concatenate([kept, new]))
-        searchable = build_index(rows[order], ids, "hnsw")
+        searchable = build_index(rows[order], ids, "hnsw", progress=progress)
     else:
         searchable, segments = old.open_index(mapped=False).revised(
             folder, np.array(gone, np.int64), vectors, new
