@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import concurrent.futures
 import contextlib
+import json
 import os
 import re
 import socket
@@ -305,7 +306,8 @@ def test_damaged_requests_are_refused_in_our_shape(target: Server, tally: Tally)
         list(pool.map(some, range(8)))
     refusal = exchanged(target, b"\x16\x03\x01 this is TLS, not HTTP\r\n\r\n")
     assert refusal.startswith(b"HTTP/1.1 400")
-    assert b'{"error": {"code": "invalid_request"' in refusal
+    error = json.loads(refusal.partition(b"\r\n\r\n")[2])["error"]
+    assert (error["code"], set(error)) == ("invalid_request", {"code", "message", "details"})
     alive(target)
     assert not tally.failed
 
