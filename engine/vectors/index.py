@@ -1,8 +1,8 @@
 """Embedding → neighbours: a FAISS index whose rows have ids.
 
 Ids live in the index file itself (`IndexIDMap2`, or an inverted file's own), so rows and what they
-stand for are joined by id and never by position. The metric is the inner product of unit
-rows: cosine.
+stand for are joined by id and never by position. The metric is the inner product of unit rows: the
+cosine.
 
 A large file is not read into memory at the start but mapped, so that the pages a search touches are
 the system's, shared by all workers. Where the lists hold compact codes alone, their best `reach`
