@@ -33,7 +33,15 @@ from scale import Generated, note  # noqa: E402
 from engine.artifact.folder import staging  # noqa: E402
 from engine.covers.artifact import Artifact  # noqa: E402
 from engine.covers.catalogue import Album, write_catalogue  # noqa: E402
-from engine.covers.manifest import CATALOGUE, GOLDEN, INDEX, CatalogueEntry, Inputs, write_manifest  # noqa: E402
+from engine.covers.manifest import (  # noqa: E402
+    CATALOGUE,
+    GOLDEN,
+    INDEX,
+    CatalogueEntry,
+    Inputs,
+    Parts,
+    write_manifest,
+)
 from engine.vectors.making import build_index  # noqa: E402
 
 WORK = HERE.parent / "build" / "scale-http"
@@ -57,17 +65,9 @@ def make(count: int, like: Artifact) -> Path:
         golden = like.golden()
         golden.album_ids[:] = -1  # its pictures are no albums of this catalogue
         golden.write(folder / GOLDEN)
-        entry = like.manifest.encoder
-        write_manifest(
-            folder,
-            name=entry.name,
-            dimension=entry.dimension,
-            precision=entry.precision,
-            index=index,
-            catalogue=CatalogueEntry(albums=count, genres=GENRES, thumbnails=0),
-            inputs=Inputs(albums=f"{count:064x}"),
-            runtimes=entry.runtimes,
-        )
+        entry = CatalogueEntry(albums=count, genres=GENRES, thumbnails=0)
+        inputs = Inputs(albums=f"{count:064x}")
+        write_manifest(folder, Parts.with_encoder(like.manifest.encoder, index, entry, inputs))
     return out
 
 

@@ -18,8 +18,11 @@ from encoders import ColourEncoder
 from pydantic import BaseModel
 
 import engine.artifact.folder
+import engine.artifact.manifest
+import engine.artifact.opened
 import engine.covers.golden
 import engine.covers.manifest
+import engine.vectors.entry
 from engine.artifact.folder import staging
 from engine.base.errors import ArtifactError, BuildError, CountMismatch, GoldenQueryFailed
 from engine.base.files import file_sha256
@@ -29,7 +32,7 @@ from engine.covers.catalogue import Album, write_catalogue
 from engine.covers.encoder.folder import digest_of_encoder, digest_of_folder
 from engine.covers.golden import GoldenQueries
 from engine.covers.image import Preprocessing
-from engine.covers.manifest import Inputs, Manifest, artifact_id, read_manifest
+from engine.covers.manifest import CoverManifest, Inputs, artifact_id, read_manifest
 from engine.covers.search import CoverSearch
 from engine.vectors.making import build_index
 
@@ -359,7 +362,14 @@ SPECIFICATION = (Path(__file__).parents[1] / "artifacts" / "README.md").read_tex
 
 def test_the_specification_names_every_refusal_and_no_other() -> None:
     # Those a packed artifact's unpacking adds are not of the folder.
-    rooms = (engine.artifact.folder, engine.covers.manifest, engine.covers.golden)
+    rooms = (
+        engine.artifact.folder,
+        engine.artifact.manifest,
+        engine.artifact.opened,
+        engine.covers.manifest,
+        engine.covers.golden,
+        engine.vectors.entry,
+    )
     raising = (*rooms, folder_format)
     values = [value for module in raising for value in vars(module).values()]
     known = {error.code for error in values if _is_refusal(error)}
@@ -384,7 +394,7 @@ def test_the_specification_names_every_field() -> None:
             else:
                 yield prefix + name
 
-    for name in leaves(Manifest):
+    for name in leaves(CoverManifest):
         section, _, field = name.rpartition(".")
         assert f"`{name}`" in table or (section in table and f"`.{field}`" in table), name
 

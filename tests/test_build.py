@@ -292,7 +292,7 @@ def test_embeddings_of_another_encoder_are_not_taken_over(
         raise OSError("disk full")
 
     with monkeypatch.context() as patch, pytest.raises(OSError, match="disk full"):  # noqa: PT012
-        patch.setattr(module, "_assemble", fail)
+        patch.setattr(module, "assemble", fail)
         build(covers, tmp_path / "out", encoder=str(tiny_clip))
     assert sum(embedded) == COVERS
     other = Path(shutil.copytree(tiny_clip, tmp_path / "other"))

@@ -343,9 +343,10 @@ def test_a_store_that_cannot_be_reached_is_named_and_asked_again(
     serve: Serve, tiny_artifact: Path, tmp_path: Path
 ) -> None:
     from engine.artifact.pack import pack
+    from engine.covers.artifact import Artifact
 
     packed = tmp_path / "packed.tar"
-    digest = pack(tiny_artifact, packed)
+    digest = pack(Artifact.open(tiny_artifact), packed)
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]

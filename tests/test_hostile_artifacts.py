@@ -384,9 +384,9 @@ def test_whatever_the_manifest_says_only_artifact_errors_escape(
 
 
 def read_manifest_bytes(data: bytes) -> Any:
-    from engine.covers.manifest import Manifest
+    from engine.covers.manifest import CoverManifest
 
-    return Manifest.model_validate_json(data)
+    return CoverManifest.model_validate_json(data)
 
 
 _JSON = st.recursive(

@@ -373,7 +373,7 @@ def test_large_segments_are_verified_after_the_start(
     opened = Artifact.open(tmp_path / "bad")
     assert len(opened.unverified) == 3
     with pytest.raises(DigestMismatch, match="00001"):
-        opened.verify_rows()
+        opened.verify_rest()
     assert cli.main(["verify", str(tmp_path / "bad")]) == 1
     assert "digest_mismatch" in capsys.readouterr().err
     (tmp_path / "bad/rows/ids.npy").write_bytes(bytes(100))  # what is parsed is never put off

@@ -54,8 +54,33 @@ def test_a_setting_that_names_nothing_stops_with_one_line(tiny_artifact: Path) -
         assert "\n" not in refusal.value.message
 
 
+def test_an_artifact_of_another_kind_stops_with_one_line(tmp_path: Path) -> None:
+    (tmp_path / "manifest.json").write_text('{"format_version": 1, "kind": "sound"}')
+    with pytest.raises(SettingsError) as refusal:
+        check_exists(str(tmp_path))
+    assert refusal.value.message == (
+        f"SHAZAM_ARTIFACT={str(tmp_path)!r} is an artifact of kind 'sound'; one of kind 'cover' is "
+        "needed. Example: SHAZAM_ARTIFACT=artifacts/starter"
+    )
+    sound = {"kind": "sound", "setting": "SHAZAM_SOUND_ARTIFACT", "example": "artifacts/sounds"}
+    check_exists(str(tmp_path), **sound)
+    with pytest.raises(
+        SettingsError, match=r"^SHAZAM_SOUND_ARTIFACT='nowhere': .*artifacts/sounds$"
+    ):
+        check_exists("nowhere", **sound)
+    with pytest.raises(
+        SettingsError, match=r"^SHAZAM_SOUND_ARTIFACT='ftp://x/y' .* Example: SHAZAM_S"
+    ):
+        check_exists("ftp://x/y", **sound)
+
+
+def test_a_damaged_artifact_does_not_stop_the_start(tmp_path: Path) -> None:
+    (tmp_path / "manifest.json").write_text("{")
+    check_exists(str(tmp_path))
+
+
 def test_a_published_artifact_is_served_by_its_tag(tiny_artifact: Path) -> None:
-    tag = publish(tiny_artifact)
+    tag = publish(Artifact.open(tiny_artifact))
     artifact = Artifact.open(tiny_artifact)
     assert tag == f"shazam-visual:{artifact.id}"
     for name in (tag, "shazam-visual:latest"):
@@ -67,7 +92,7 @@ def test_a_published_artifact_is_served_by_its_tag(tiny_artifact: Path) -> None:
 
 def test_the_published_copy_is_a_copy(tiny_artifact: Path, tmp_path: Path) -> None:
     here = Path(shutil.copytree(tiny_artifact, tmp_path / "here"))
-    tag = publish(here)
+    tag = publish(Artifact.open(here))
     shutil.rmtree(here)
     Artifact.open(find_artifact(tag))
 
@@ -76,7 +101,7 @@ def test_latest_is_what_was_published_last(tiny_artifact: Path, tmp_path: Path) 
     other = remove(tiny_artifact, [1], tmp_path / "other").path
     ids = {path: Artifact.open(path).id for path in (tiny_artifact, other)}
     for path in (tiny_artifact, other, tiny_artifact):  # the first once more: latest moves back
-        publish(path)
+        publish(Artifact.open(path))
         assert Artifact.open(find_artifact("shazam-visual:latest")).id == ids[path]
     assert len(bentoml.models.list("shazam-visual")) == 2
 
@@ -87,7 +112,7 @@ def test_a_damaged_artifact_is_not_published(tiny_artifact: Path, tmp_path: Path
     data[50] ^= 1
     (here / "index.faiss").write_bytes(data)
     with pytest.raises(DigestMismatch):
-        publish(here)
+        publish(Artifact.open(here))
     assert bentoml.models.list() == []
 
 
@@ -106,7 +131,7 @@ def test_another_kind_of_model_is_no_artifact() -> None:
 
 
 def test_export_and_import_of_the_store_carry_it(tiny_artifact: Path, tmp_path: Path) -> None:
-    tag = publish(tiny_artifact)
+    tag = publish(Artifact.open(tiny_artifact))
     packed = bentoml.models.export_model(tag, str(tmp_path / "packed.bentomodel"))
     bentoml.models.delete(tag)
     with pytest.raises(ArtifactNotFound):

@@ -42,6 +42,7 @@ from engine.base.errors import (
     PackInvalid,
     SettingsError,
 )
+from engine.base.progress import Progress
 from engine.cli.main import main
 from engine.covers.artifact import Artifact
 from engine.covers.manifest import read_manifest
@@ -111,7 +112,7 @@ def web() -> Iterator[Web]:
 def packed(tmp_path_factory: pytest.TempPathFactory, tiny_artifact: Path) -> tuple[bytes, str]:
     """A packed artifact and its sha256."""
     out = tmp_path_factory.mktemp("packed") / "tiny.tar"
-    digest = pack(tiny_artifact, out)
+    digest = pack(Artifact.open(tiny_artifact), out)
     assert digest == hashlib.sha256(out.read_bytes()).hexdigest()
     return out.read_bytes(), str(digest)
 
@@ -143,7 +144,7 @@ def test_a_packed_artifact_is_the_same_file_every_time(tmp_path: Path, tiny_arti
     copy = shutil.copytree(tiny_artifact, tmp_path / "copy")
     for file in copy.rglob("*"):
         os.utime(file, (1, 1))
-    assert pack(tiny_artifact, first) == pack(copy, second)
+    assert pack(Artifact.open(tiny_artifact), first) == pack(Artifact.open(copy), second)
     with tarfile.open(first) as tar:
         names = tar.getnames()
     top = f"shazam-visual-{Artifact.open(tiny_artifact).id}"
@@ -154,7 +155,7 @@ def test_a_packed_artifact_is_the_same_file_every_time(tmp_path: Path, tiny_arti
 def test_a_serving_copy_has_the_same_id_no_weights_and_finds_the_same(
     tmp_path: Path, tiny_artifact: Path
 ) -> None:
-    assert pack(tiny_artifact, tmp_path / "copy", serving=True) is None
+    assert pack(Artifact.open(tiny_artifact), tmp_path / "copy", serving=True) is None
     full, copy = CoverSearch.open(tiny_artifact), CoverSearch.open(tmp_path / "copy")
     assert copy.artifact.id == full.artifact.id
     assert copy.artifact.manifest.encoder == full.artifact.manifest.encoder
@@ -163,16 +164,16 @@ def test_a_serving_copy_has_the_same_id_no_weights_and_finds_the_same(
 
 
 def test_a_copy_of_a_serving_copy_is_the_same_copy(tmp_path: Path, tiny_artifact: Path) -> None:
-    once = pack(tiny_artifact, tmp_path / "once.tar", serving=True)
-    pack(tiny_artifact, tmp_path / "copy", serving=True)
-    assert pack(tmp_path / "copy", tmp_path / "twice.tar", serving=True) == once
+    once = pack(Artifact.open(tiny_artifact), tmp_path / "once.tar", serving=True)
+    pack(Artifact.open(tiny_artifact), tmp_path / "copy", serving=True)
+    assert pack(Artifact.open(tmp_path / "copy"), tmp_path / "twice.tar", serving=True) == once
 
 
 def test_torch_on_a_serving_copy_is_refused_and_says_why(
     tmp_path: Path, tiny_artifact: Path
 ) -> None:
     copy = tmp_path / "copy"
-    pack(tiny_artifact, copy, serving=True)
+    pack(Artifact.open(tiny_artifact), copy, serving=True)
     with pytest.raises(SettingsError, match="serving copy"):
         CoverSearch.open(copy, runtime="torch-cpu")
 
@@ -186,7 +187,7 @@ def test_another_version_is_made_of_the_full_artifact(
     command: list[str],
 ) -> None:
     copy = tmp_path / "copy"
-    pack(tiny_artifact, copy, serving=True)
+    pack(Artifact.open(tiny_artifact), copy, serving=True)
     name, *options = [*command, str(covers)] if command[0] == "add" else command
     assert main([name, str(copy), *options, "--out", str(tmp_path / "new")]) == 1
     assert "serving copy" in capsys.readouterr().err
@@ -214,7 +215,7 @@ def test_weights_may_be_missing_from_a_serving_copy_alone(
 def test_a_manifest_that_leaves_out_what_it_may_not_is_refused(
     tmp_path: Path, tiny_artifact: Path, change: Callable[[dict[str, Any]], None]
 ) -> None:
-    pack(tiny_artifact, tmp_path / "copy", serving=True)
+    pack(Artifact.open(tiny_artifact), tmp_path / "copy", serving=True)
     manifest = json.loads((tmp_path / "copy" / "manifest.json").read_text())
     change(manifest)
     (tmp_path / "copy" / "manifest.json").write_text(json.dumps(manifest))
@@ -487,9 +488,13 @@ def test_an_artifact_comes_from_s3(
     # The first part is here already: bytes are appended behind it.
     (cache / f"{packed[1]}.tar.partial").write_bytes(packed[0][:100_000])
     seen: list[int] = []
-    folder = find_artifact(
-        f"s3://covers/deep/tiny.tar#sha256={packed[1]}", lambda done, _: seen.append(done)
-    )
+
+    class Told(Progress):
+        def step(self, done: int, total: int, what: str) -> None:
+            assert (total, what) == (len(packed[0]), "B")
+            seen.append(done)
+
+    folder = find_artifact(f"s3://covers/deep/tiny.tar#sha256={packed[1]}", Told())
     assert Artifact.open(folder).manifest.catalogue.albums == 30
     assert seen[0] > 100_000
     assert seen[-1] == len(packed[0])

@@ -41,12 +41,13 @@ def main() -> int:
 
     from engine.artifact.store import find_artifact, publish
     from engine.base.errors import ShazamError
+    from engine.covers.artifact import Artifact
 
     recipe = yaml.safe_load(options.recipe.read_text())
     wanted = {entry["name"]: entry["value"] for entry in recipe["envs"]}
     torch = wanted.get("SHAZAM_RUNTIME", "").startswith("torch")
     try:
-        tag = publish(find_artifact(options.artifact), serving=not torch)
+        tag = publish(Artifact.open(find_artifact(options.artifact)), serving=not torch)
     except ShazamError as error:
         print(f"{error.code}: {error.message}", file=sys.stderr)
         return 1

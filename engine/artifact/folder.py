@@ -1,35 +1,106 @@
-"""The folder: listed, hashed, staged and renamed, whatever the artifact holds."""
+"""The folder: listed, hashed, checked, staged and renamed, whatever the artifact holds.
+
+A folder is written beside its final place and renamed, so a reader never sees half of one.
+"""
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-from engine.base.errors import BuildError, DigestMismatch
+from engine.base.errors import (
+    BuildError,
+    DigestMismatch,
+    FileMissing,
+    FileUnexpected,
+    ManifestInvalid,
+)
 from engine.base.files import file_sha256
 from engine.base.machine import usable_cores
+from engine.base.strict import Sha256, Strict
 
 MANIFEST = "manifest.json"
-Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-
-
-class Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class FileEntry(Strict):
+    """What a manifest says of one file; `size` is in bytes."""
+
     sha256: Sha256
     size: Annotated[int, Field(ge=0)]
 
 
-def check_digests(path: Path, files: Mapping[str, FileEntry], names: set[str]) -> None:
+# --- a reader's checks, in this order ------------------------------------------------------------
+
+
+def check_names(names: Iterable[str]) -> None:
+    """`ManifestInvalid` for the first name that is not one of a file in this folder."""
+    for name in sorted(names):
+        parts = PurePosixPath(name)
+        if (
+            not parts.parts
+            or parts.is_absolute()
+            or ".." in parts.parts
+            or str(parts) != name
+            or name == MANIFEST
+        ):
+            raise ManifestInvalid(f"{MANIFEST} lists {name!r}, which is not a file of this folder.")
+
+
+def check_files(path: Path, listed: Collection[str], required: Collection[str]) -> None:
+    """The folder holds the `listed` files, plain ones, and no others; the `required` are listed.
+
+    Raises `FileUnexpected` or `FileMissing`.
+    """
+    present = _plain_files(path)
+    for name in (*sorted(required), *sorted(listed)):
+        if name not in present:
+            raise FileMissing(f"{name} is missing from {path.name}. Copy the artifact again.")
+    unlisted = sorted(present - {*listed, MANIFEST})
+    if unlisted:
+        raise FileUnexpected(
+            f"{unlisted[0]} is not listed in the manifest. Remove it, or rebuild the artifact."
+        )
+    for name in sorted(required):
+        if name not in listed:
+            raise FileUnexpected(f"{name} is there but not listed in the manifest.")
+
+
+def _plain_files(path: Path) -> set[str]:
+    """The names of all files below `path`; `FileUnexpected` for a link, a pipe or a device."""
+    present = set()
+    for root, folders, files in os.walk(path):
+        for entry in (*folders, *files):
+            name = Path(root, entry).relative_to(path).as_posix()
+            if Path(root, entry).is_symlink():
+                raise FileUnexpected(f"{name} is a symbolic link; an artifact holds plain files.")
+            if entry in files and not Path(root, entry).is_file():
+                # Reading a named pipe would wait for ever.
+                raise FileUnexpected(f"{name} is a pipe or a device, not a plain file.")
+            if entry in files:
+                present.add(name)
+    return present
+
+
+def check_sizes(path: Path, files: Mapping[str, FileEntry]) -> None:
+    """`DigestMismatch` for the first file that is longer or shorter than `files` says."""
+    for name, entry in sorted(files.items()):
+        size = (path / name).stat().st_size
+        if size != entry.size:
+            raise DigestMismatch(
+                f"{name} has {size:,} bytes, the manifest says {entry.size:,}: it was cut or "
+                "changed. Copy the artifact again, or rebuild it."
+            )
+
+
+def check_digests(path: Path, files: Mapping[str, FileEntry], names: Collection[str]) -> None:
     """`DigestMismatch` for the first of `names` whose content is not what `files` says."""
     # Hashing lets go of the interpreter lock, so the files share the cores, largest first.
     largest = sorted(names, key=lambda name: -files[name].size)
@@ -41,6 +112,23 @@ def check_digests(path: Path, files: Mapping[str, FileEntry], names: set[str]) -
                 f"{name} does not have the sha256 the manifest records: it was damaged or "
                 "changed. Copy the artifact again, or rebuild it."
             )
+
+
+# --- a writer's steps ----------------------------------------------------------------------------
+
+
+def list_files(folder: Path, linked: Mapping[str, FileEntry] | None = None) -> dict[str, FileEntry]:
+    """The entry of every file of a finished folder, in order of name; each is made readable by all.
+
+    `linked` are the entries of files that are those of another artifact, hashed when it was made.
+    """
+    files = dict(linked or {})
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        relative = path.relative_to(folder).as_posix()
+        if relative not in files:
+            path.chmod(0o644)
+            files[relative] = FileEntry(sha256=file_sha256(path), size=path.stat().st_size)
+    return dict(sorted(files.items()))
 
 
 @contextmanager

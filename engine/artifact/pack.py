@@ -4,9 +4,9 @@ A plain tar. Nothing in an artifact compresses well (int8 weights, WebP, unit ve
 tenth of the starter), a tar needs no further package, and reading one costs a start no processor
 time. The same artifact gives the same bytes anywhere, so its sha256 is a name.
 
-A serving copy leaves the encoder's own weights out (605 MB of a ViT-B/32): the exported runtime
-beside them is what serves on a CPU. It keeps the artifact's id, and the weights' digest in its
-manifest, so a reader still knows which encoder it is.
+A serving copy leaves out what searching can do without (of covers the encoder's own weights, 605 MB
+of a ViT-B/32: the exported runtime beside them is what serves on a CPU). It keeps the artifact's
+id, and in its manifest the digests of what is not there, so a reader still knows what it was.
 """
 
 from __future__ import annotations
@@ -19,12 +19,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from engine.artifact.folder import MANIFEST, refuse_existing, staging
-from engine.base.errors import BuildError, PackInvalid
-from engine.covers.artifact import Artifact
-from engine.covers.manifest import INDEX, LEFT_OUT
-from engine.vectors.rows import FOLDER as ROWS
+from engine.artifact.opened import Opened
+from engine.base.errors import PackInvalid
 
 SUFFIX = ".tar"
 # An artifact has some twenty files; a tar of a million empty ones would fill a disk's tables.
@@ -32,32 +31,23 @@ MOST_MEMBERS = 1_000
 
 
 def pack(
-    source: Path,
+    artifact: Opened[Any],
     out: Path,
     *,
     serving: bool = False,
     without_index: bool = False,
     force: bool = False,
 ) -> str | None:
-    """Verify the artifact `source` and write it to `out`: a tar where the name ends in `.tar`, else
-    a folder. Returns the tar's sha256, None for a folder. A serving copy `without_index` is for
-    replicas that search an engine (`SHAZAM_INDEX`): their disk need not hold its rows.
+    """Write a verified artifact to `out`: a tar where the name ends in `.tar`, else a folder.
+    Returns the tar's sha256, None for a folder. A serving copy `without_index` is for replicas
+    that search an engine (`SHAZAM_INDEX`): their disk need not hold its rows.
 
-    Raises what `Artifact.open` raises, and `BuildError` where `out` may not be written or a
-    serving copy could not serve.
+    Raises `BuildError` where `out` may not be written or a serving copy could not serve.
     """
-    artifact = Artifact.open(source)
-    if serving and "openvino-cpu" not in artifact.manifest.encoder.runtimes:
-        raise BuildError(
-            "A serving copy leaves out the encoder's weights, and this artifact has no exported "
-            "runtime that could serve instead. Build it again with this version, or leave out "
-            "--serving."
-        )
+    manifest = artifact.manifest
+    unneeded = manifest.unneeded(without_index=without_index) if serving else frozenset()
     if out.suffix != SUFFIX:
-        with (
-            staging(out, force=force) as folder,
-            _view(artifact, serving, without_index) as view,
-        ):
+        with staging(out, force=force) as folder, _view(artifact, unneeded) as view:
             shutil.copytree(view, folder, dirs_exist_ok=True, copy_function=shutil.copyfile)
         return None
     if out.is_dir() or not force:
@@ -65,8 +55,8 @@ def pack(
     out.parent.mkdir(parents=True, exist_ok=True)
     partial = out.with_name(f".{out.name}.{os.getpid()}.partial")
     try:
-        with _view(artifact, serving, without_index) as view:
-            _write_tar(view, partial, top=f"shazam-visual-{artifact.id}")
+        with _view(artifact, unneeded) as view:
+            _write_tar(view, partial, top=f"{manifest.NAME}-{artifact.id}")
         with partial.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
         partial.rename(out)
@@ -79,8 +69,8 @@ def unpack(archive: Path, folder: Path) -> None:
     """Write the files of a packed artifact into the new folder `folder`.
 
     The archive's own digest has been checked. Raises `PackInvalid`, naming the member, for anything
-    but plain files and folders below one place; whether they are an artifact is `Artifact.open`'s
-    to say.
+    but plain files and folders below one place; whether they are an artifact is `Opened.read`'s to
+    say.
     """
     folder.mkdir(parents=True)
     names: set[str] = set()
@@ -142,23 +132,21 @@ def _lift(folder: Path, names: set[str]) -> None:
 
 
 @contextmanager
-def _view(artifact: Artifact, serving: bool, without_index: bool) -> Iterator[Path]:
-    """The artifact's folder, or one of links that shows it as a serving copy."""
+def _view(artifact: Opened[Any], unneeded: frozenset[str]) -> Iterator[Path]:
+    """The artifact's folder, or one of links that shows it without what is not needed."""
     files, left_out = dict(artifact.manifest.files), dict(artifact.manifest.left_out)
-    for name in artifact.manifest.files:
-        of_index = name == INDEX or name.startswith(f"{ROWS}/")
-        if serving and (name == LEFT_OUT or (without_index and of_index)):
-            left_out[name] = files.pop(name)
+    for name in sorted(unneeded & files.keys()):
+        left_out[name] = files.pop(name)
     if left_out == artifact.manifest.left_out:
         yield artifact.path
         return
     manifest = artifact.manifest.model_copy(update={"files": files, "left_out": left_out})
-    with TemporaryDirectory(prefix="shazam-visual-") as temporary:
+    with TemporaryDirectory(prefix=f"{manifest.NAME}-") as temporary:
         view = Path(temporary)
         for name in files:
             (view / name).parent.mkdir(parents=True, exist_ok=True)
             (view / name).symlink_to(artifact.path / name)
-        (view / MANIFEST).write_text(manifest.to_json(), encoding="utf-8")
+        manifest.write(view)
         yield view
 
 

@@ -29,15 +29,18 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from engine.artifact.folder import MANIFEST
+from engine.artifact.pack import unpack
 from engine.base.errors import ArtifactUnavailable, DigestMismatch, PackInvalid, SettingsError
 from engine.base.needs import need
 from engine.base.places import cache_folder
+from engine.base.progress import Progress
 
 logger = logging.getLogger("shazam")
 
@@ -50,12 +53,6 @@ PROGRESS_EVERY_S = 2.0
 TIMEOUT_S = 30.0
 # Attempts in a row that brought nothing; one that brought bytes starts the count anew.
 ATTEMPTS = 4
-MANIFEST = (
-    "manifest.json"  # `engine.covers.artifact.MANIFEST`; importing that module would load FAISS
-)
-
-# (bytes so far, bytes in all or None where the server does not say)
-Progress = Callable[[int, int | None], None]
 
 _stopping = threading.Event()
 
@@ -72,17 +69,18 @@ def is_url(where: str) -> bool:
 
 @dataclass(frozen=True)
 class RemoteArtifact:
-    """A parsed `SHAZAM_ARTIFACT` URL: `url` without its fragment, and the digest out of it."""
+    """A parsed URL of a setting: `url` without its fragment, and the digest out of it."""
 
     url: str
     sha256: str
 
     @classmethod
-    def parse(cls, where: str) -> RemoteArtifact:
-        """Check the form of a URL, nothing else; a one-line `SettingsError` names what is wrong."""
+    def parse(cls, where: str, setting: str = "SHAZAM_ARTIFACT") -> RemoteArtifact:
+        """Check the form of a URL, nothing else; a one-line `SettingsError` names what is wrong
+        with the value of `setting`."""
         url, _, fragment = where.partition("#")
         parts = urllib.parse.urlsplit(url)
-        shown = f"SHAZAM_ARTIFACT={_public(url)!r}"
+        shown = f"{setting}={_public(url)!r}"
         problem = None
         digest = re.fullmatch(r"sha256=([0-9a-fA-F]{64})", fragment)
         if parts.scheme not in SCHEMES:
@@ -100,7 +98,7 @@ class RemoteArtifact:
                 "right file came; `python -m engine pack` prints them."
             )
         if problem or digest is None:
-            raise SettingsError(f"{shown} {problem} Example: SHAZAM_ARTIFACT={EXAMPLE}")
+            raise SettingsError(f"{shown} {problem} Example: {setting}={EXAMPLE}")
         return cls(url, digest[1].lower())
 
     @property
@@ -130,8 +128,6 @@ def fetch(where: RemoteArtifact, progress: Progress | None = None) -> Path:
         try:
             _download(where, archive, progress or _Log(where.public))
             _check_digest(where, archive)
-            from engine.artifact.pack import unpack
-
             unpack(archive, unpacked)
             archive.unlink()
             unpacked.rename(folder)
@@ -155,7 +151,7 @@ def fetch(where: RemoteArtifact, progress: Progress | None = None) -> Path:
 
 
 def _complete(folder: Path) -> bool:
-    """Whether every file is there with its size. Contents are `Artifact.open`'s to check; a folder
+    """Whether every file is there with its size. Contents are `Opened.read`'s to check; a folder
     that lost them to a power cut is fetched anew instead of being refused for ever."""
     try:
         files = json.loads((folder / MANIFEST).read_bytes())["files"]
@@ -222,7 +218,7 @@ def _continue(where: RemoteArtifact, archive: Path, offset: int, progress: Progr
                 _raise_if_stopping()
                 file.write(block)
                 done += len(block)
-                progress(done, total)
+                progress.step(done, total or 0, "B")
                 if total is not None and done > total:
                     break
             file.flush()
@@ -274,8 +270,8 @@ def _open_fsspec(url: str, offset: int) -> Iterator[tuple[BinaryIO, int, int | N
         "on",
     ):
         raise ArtifactUnavailable(
-            "HF_HUB_OFFLINE=1 keeps this service from asking the hub, and SHAZAM_ARTIFACT is an "
-            "hf:// URL. Set HF_HUB_OFFLINE=0."
+            "HF_HUB_OFFLINE=1 keeps this service from asking the hub, and its artifact is behind "
+            "an hf:// URL. Set HF_HUB_OFFLINE=0."
         )
     # Off: what finds out over gRPC whether a bucket is zonal. It needs a permission of its own and
     # waits for half a minute where it cannot ask.
@@ -370,7 +366,7 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-class _Log:
+class _Log(Progress):
     """Progress as log lines: one every two seconds, and the end. Each has the name: a worker begins
     to fetch before its logging is set up, so a line at the beginning would be lost."""
 
@@ -378,7 +374,7 @@ class _Log:
         self._name, self._began = name, time.monotonic()
         self._last, self._first_done = self._began, -1
 
-    def __call__(self, done: int, total: int | None) -> None:
+    def step(self, done: int, total: int, what: str) -> None:
         now = time.monotonic()
         if self._first_done < 0:
             self._first_done = done

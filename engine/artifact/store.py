@@ -10,22 +10,22 @@ import contextlib
 import re
 import shutil
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+from engine.artifact.folder import MANIFEST
+from engine.artifact.manifest import COVER, kind_of
+from engine.artifact.opened import Opened
+from engine.artifact.pack import pack
 from engine.artifact.remote import RemoteArtifact, fetch, is_url
-from engine.base.errors import ArtifactNotFound, SettingsError, ShazamError
+from engine.base.errors import ArtifactNotFound, ManifestInvalid, SettingsError, ShazamError
 from engine.base.places import PROJECT
+from engine.base.progress import Progress
 
-NAME = "shazam-visual"
-# Serving copies have a name of their own: `shazam-visual:latest` must never be one without weights.
-SERVING_NAME = "shazam-visual-serving"
-# `engine.covers.artifact.MANIFEST`; importing that module would cost the launching process FAISS.
-_MANIFEST = "manifest.json"
 _TAG = re.compile(r"[A-Za-z0-9_-]+:[\w.-]+")
 
 
-def find_artifact(where: str, progress: Callable[[int, int | None], None] | None = None) -> Path:
+def find_artifact(where: str, progress: Progress | None = None) -> Path:
     """A folder, a model-store tag or a URL → the artifact's folder on this disk.
 
     A URL is fetched where the cache does not hold it; `progress` then takes the bytes so far and in
@@ -36,36 +36,49 @@ def find_artifact(where: str, progress: Callable[[int, int | None], None] | None
     if is_url(where):
         return fetch(RemoteArtifact.parse(where), progress)
     for folder in (Path(where), PROJECT / where):
-        if (folder / _MANIFEST).is_file():
+        if (folder / MANIFEST).is_file():
             return folder.resolve()
     if _TAG.fullmatch(where):
         return published_folder(where)
     raise ArtifactNotFound(
-        f"{where} is not an artifact: it holds no {_MANIFEST}. Make one with "
+        f"{where} is not an artifact: it holds no {MANIFEST}. Make one with "
         "`python -m engine build` or `import`, or use artifacts/starter."
     )
 
 
-def check_exists(where: str) -> None:
-    """Raise a one-line `SettingsError` where `SHAZAM_ARTIFACT` names nothing that is there.
+def check_exists(
+    where: str,
+    *,
+    kind: str = COVER,
+    setting: str = "SHAZAM_ARTIFACT",
+    example: str = "artifacts/starter",
+) -> None:
+    """Raise a one-line `SettingsError` where `setting` names nothing that is there, or an artifact
+    of another kind.
 
     Of a URL only the form is checked: every process asks this at its start, and one of them
     fetches later, in the background.
     """
     if is_url(where):
-        RemoteArtifact.parse(where)
+        RemoteArtifact.parse(where, setting)
         return
     try:
-        find_artifact(where)
+        folder = find_artifact(where)
     except ShazamError as error:
         raise SettingsError(
-            f"SHAZAM_ARTIFACT={where!r}: {error.message} Example: SHAZAM_ARTIFACT=artifacts/starter"
+            f"{setting}={where!r}: {error.message} Example: {setting}={example}"
         ) from error
+    with contextlib.suppress(ManifestInvalid):  # a service with a damaged one lives, and says so
+        if (other := kind_of(folder)) != kind:
+            raise SettingsError(
+                f"{setting}={where!r} is an artifact of kind {other[:40]!r}; one of kind {kind!r} "
+                f"is needed. Example: {setting}={example}"
+            )
 
 
-def publish(source: Path, *, serving: bool = False) -> str:
-    """Copy an artifact, or its serving copy, into the BentoML model store; returns its tag,
-    `shazam-visual:<id>` or `shazam-visual-serving:<id>`.
+def publish(artifact: Opened[Any], *, serving: bool = False) -> str:
+    """Copy an artifact, or its serving copy, into the BentoML model store; returns its tag, of
+    covers `shazam-visual:<id>` or `shazam-visual-serving:<id>`.
 
     The store's `latest` is the newest entry, so an artifact published before is written anew; that
     is also how to roll back: publish the older tag.
@@ -73,24 +86,19 @@ def publish(source: Path, *, serving: bool = False) -> str:
     import bentoml
     from bentoml.exceptions import NotFound
 
-    from engine.artifact.pack import pack
-    from engine.covers.manifest import read_manifest
-
-    with tempfile.TemporaryDirectory(prefix="shazam-visual-") as temporary:
+    manifest = artifact.manifest
+    # Serving copies have a name of their own: `latest` must never be one that cannot be grown.
+    tag = f"{manifest.NAME}{'-serving' if serving else ''}:{manifest.id}"
+    with tempfile.TemporaryDirectory(prefix=f"{manifest.NAME}-") as temporary:
         # A copy first: the source may be the very entry that is about to be written anew.
         copy = Path(temporary) / "artifact"
-        pack(source, copy, serving=serving)
-        manifest = read_manifest(copy)
-        tag = f"{SERVING_NAME if serving else NAME}:{manifest.id}"
+        pack(artifact, copy, serving=serving)
         with contextlib.suppress(NotFound):
             bentoml.models.delete(tag)
         with bentoml.models.create(
             tag,
-            labels={
-                "encoder": _label(manifest.encoder.name),
-                "albums": str(manifest.catalogue.albums),
-            },
-            metadata={"artifact_id": manifest.id, "encoder_digest": manifest.encoder.digest},
+            labels={name: _label(text) for name, text in manifest.labels().items()},
+            metadata=dict(manifest.metadata()),
         ) as model:
             # In a folder of its own: the store adds files beside it, and an artifact has no others.
             shutil.move(copy, model.path_of("artifact"))

@@ -1,4 +1,4 @@
-"""What every room stands on, and what depends on nothing but Python and NumPy.
+"""What every room stands on, and what depends on nothing but Python, NumPy and pydantic.
 
 In: the environment, this machine, this disk. Out: settings, failures with names, places. Begin with
 `errors`: every sentence that a user can be told has its class there.
@@ -8,6 +8,7 @@ In: the environment, this machine, this disk. Out: settings, failures with names
     machine   cores, memory, accelerators
     places    where the project and its caches lie
     files     digests and hard links
+    strict    JSON of foreign hands → fields of exactly the types it promised
     needs     packages that not every installation has
     progress  what a long command says while it runs
     version   which version this is

@@ -41,7 +41,7 @@ def _verify(options: argparse.Namespace) -> int:
     from engine.covers.search import CoverSearch
 
     search = CoverSearch.open(artifact_folder(options))
-    search.artifact.verify_rows()
+    search.artifact.verify_rest()
     manifest = search.artifact.manifest
     print(
         f"{manifest.id}: {len(manifest.files)} files, {manifest.catalogue.albums:,} albums and "
@@ -78,10 +78,11 @@ def offer_publish(commands: Commands) -> None:
 
 def _publish(options: argparse.Namespace) -> int:
     from engine.artifact.store import publish
+    from engine.covers.artifact import Artifact
 
     if options.index:
         return _publish_index(options)
-    tag = publish(artifact_folder(options), serving=options.serving)
+    tag = publish(Artifact.open(artifact_folder(options)), serving=options.serving)
     latest = tag.partition(":")[0] + ":latest"
     print(f"published {tag}; serve it with SHAZAM_ARTIFACT={tag} (or {latest})")
     return 0
@@ -129,11 +130,12 @@ def offer_pack(commands: Commands) -> None:
 
 def _pack(options: argparse.Namespace) -> int:
     from engine.artifact.pack import pack
+    from engine.covers.artifact import Artifact
 
     if options.without_index and not options.serving:
         refuse_usage("pack --without-index makes a serving copy; add --serving")
     digest = pack(
-        artifact_folder(options),
+        Artifact.open(artifact_folder(options)),
         options.out,
         serving=options.serving,
         without_index=options.without_index,

@@ -47,7 +47,7 @@ def artifact_folder(options: argparse.Namespace) -> Path:
     if not is_url(where):
         return find_artifact(where)
     with Bar() as bar:
-        return find_artifact(where, lambda done, total: bar.step(done, total or done, "B"))
+        return find_artifact(where, bar)
 
 
 def read_picture(path: Path) -> bytes:

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-from collections.abc import Mapping
-from dataclasses import asdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
-from engine.artifact.folder import MANIFEST, FileEntry, Sha256, Strict
-from engine.base.errors import ArtifactNotFound, FormatTooNew, ManifestInvalid
-from engine.base.files import file_sha256
+from engine.artifact.folder import MANIFEST, FileEntry, list_files
+from engine.artifact.manifest import COVER, Manifest
+from engine.base.errors import BuildError, CountMismatch, ManifestInvalid
+from engine.base.strict import Sha256, Strict
 from engine.covers.encoder.encoder import Precision, WantedPrecision
 from engine.covers.encoder.folder import (
     PREPROCESSOR,
@@ -23,9 +23,11 @@ from engine.covers.encoder.folder import (
     digest_of_encoder,
     read_preprocessing,
 )
+from engine.covers.image import Preprocessing
+from engine.vectors.entry import IndexEntry
 from engine.vectors.index import Index
+from engine.vectors.rows import FOLDER as ROWS
 
-FORMAT_VERSION = 1
 INDEX = "index.faiss"
 CATALOGUE = "catalogue.sqlite"
 THUMBNAILS = "thumbnails.sqlite"
@@ -65,41 +67,16 @@ class RuntimeEntry(Strict):
     compared: Annotated[int, Field(ge=0)]
 
 
+Runtimes = dict[Literal["openvino-cpu"], RuntimeEntry]
+
+
 class EncoderEntry(Strict):
     name: str
     digest: Sha256
     dimension: Annotated[int, Field(gt=0)]
     precision: WantedPrecision
     preprocessing: PreprocessingEntry
-    runtimes: dict[Literal["openvino-cpu"], RuntimeEntry] = Field(default_factory=dict)
-
-
-class PointEntry(Strict):
-    nprobe: Annotated[int, Field(gt=0)]
-    reach: Annotated[int, Field(ge=0)]
-    recall: Annotated[float, Field(ge=0, le=1)]
-    ms: Annotated[float, Field(ge=0)]
-
-
-class TuningEntry(Strict):
-    """How an inverted file was tuned; see `engine.vectors.tuning.Tuning`."""
-
-    codes: str
-    lists: Annotated[int, Field(gt=0)]
-    target: Annotated[float, Field(gt=0, le=1)]
-    queries: Annotated[int, Field(ge=0)]
-    nprobe: Annotated[int, Field(gt=0)]
-    reach: Annotated[int, Field(ge=0)]
-    curve: tuple[PointEntry, ...] = ()
-
-
-class IndexEntry(Strict):
-    kind: str
-    metric: Literal["inner_product"]
-    dimension: Annotated[int, Field(gt=0)]
-    rows: Annotated[int, Field(ge=0)]
-    encoder_digest: Sha256
-    tuning: TuningEntry | None = None
+    runtimes: Runtimes = Field(default_factory=dict)
 
 
 class CatalogueEntry(Strict):
@@ -115,32 +92,69 @@ class Inputs(Strict):
     vectors: Sha256 | None = None
 
 
-class Manifest(Strict):
-    """`manifest.json`; see artifacts/README.md for the meaning of each field."""
+class CoverManifest(Manifest):
+    """The manifest of covers; see artifacts/README.md for the meaning of each field."""
+
+    KIND: ClassVar[str] = COVER
+    NAME: ClassVar[str] = "shazam-visual"
+    VERSION: ClassVar[int] = 1
 
     format: Literal["shazam-visual-artifact"] = "shazam-visual-artifact"
-    format_version: Annotated[int, Field(ge=1)]
-    id: Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
+    kind: Literal["cover"] = COVER
     encoder: EncoderEntry
     index: IndexEntry
     catalogue: CatalogueEntry
     inputs: Inputs
-    files: dict[str, FileEntry]
-    # Of a serving copy: the file that the full artifact has and this one has not.
-    left_out: dict[str, FileEntry] = Field(default_factory=dict)
 
-    @property
-    def serving_copy(self) -> bool:
-        """Whether the encoder's weights are left out, and its exported runtime alone serves."""
-        return bool(self.left_out)
+    def required(self) -> frozenset[str]:
+        if not self.serving_copy:
+            return frozenset(REQUIRED)
+        return frozenset(REQUIRED) - self.left_out.keys() | frozenset(EXPORTED)
 
-    def to_json(self) -> str:
-        """The text of `manifest.json`."""
-        # A full artifact's manifest is the same text whether or not its writer knew of copies.
-        exclude: dict[str, Any] = {} if self.left_out else {"left_out": True}
-        if self.index.tuning is None:
-            exclude["index"] = {"tuning"}
-        return self.model_dump_json(indent=2, exclude=exclude) + "\n"
+    def unneeded(self, *, without_index: bool = False) -> frozenset[str]:
+        if "openvino-cpu" not in self.encoder.runtimes:
+            raise BuildError(
+                "A serving copy leaves out the encoder's weights, and this artifact has no "
+                "exported runtime that could serve instead. Build it again with this version, or "
+                "leave out --serving."
+            )
+        of_index = {INDEX, *_rows(self.files)} if without_index else set()
+        return frozenset({LEFT_OUT} | of_index)
+
+    def expected_id(self) -> str:
+        encoder, index = self.encoder, self.index
+        return artifact_id(encoder.digest, index.kind, encoder.precision, self.inputs, index.target)
+
+    def check_left_out(self) -> None:
+        if not self.serving_copy:
+            return
+        listed, gone = set(self.files), set(self.left_out)
+        if gone & listed or gone not in ({LEFT_OUT}, {LEFT_OUT, INDEX, *_rows(gone | listed)}):
+            raise ManifestInvalid(
+                f"{MANIFEST} leaves out {sorted(gone)[0]!r}; a serving copy may leave out "
+                f"{LEFT_OUT}, and all of its index with it, and not list them too."
+            )
+        if "openvino-cpu" not in self.encoder.runtimes:
+            raise ManifestInvalid(
+                f"{MANIFEST} leaves out {LEFT_OUT} and names no exported runtime: nothing in this "
+                "folder could embed. Copy the full artifact."
+            )
+
+    def check_counts(self) -> None:
+        if (self.catalogue.thumbnails > 0) != (THUMBNAILS in self.files):
+            raise CountMismatch(
+                f"The manifest counts thumbnails and lists {THUMBNAILS} differently."
+            )
+
+    def labels(self) -> Mapping[str, str]:
+        return {"encoder": self.encoder.name, "albums": str(self.catalogue.albums)}
+
+    def metadata(self) -> Mapping[str, str]:
+        return {**super().metadata(), "encoder_digest": self.encoder.digest}
+
+
+def _rows(names: Iterable[str]) -> set[str]:
+    return {name for name in names if name.startswith(f"{ROWS}/")}
 
 
 def artifact_id(
@@ -149,98 +163,80 @@ def artifact_id(
     """16 hex digits of a sha256 over inputs alone: the same inputs give the same id anywhere,
     although floating-point results differ from one processor to the next. `recall` is the target
     of an index that was tuned to one."""
-    parts: list[Any] = [FORMAT_VERSION, encoder_digest, kind, precision]
+    parts: list[Any] = [CoverManifest.VERSION, encoder_digest, kind, precision]
     parts += [inputs.albums, inputs.vectors]
     if recall is not None:
         parts.append(recall)
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
 
 
+@dataclass(frozen=True)
+class Parts:
+    """What an artifact was made of, as far as its files do not tell: its encoder's `name` (a hub
+    id or a folder's), `dimension`, the `precision` asked for and the exported `runtimes`; its
+    index, what its catalogue counts, and the digests of its inputs."""
+
+    name: str
+    dimension: int
+    precision: WantedPrecision
+    runtimes: Runtimes
+    index: Index
+    catalogue: CatalogueEntry
+    inputs: Inputs
+
+    @classmethod
+    def with_encoder(
+        cls, entry: EncoderEntry, index: Index, catalogue: CatalogueEntry, inputs: Inputs
+    ) -> Parts:
+        """Those beside an encoder that another artifact holds too."""
+        told = (entry.name, entry.dimension, entry.precision, entry.runtimes)
+        return cls(*told, index, catalogue, inputs)
+
+    def manifest(self, folder: Path, files: dict[str, FileEntry]) -> CoverManifest:
+        """The manifest of a finished folder with these `files`."""
+        preprocessing = read_preprocessing(folder / ENCODER)
+        digest = digest_in(files, preprocessing)
+        inputs, index = self.inputs, IndexEntry.of(self.index, digest)
+        return CoverManifest(
+            format_version=CoverManifest.VERSION,
+            id=artifact_id(digest, index.kind, self.precision, inputs, index.target),
+            encoder=EncoderEntry(
+                name=self.name,
+                digest=digest,
+                dimension=self.dimension,
+                precision=self.precision,
+                preprocessing=PreprocessingEntry(
+                    size=preprocessing.size, mean=preprocessing.mean, std=preprocessing.std
+                ),
+                runtimes=self.runtimes,
+            ),
+            index=index,
+            catalogue=self.catalogue,
+            inputs=inputs,
+            files=files,
+        )
+
+
+def digest_in(files: Mapping[str, FileEntry], preprocessing: Preprocessing) -> str:
+    """The identity of the encoder that an artifact with these files holds."""
+    return digest_of_encoder(
+        files[LEFT_OUT].sha256, files[f"{ENCODER}/{TOKENIZER}"].sha256, preprocessing
+    )
+
+
 def write_manifest(
-    folder: Path,
-    *,
-    name: str,
-    dimension: int,
-    precision: WantedPrecision,
-    index: Index,
-    catalogue: CatalogueEntry,
-    inputs: Inputs,
-    runtimes: dict[Literal["openvino-cpu"], RuntimeEntry],
-    linked: Mapping[str, FileEntry] | None = None,
-) -> Manifest:
+    folder: Path, parts: Parts, *, linked: Mapping[str, FileEntry] | None = None
+) -> CoverManifest:
     """Hash every file of a finished folder and write `manifest.json`, the last file of all.
 
     `linked` are the entries of files that are those of another artifact, hashed when it was made.
     """
-    files = dict(linked or {})
-    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-        relative = path.relative_to(folder).as_posix()
-        if relative not in files:
-            path.chmod(0o644)
-            files[relative] = FileEntry(sha256=file_sha256(path), size=path.stat().st_size)
-    files = dict(sorted(files.items()))
-    preprocessing = read_preprocessing(folder / ENCODER)
-    digest = digest_of_encoder(
-        files[f"{ENCODER}/{WEIGHTS}"].sha256, files[f"{ENCODER}/{TOKENIZER}"].sha256, preprocessing
-    )
-    manifest = Manifest(
-        format_version=FORMAT_VERSION,
-        id=artifact_id(
-            digest, index.kind, precision, inputs, index.tuning.target if index.tuning else None
-        ),
-        encoder=EncoderEntry(
-            name=name,
-            digest=digest,
-            dimension=dimension,
-            precision=precision,
-            preprocessing=PreprocessingEntry(
-                size=preprocessing.size, mean=preprocessing.mean, std=preprocessing.std
-            ),
-            runtimes=runtimes,
-        ),
-        index=IndexEntry(
-            kind=index.kind,
-            metric="inner_product",
-            dimension=index.dimension,
-            rows=len(index),
-            encoder_digest=digest,
-            tuning=TuningEntry.model_validate(asdict(index.tuning)) if index.tuning else None,
-        ),
-        catalogue=catalogue,
-        inputs=inputs,
-        files=files,
-    )
-    with (folder / MANIFEST).open("w", encoding="utf-8") as file:
-        file.write(manifest.to_json())
-        file.flush()
-        os.fsync(file.fileno())
+    manifest = parts.manifest(folder, list_files(folder, linked))
+    manifest.write(folder)
     return manifest
 
 
-def read_manifest(path: Path) -> Manifest:
-    """The manifest of the folder `path`, its fields checked, its files not (see `Artifact.open`).
-
-    Raises `ArtifactNotFound`, `ManifestInvalid` or `FormatTooNew`.
-    """
-    file = path / MANIFEST
-    if not file.is_file():
-        raise ArtifactNotFound(
-            f"{path} is not an artifact: it holds no {MANIFEST}. Make one with "
-            "`python -m engine build` or `import`, or use artifacts/starter."
-        )
-    try:
-        data = file.read_bytes()
-        version = json.loads(data)["format_version"]
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise ManifestInvalid(f"{MANIFEST} cannot be read ({error}).") from error
-    if isinstance(version, int) and version > FORMAT_VERSION:
-        raise FormatTooNew(
-            f"This artifact has format {version}; this version reads up to {FORMAT_VERSION}. "
-            "Upgrade the service, or build the artifact with this version."
-        )
-    try:
-        return Manifest.model_validate_json(data, strict=True)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise ManifestInvalid(f"{MANIFEST}: {where or 'it'}: {first['msg']}.") from error
+def read_manifest(path: Path) -> CoverManifest:
+    """The manifest of the cover artifact `path`, its fields checked, its files not (see
+    `Artifact.open`). Raises `ArtifactNotFound`, `ManifestInvalid` or `FormatTooNew`."""
+    return CoverManifest.read(path)

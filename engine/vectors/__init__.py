@@ -4,6 +4,7 @@ Start with `neighbours` (what every index answers) and `index` (the one that is 
 
     embeddings → tuning, selection → neighbours → index (its files: `files`, its rows: `rows`)
                                                ↘ lance (a table in an engine; `where` says which)
+    entry: what a manifest says of an index ↔ the index
     making ← inverted ← sources, exact: an index is made, tuned to a recall and measured
     foreign: somebody else's index → rows; publishing: rows → a table in an engine
 

@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.base.machine import processor_has_bf16, release_mapped, usable_cores
+from engine.base.places import cache_home, is_ours
 from engine.covers.encoder.encoder import Precision, Runtime
 from engine.covers.encoder.folder import read_preprocessing
 from engine.covers.encoder.tokens import open_tokenizer
@@ -188,18 +189,21 @@ def token_embeddings(
 
 
 def kernel_cache() -> Path | None:
-    """The user's folder for prepared kernels, or None where there can be none.
+    """The user's folder for prepared kernels, or None where there can be none of ours alone: what
+    is in it computes.
 
     An image that was started once while it was built finds its kernels there also when its file
     system is read-only. Only the newest are kept: each new artifact adds its own.
     """
-    base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
-    folder = Path(base) / "shazam-visual" / "openvino"
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    home = cache_home()
+    folder = home / "openvino"
+    with contextlib.suppress(OSError):
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, exist_ok=True)
+    if not (is_ours(home) and is_ours(folder)):
+        return None
+    with contextlib.suppress(OSError):
         blobs = sorted(folder.glob("*.blob"), key=lambda path: path.stat().st_mtime)
         for old in blobs[:-KEPT_KERNELS]:
             old.unlink()
-    except OSError:
-        return folder if folder.is_dir() else None
     return folder

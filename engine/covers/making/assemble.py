@@ -37,14 +37,16 @@ from engine.covers.manifest import (
     INDEX,
     THUMBNAILS,
     CatalogueEntry,
+    CoverManifest,
     Inputs,
-    Manifest,
+    Parts,
     write_manifest,
 )
 from engine.vectors.embeddings import Embeddings
 from engine.vectors.index import Index
 from engine.vectors.making import build_index
 from engine.vectors.sources import Source
+from engine.vectors.tuning import RECALL
 
 GOLDEN_TEXTS = ("a red album cover", "a dark cover with a red moon", "jazz", "a guitar on a stage")
 GOLDEN_PICTURES = 4
@@ -56,70 +58,84 @@ class Built:
     """What a build did: the artifact, and the files it skipped with the reason."""
 
     path: Path
-    manifest: Manifest
+    manifest: CoverManifest
     skipped: tuple[tuple[str, str], ...] = ()
     embedded: int = 0
 
 
-def _assemble(
-    folder: Path,
-    encoder: TorchEncoder,
-    encoder_name: str,
-    vectors: Embeddings | Source,
-    albums: Sequence[Album],
-    thumbnails: Iterable[tuple[int, bytes]],
-    *,
-    index: str,
-    recall: float,
-    precision: WantedPrecision,
-    covers: Sequence[tuple[int, Picture]] = (),
-    vectors_digest: str | None = None,
-    card: Path | None = None,
-    progress: Progress,
-) -> Manifest:
-    """Write everything but the encoder into a staged folder, the manifest last.
+@dataclass(frozen=True)
+class Material:
+    """What an artifact is assembled of, beside the encoder's folder that is staged already.
 
-    `vectors` are (N, D) unit rows in order of `albums`, which are in order of id.
+    `name` is the hub id or the folder that the encoder was named by. `vectors` are (N, D) unit
+    rows in order of `albums`, which are in order of id; `covers` the pictures that are there to
+    calibrate on, with the ids of their albums; `vectors_digest` is that of an imported index.
     """
+
+    encoder: TorchEncoder
+    name: str
+    vectors: Embeddings | Source
+    albums: Sequence[Album]
+    thumbnails: Iterable[tuple[int, bytes]] = ()
+    covers: Sequence[tuple[int, Picture]] = ()
+    vectors_digest: str | None = None
+    card: Path | None = None
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What was asked for: a kind of index or `auto`, the recall@10 of one that is trained, and the
+    precision of the runtime for CPUs."""
+
+    index: str = "auto"
+    recall: float = RECALL
+    precision: WantedPrecision = "auto"
+
+
+def assemble(folder: Path, material: Material, wish: Wish, progress: Progress) -> CoverManifest:
+    """Write everything but the encoder into a staged folder, the manifest last."""
+    encoder, albums, covers = material.encoder, material.albums, material.covers
     ids = np.array([album.album_id for album in albums], np.int64)
-    searchable = build_index(vectors, ids, index, recall=recall, folder=folder, progress=progress)
-    searchable.write(folder / INDEX)
+    index = build_index(
+        material.vectors, ids, wish.index, recall=wish.recall, folder=folder, progress=progress
+    )
+    index.write(folder / INDEX)
     write_catalogue(folder / CATALOGUE, albums)
-    count = write_thumbnails(folder / THUMBNAILS, thumbnails)
+    count = write_thumbnails(folder / THUMBNAILS, material.thumbnails)
     if not count:
         (folder / THUMBNAILS).unlink()
-    golden = _golden(encoder, covers)
+    golden = golden_queries(encoder, covers)
     golden.write(folder / GOLDEN)
     entry = give_cpu_runtime(
         encoder,
         folder / ENCODER,
-        searchable,
+        index,
         _pictures_for_runtime(encoder, covers),
         golden=golden,
-        requested=precision,
+        requested=wish.precision,
         progress=progress,
     )
-    served = partial(OpenVINOEncoder, folder / ENCODER, encoder_name, precision=entry.precision)
-    _give_identify(folder, count, None, progress, (searchable, served))
-    if card:
-        shutil.copyfile(card, folder / "README.md")
-    return write_manifest(
-        folder,
-        name=_encoder_name(encoder_name),
+    served = partial(OpenVINOEncoder, folder / ENCODER, material.name, precision=entry.precision)
+    give_identify(folder, count, None, progress, (index, served))
+    if material.card:
+        shutil.copyfile(material.card, folder / "README.md")
+    parts = Parts(
+        name=_encoder_name(material.name),
         dimension=encoder.dimension,
-        precision=precision,
-        index=searchable,
+        precision=wish.precision,
+        runtimes={"openvino-cpu": entry},
+        index=index,
         catalogue=CatalogueEntry(
             albums=len(albums),
             genres=len({album.genre_id for album in albums} - {UNKNOWN_GENRE}),
             thumbnails=count,
         ),
-        inputs=Inputs(albums=_digest_of(albums), vectors=vectors_digest),
-        runtimes={"openvino-cpu": entry},
+        inputs=Inputs(albums=digest_of(albums), vectors=material.vectors_digest),
     )
+    return write_manifest(folder, parts)
 
 
-def _give_identify(
+def give_identify(
     folder: Path,
     covers: int,
     kept: Path | None,
@@ -168,7 +184,7 @@ def _pictures_for_runtime(encoder: Encoder, covers: Sequence[tuple[int, Picture]
     return np.stack([to_pixels(image, encoder.preprocessing) for image in images])
 
 
-def _golden(encoder: Encoder, covers: Sequence[tuple[int, Picture]]) -> GoldenQueries:
+def golden_queries(encoder: Encoder, covers: Sequence[tuple[int, Picture]]) -> GoldenQueries:
     """Golden queries: some covers that must find themselves, or drawn pictures where none came."""
     size = encoder.preprocessing.size
     chosen = covers[:: max(1, len(covers) // GOLDEN_PICTURES)][:GOLDEN_PICTURES]
@@ -193,7 +209,8 @@ def _pattern(size: int, number: int) -> Pixels:
     return ((np.stack(waves, axis=-1) + 1) * 127.5).astype(np.uint8)
 
 
-def _digest_of(albums: Iterable[Album]) -> str:
+def digest_of(albums: Iterable[Album]) -> str:
+    """The digest of the albums' rows, in order of id: see artifacts/README.md, Identity."""
     digest = hashlib.sha256()
     # The encoder made once: a third less time than json.dumps, which counts at a million albums.
     line = json.JSONEncoder(sort_keys=True).encode

@@ -15,7 +15,7 @@ from engine.base.progress import Progress
 from engine.base.settings import DEFAULT_ENCODER
 from engine.covers.encoder.encoder import WantedPrecision
 from engine.covers.encoder.on_torch import open_torch_encoder
-from engine.covers.making.assemble import Built, _assemble
+from engine.covers.making.assemble import Built, Material, Wish, assemble
 from engine.covers.making.embedding import EmbeddedRows, Workspace, cover_files, embed
 from engine.covers.making.encoder import copy_encoder, find_encoder
 from engine.covers.making.metadata import albums_of_covers, read_metadata
@@ -65,20 +65,16 @@ def build(
                 )
             albums = albums_of_covers(good, columns, progress)
             by_id = sorted(zip((album.album_id for album in albums), good, strict=True))
-            manifest = _assemble(
-                folder,
-                loaded,
-                encoder,
-                EmbeddedRows(work, [cover.digest for _, cover in by_id], loaded.dimension),
-                sorted(albums, key=lambda album: album.album_id),
-                ((album_id, work.thumbnail(cover.digest)) for album_id, cover in by_id),
-                index=index,
-                recall=recall,
-                precision=precision,
-                progress=progress,
+            material = Material(
+                encoder=loaded,
+                name=encoder,
+                vectors=EmbeddedRows(work, [cover.digest for _, cover in by_id], loaded.dimension),
+                albums=sorted(albums, key=lambda album: album.album_id),
+                thumbnails=((album_id, work.thumbnail(cover.digest)) for album_id, cover in by_id),
                 covers=[(album_id, cover.file) for album_id, cover in by_id],
                 card=card,
             )
+            manifest = assemble(folder, material, Wish(index, recall, precision), progress)
             embedded = work.embedded
             work.finished = True
     return Built(out, manifest, tuple(skipped), embedded)

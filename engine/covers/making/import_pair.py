@@ -13,7 +13,7 @@ from engine.base.progress import Progress
 from engine.base.settings import DEFAULT_ENCODER
 from engine.covers.encoder.encoder import WantedPrecision
 from engine.covers.encoder.on_torch import open_torch_encoder
-from engine.covers.making.assemble import Built, _assemble
+from engine.covers.making.assemble import Built, Material, Wish, assemble
 from engine.covers.making.encoder import copy_encoder, find_encoder
 from engine.covers.making.metadata import albums_of_columns, read_genres
 from engine.covers.making.unpickle import read_metadata_pickle
@@ -88,17 +88,13 @@ def import_pair(
                 f"{loaded.dimension}: these rows were made by another encoder. Name it with "
                 "--encoder."
             )
-        manifest = _assemble(
-            folder,
-            loaded,
-            encoder,
-            unit_rows(rows[order]),
-            albums_of_columns(columns, names, count, metadata_file.name),
-            (),
-            index=kind if index == "keep" else index,
-            recall=recall,
-            precision=precision,
-            progress=progress,
+        material = Material(
+            encoder=loaded,
+            name=encoder,
+            vectors=unit_rows(rows[order]),
+            albums=albums_of_columns(columns, names, count, metadata_file.name),
             vectors_digest=file_sha256(index_file),
         )
+        wish = Wish(kind if index == "keep" else index, recall, precision)
+        manifest = assemble(folder, material, wish, progress)
     return Built(out, manifest)

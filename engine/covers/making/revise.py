@@ -25,7 +25,7 @@ from engine.covers.catalogue import (
 )
 from engine.covers.encoder.on_torch import open_torch_encoder
 from engine.covers.golden import GoldenQueries
-from engine.covers.making.assemble import Built, _digest_of, _give_identify, _golden
+from engine.covers.making.assemble import Built, digest_of, give_identify, golden_queries
 from engine.covers.making.embedding import Workspace, cover_files, embed
 from engine.covers.making.metadata import albums_of_covers, read_metadata
 from engine.covers.manifest import (
@@ -35,8 +35,9 @@ from engine.covers.manifest import (
     INDEX,
     THUMBNAILS,
     CatalogueEntry,
+    CoverManifest,
     Inputs,
-    Manifest,
+    Parts,
     write_manifest,
 )
 from engine.vectors.embeddings import Embeddings
@@ -92,7 +93,7 @@ def add(
                 if album.album_id in taken:
                     raise BuildError(f"album_id {album.album_id} is taken in {source} already.")
             by_id = sorted(zip((album.album_id for album in albums), good, strict=True))
-            golden = _golden(loaded, [(album_id, cover.file) for album_id, cover in by_id])
+            golden = golden_queries(loaded, [(album_id, cover.file) for album_id, cover in by_id])
             manifest = _revise(
                 old,
                 folder,
@@ -159,7 +160,7 @@ def compact(
     """
     refuse_existing(out, force=force)
     old = _open_complete(source)
-    old.verify_rows()
+    old.verify_rest()
     before, ids = old.open_index(), old.open_catalogue().ids()
     with staging(out, force=force) as folder:
         linked = {
@@ -174,18 +175,9 @@ def compact(
             Stored(before, ids), ids, index, recall=recall, folder=folder, progress=progress
         )
         searchable.write(folder / INDEX)
-        entry = old.manifest.encoder
-        manifest = write_manifest(
-            folder,
-            name=entry.name,
-            dimension=entry.dimension,
-            precision=entry.precision,
-            index=searchable,
-            catalogue=old.manifest.catalogue,
-            inputs=old.manifest.inputs,
-            runtimes=entry.runtimes,
-            linked=linked,
-        )
+        told = old.manifest
+        parts = Parts.with_encoder(told.encoder, searchable, told.catalogue, told.inputs)
+        manifest = write_manifest(folder, parts, linked=linked)
     return Built(out, manifest)
 
 
@@ -211,7 +203,7 @@ def _revise(
     thumbnails: Iterable[tuple[int, bytes]],
     golden: GoldenQueries,
     progress: Progress,
-) -> Manifest:
+) -> CoverManifest:
     """Another artifact's files, changed, into a staged folder that holds its encoder already.
 
     What does not change is linked, and what does is changed in a copy: a million rows take seconds.
@@ -242,28 +234,19 @@ def _revise(
         linked |= segments
     searchable.write(folder / INDEX)
     golden.write(folder / GOLDEN)
-    _give_identify(folder, count, old.path / "identify" / "calibration.json", progress)
+    give_identify(folder, count, old.path / "identify" / "calibration.json", progress)
     card = _card_of(old)
     if card:
         shutil.copyfile(card, folder / "README.md")
-    entry = old.manifest.encoder
     genres = {genre.genre_id for genre in catalogue.genres()}
-    inputs = Inputs(albums=_digest_of(catalogue), vectors=old.manifest.inputs.vectors)
-    albums_now = len(catalogue)
-    catalogue.close()
-    return write_manifest(
-        folder,
-        name=entry.name,
-        dimension=entry.dimension,
-        precision=entry.precision,
-        index=searchable,
-        catalogue=CatalogueEntry(
-            albums=albums_now, genres=len(genres - {UNKNOWN_GENRE}), thumbnails=count
-        ),
-        inputs=inputs,
-        runtimes=entry.runtimes,
-        linked={name: old.manifest.files[name] for name in sorted(linked)},
+    counts = CatalogueEntry(
+        albums=len(catalogue), genres=len(genres - {UNKNOWN_GENRE}), thumbnails=count
     )
+    inputs = Inputs(albums=digest_of(catalogue), vectors=old.manifest.inputs.vectors)
+    catalogue.close()
+    parts = Parts.with_encoder(old.manifest.encoder, searchable, counts, inputs)
+    files = {name: old.manifest.files[name] for name in sorted(linked)}
+    return write_manifest(folder, parts, linked=files)
 
 
 def _keep_encoder(old: Artifact, folder: Path) -> None:

@@ -313,7 +313,7 @@ class AsyncSearch:
         artifact, start = self.loaded.search.artifact, time.perf_counter()
         try:
             for name in names:  # one by one, so that a stop waits for one at most
-                await asyncio.to_thread(artifact.verify_segment, name)
+                await asyncio.to_thread(artifact.verify, name)
         except ShazamError as error:
             self._loaded, self.failure = None, error
             self.metrics.ready.set(0)
