@@ -58,17 +58,17 @@ test: install chromium
 FUZZ     ?= 20
 
 fuzz: install
-	FUZZ=$(FUZZ) $(BIN)/python -m pytest tests/test_fuzz.py --timeout=3600 $(PYTEST_ARGS)
+	FUZZ=$(FUZZ) $(BIN)/python -m pytest tests/whole/test_fuzz.py --timeout=3600 $(PYTEST_ARGS)
 
 # `build --ray` on a real cluster of two workers on this machine.
 test-ray: install
 	$(PIP) install -r requirements/ray.in
-	$(BIN)/python -m pytest tests/test_cluster.py $(PYTEST_ARGS)
+	$(BIN)/python -m pytest tests/covers/making/test_cluster.py $(PYTEST_ARGS)
 
 # The index in LanceDB: what any index must do, and what only an engine does.
 test-engine: install
 	$(PIP) install -r requirements/lancedb.in
-	$(BIN)/python -m pytest tests/test_index.py tests/test_lance.py $(PYTEST_ARGS)
+	$(BIN)/python -m pytest tests/vectors/test_index.py tests/vectors/test_lance.py $(PYTEST_ARGS)
 
 # The browser tests drive Debian's Chromium; without it they say so and are skipped.
 chromium:
@@ -125,7 +125,7 @@ endurance: install
 
 # Faults injected, and survived.
 faults: install
-	$(BIN)/python -m pytest tests/test_faults.py $(PYTEST_ARGS)
+	$(BIN)/python -m pytest tests/whole/test_faults.py $(PYTEST_ARGS)
 
 clean:
 	rm -rf $(VENV) build .pytest_cache .mypy_cache .ruff_cache

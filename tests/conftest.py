@@ -4,7 +4,12 @@
 from __future__ import annotations
 
 import os
+import sys
 import tempfile
+
+# Tests say `from conftest import …`; pytest knows this file by the name of its path. Twice imported
+# it would make a second home, and leave the summary to the first.
+sys.modules.setdefault("conftest", sys.modules[__name__])
 
 # Before anything imports BentoML or a hub's client: both read their environment at import.
 _HOME = tempfile.TemporaryDirectory(prefix="shazam-tests-", ignore_cleanup_errors=True)
@@ -23,7 +28,6 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -31,7 +35,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import httpx
 import numpy as np
+import psutil
 import pytest
 from encoders import write_clip
 from PIL import Image, ImageDraw
@@ -172,6 +178,29 @@ class Server:
     port: int
     log: Path
     process: subprocess.Popen[bytes]
+
+
+def workers_of(server: Server, name: str = "shazam_visual") -> list[psutil.Process]:
+    """The server's processes of one BentoML service, by its name on their command lines."""
+    found = []
+    for process in psutil.Process(server.process.pid).children():
+        with contextlib.suppress(psutil.Error):  # dead, and not yet replaced
+            if f"--service-name {name} " in " ".join(process.cmdline()) + " ":
+                found.append(process)
+    return found
+
+
+def is_error(answer: httpx.Response, status: int, code: str) -> dict[str, Any]:
+    """The one error shape, with the request's id in body and header."""
+    assert answer.status_code == status, answer.text
+    body = answer.json()
+    assert set(body) == {"error"}
+    assert set(body["error"]) == {"code", "message", "details"}
+    assert body["error"]["code"] == code
+    assert body["error"]["details"]["request_id"] == answer.headers["x-request-id"]
+    assert "x-artifact" in answer.headers
+    assert len(body["error"]["message"]) > 20
+    return body["error"]
 
 
 Serve = Callable[..., Server]

@@ -10,6 +10,6 @@ Begin with `photo`: `simulate_photo`, and the presets. What it calls, in the ord
     drawing       what these draw with
 
 Everything random comes from the generator passed in, so the order of draws is part of what a seed
-means: tests/test_simulate.py holds it. Training, calibration and trials draw here; nothing that
-answers requests does. Of this project nothing is imported.
+means: tests/covers/photos/test_photo.py holds it. Training, calibration and trials draw here;
+nothing that answers requests does. Of this project nothing is imported.
 """

@@ -23,12 +23,11 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
-from conftest import PROJECT, SUMMARY, Serve, Server
+from conftest import PROJECT, SUMMARY, Serve, Server, workers_of
+from encoded import ENCODED, heic, saved
 from hypothesis import HealthCheck, Phase, given, settings
 from mutations import mutated
 from PIL import Image
-from test_faults import workers_of
-from test_image import ENCODED, heic, saved
 
 schemathesis = pytest.importorskip("schemathesis")
 

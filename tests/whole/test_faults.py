@@ -17,9 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import psutil
 import pytest
-from conftest import Serve, Server, draw_cover
+from conftest import Serve, Server, draw_cover, workers_of
 
 DEADLINE_S = 2.0
 
@@ -81,16 +80,6 @@ def is_named(answer: httpx.Response, status: int, code: str) -> None:
     assert "secret" not in answer.text
     if status == 503:
         assert int(answer.headers["retry-after"]) >= 1
-
-
-def workers_of(server: Server, name: str = "shazam_visual") -> list[psutil.Process]:
-    """The server's processes of one BentoML service, by its name on their command lines."""
-    found = []
-    for process in psutil.Process(server.process.pid).children():
-        with contextlib.suppress(psutil.Error):  # dead, and not yet replaced
-            if f"--service-name {name} " in " ".join(process.cmdline()) + " ":
-                found.append(process)
-    return found
 
 
 @pytest.fixture(scope="module")

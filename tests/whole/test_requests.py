@@ -12,8 +12,7 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
-from conftest import Server
-from test_service import is_error
+from conftest import Server, is_error
 
 JPEG_URI = "data:image/jpeg;base64,"
 

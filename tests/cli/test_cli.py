@@ -15,7 +15,7 @@ from typing import Any, get_args
 import faiss
 import numpy as np
 import pytest
-from conftest import COVERS, draw_cover
+from conftest import COVERS, PROJECT, draw_cover
 
 from engine import __version__
 from engine.cli.covers import PRECISIONS
@@ -26,7 +26,6 @@ from engine.covers.manifest import read_manifest
 from engine.vectors.embeddings import unit_rows
 
 pytestmark = pytest.mark.usefixtures("quick_runtime")
-PROJECT = Path(__file__).parents[1]
 COMMANDS = (
     "build",
     "import",

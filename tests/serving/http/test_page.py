@@ -1,4 +1,4 @@
-"""`engine/serving/http/page.py`: the page's files as answers. The page itself: tests/browser/."""
+"""`engine/serving/http/page.py`: the page's files as answers (tests/whole/browser: the page)."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import gzip
 from pathlib import Path
 
 import pytest
+from conftest import PROJECT
 
 from engine.serving.http.page import Page, load_page, wants_html
 
-WEB = Path(__file__).parents[1] / "web"
+WEB = PROJECT / "web"
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ import zlib
 from typing import Any
 
 import numpy as np
-import pillow_heif
 import pytest
+from encoded import ENCODED, heic, quarters, saved
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageCms
@@ -23,15 +23,6 @@ from engine.covers.image import Preprocessing, decode, thumbnail, to_pixels
 CLIP = Preprocessing(224, (0.48, 0.46, 0.41), (0.27, 0.26, 0.28))
 
 
-def quarters(width: int = 64, height: int = 48) -> Image.Image:
-    """Red, green over blue, white: which corner is where can be seen after any rotation."""
-    image = Image.new("RGB", (width, height), (255, 255, 255))
-    image.paste((255, 0, 0), (0, 0, width // 2, height // 2))
-    image.paste((0, 255, 0), (width // 2, 0, width, height // 2))
-    image.paste((0, 0, 255), (0, height // 2, width // 2, height))
-    return image
-
-
 def photo(width: int, height: int, seed: int = 0) -> Image.Image:
     """Smooth shapes and some grain, as a camera sees."""
     rng = np.random.default_rng(seed)
@@ -39,18 +30,6 @@ def photo(width: int, height: int, seed: int = 0) -> Image.Image:
     waves = [np.sin(x / (9 + 5 * c) + seed) * np.cos(y / (13 - 3 * c)) for c in range(3)]
     values = np.stack(waves, axis=-1) * 100 + 128 + rng.normal(0, 6, (height, width, 3))
     return Image.fromarray(np.clip(values, 0, 255).astype(np.uint8))
-
-
-def saved(image: Image.Image, format: str, **options: Any) -> bytes:
-    buffer = io.BytesIO()
-    image.save(buffer, format, **options)
-    return buffer.getvalue()
-
-
-def heic(image: Image.Image, **options: Any) -> bytes:
-    buffer = io.BytesIO()
-    pillow_heif.from_pillow(image).save(buffer, quality=95, **options)
-    return buffer.getvalue()
 
 
 def near(colour: Any, expected: tuple[int, int, int], within: int = 12) -> bool:
@@ -66,24 +45,6 @@ def corners(image: Image.Image) -> list[Any]:
 
 
 RED, GREEN, BLUE, WHITE = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)
-
-ENCODED = {
-    "JPEG": saved(quarters(), "JPEG", quality=95, subsampling=0),
-    "progressive JPEG": saved(quarters(), "JPEG", quality=95, subsampling=0, progressive=True),
-    "MPO": saved(
-        quarters(), "MPO", quality=95, subsampling=0, save_all=True, append_images=[quarters()]
-    ),
-    "PNG": saved(quarters(), "PNG"),
-    "WebP": saved(quarters(), "WEBP", quality=95),
-    "lossless WebP": saved(quarters(), "WEBP", lossless=True),
-    "GIF": saved(quarters(), "GIF"),
-    "BMP": saved(quarters(), "BMP"),
-    "TIFF": saved(quarters(), "TIFF"),
-    "LZW TIFF": saved(quarters(), "TIFF", compression="tiff_lzw"),
-    "BigTIFF": saved(quarters(), "TIFF", big_tiff=True),
-    "HEIC": heic(quarters()),
-    "AVIF": saved(quarters(), "AVIF", quality=95, subsampling="4:4:4"),
-}
 
 
 @pytest.mark.parametrize("name", ENCODED)

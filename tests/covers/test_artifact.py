@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from conftest import PROJECT
 from encoders import ColourEncoder
 from pydantic import BaseModel
 
@@ -357,7 +358,7 @@ def test_every_refusal_is_an_artifact_error_with_a_code_of_its_own() -> None:
     assert len(set(codes)) == len(codes)
 
 
-SPECIFICATION = (Path(__file__).parents[1] / "artifacts" / "README.md").read_text()
+SPECIFICATION = (PROJECT / "artifacts" / "README.md").read_text()
 
 
 def test_the_specification_names_every_refusal_and_no_other() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import COVERS
+from conftest import COVERS, PROJECT
 from encoders import ColourEncoder
 from PIL import Image
 
@@ -202,4 +202,4 @@ def test_openvino_reports_to_nobody_whoever_imports_it_first() -> None:
         "import sys; from engine.covers.opening import import_openvino_ahead as ahead; ahead(); "
         "assert 'openvino' in sys.modules; assert sys.modules['openvino_telemetry'] is None"
     )
-    subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[1], check=True)
+    subprocess.run([sys.executable, "-c", code], cwd=PROJECT, check=True)

@@ -1,4 +1,4 @@
-"""`making/build.py`: covers + metadata → artifact; add and remove. Import: test_import.py."""
+"""`making/build.py`: covers + metadata → artifact; add and remove. Import: test_import_pair.py."""
 
 from __future__ import annotations
 

@@ -28,10 +28,11 @@ import jsonschema
 import kubernetes_validate
 import pytest
 import yaml
+from conftest import PROJECT
 
 from engine.base.settings import PREFIX, VARIABLES, Settings
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = PROJECT
 DEPLOY = ROOT / "deploy"
 DEFAULTS = Settings()
 PORT = 3000

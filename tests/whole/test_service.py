@@ -23,7 +23,7 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
-from conftest import PROJECT, Serve, Server
+from conftest import PROJECT, Serve, Server, is_error
 from PIL import Image
 
 HIT = {
@@ -75,19 +75,6 @@ def http(tiny: Server) -> Any:
 @pytest.fixture(scope="module")
 def cover(covers: Path) -> bytes:
     return (covers / "cover-03.png").read_bytes()
-
-
-def is_error(answer: httpx.Response, status: int, code: str) -> dict[str, Any]:
-    """The one error shape, with the request's id in body and header."""
-    assert answer.status_code == status, answer.text
-    body = answer.json()
-    assert set(body) == {"error"}
-    assert set(body["error"]) == {"code", "message", "details"}
-    assert body["error"]["code"] == code
-    assert body["error"]["details"]["request_id"] == answer.headers["x-request-id"]
-    assert "x-artifact" in answer.headers
-    assert len(body["error"]["message"]) > 20
-    return body["error"]
 
 
 # Searching
@@ -828,7 +815,7 @@ def test_a_bad_setting_stops_the_start_with_one_line(variable: str, value: str) 
 
     run = subprocess.run(
         [sys.executable, "-m", "bentoml", "serve", "service:ShazamVisual", "--port", "0"],
-        cwd=Path(__file__).parents[1],
+        cwd=PROJECT,
         env={**os.environ, variable: value},
         capture_output=True,
         text=True,

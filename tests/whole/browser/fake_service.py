@@ -1,7 +1,7 @@
 """A stand-in service for the page's tests: the contract's routes over a small drawn catalogue.
 
 It exists to reach states that the real service enters only under load or by accident. What it
-answers when it is well is the contract's shape; `tests/browser/test_live.py` checks the page
+answers when it is well is the contract's shape; `tests/whole/browser/test_live.py` checks the page
 against the real service.
 """
 
@@ -25,7 +25,7 @@ from PIL import Image, ImageDraw
 
 from engine.serving.http.page import Page, Reply, load_page
 
-WEB = Path(__file__).parents[2] / "web"
+WEB = Path(__file__).parents[3] / "web"
 SWAGGER = Path(bentoml.__file__).parent / "_internal/server/static_content"
 GENRES = ["Jazz", "Dub", "Folk", "Ambient", "Punk"]
 FIRST = ["Blue", "Paper", "Night", "Seven", "Glass", "Slow", "Northern", "Velvet"]

@@ -15,8 +15,6 @@ from engine.covers.artifact import Artifact
 from engine.covers.making.revise import remove
 from engine.covers.search import CoverSearch
 
-PROJECT = Path(__file__).parents[1]
-
 
 @pytest.fixture(autouse=True)
 def _empty_store() -> None:

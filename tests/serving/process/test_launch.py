@@ -14,10 +14,9 @@ from pathlib import Path
 
 import psutil
 import pytest
+from conftest import PROJECT
 
 from engine.serving.process import launch
-
-PROJECT = Path(__file__).parents[1]
 
 
 @pytest.fixture

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import httpx
 import pytest
-from conftest import STARTER, Server
+from conftest import PROJECT, STARTER, Server
 
 from engine.covers.search import CoverSearch
 
-PHOTOS = Path(__file__).parent / "photos"
+PHOTOS = PROJECT / "tests" / "photos"
 
 
 @pytest.fixture(scope="module")

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from conftest import PROJECT
 
 from engine.base.errors import ArtifactUnavailable, BuildError, SettingsError, ShazamError
 from engine.base.needs import is_installed, need, refuse_missing
@@ -64,7 +65,7 @@ def test_looking_imports_nothing() -> None:
 
 
 def test_every_file_that_is_named_is_there() -> None:
-    root = Path(__file__).parents[1]
+    root = PROJECT
     code = "".join(path.read_text() for path in (root / "engine").rglob("*.py"))
     calls = re.findall(r"(?:need|refuse_missing)\(\s*[^)]*?\"([a-z0-9.-]+\.(?:in|lock))\"", code)
     assert calls

@@ -6,15 +6,13 @@ import json
 import re
 import shlex
 import subprocess
-from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Server
+from conftest import PROJECT, Server
 
 from engine.base.settings import PREFIX, VARIABLES, Settings
 
-PROJECT = Path(__file__).parents[1]
 README = (PROJECT / "README.md").read_text()
 # "$ command" and its output up to the block's end.
 CONSOLE = re.findall(r"```console\n\$ (curl [^\n]*)\n(.*?)```", README, re.DOTALL)

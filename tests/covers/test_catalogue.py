@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import PROJECT
 
 from engine.base.errors import ArtifactError
 from engine.covers.catalogue import (
@@ -285,7 +286,7 @@ def test_a_million_rows_cost_no_memory(tmp_path: Path) -> None:
     assert path.stat().st_size > 30_000_000
     grown = subprocess.run(
         [sys.executable, "-c", _OPEN_AND_MEASURE, str(path)],
-        cwd=Path(__file__).parents[1],
+        cwd=PROJECT,
         capture_output=True,
         text=True,
         check=True,

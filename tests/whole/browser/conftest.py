@@ -19,7 +19,7 @@ sync_api = pytest.importorskip(
 
 from .fake_service import Fake  # noqa: E402
 
-OUTPUT = Path(__file__).parents[2] / "test-output"
+OUTPUT = Path(__file__).parents[3] / "test-output"
 FLAGS = [
     "--no-sandbox",  # CI runs as root, where Chromium's sandbox refuses to start
     "--disable-gpu",
