@@ -281,6 +281,7 @@ def _row_of_answer(answer: Identification) -> dict[str, Any]:
         "album_id": answer.album_id,
         "inliers": answer.inliers,
         "quad": None if answer.quad is None else answer.quad.tolist(),
+        "mirrored": None if answer.quad is None else answer.mirrored,
         "candidates": [near.id for near in answer.candidates],
     }
 
@@ -297,7 +298,8 @@ def _tell(answer: Identification, known: Mapping[int, Album]) -> None:
     print(f"{answer.decision:<9}  {answer.confidence:.3f}  {words}{names}")
     if answer.quad is not None:
         corners = ", ".join(f"({x:.0f}, {y:.0f})" for x, y in answer.quad)
-        print(f"           {answer.inliers} inliers; its corners lie at {corners}")
+        way = "mirrored; " if answer.mirrored else ""
+        print(f"           {answer.inliers} inliers; {way}its corners lie at {corners}")
 
 
 def _words(album: Album) -> str:

@@ -208,6 +208,7 @@ def test_a_photo_is_identified_and_the_sleeve_outlined(server: Server) -> None:
         assert set(body["album"]) == HIT
         assert 0.5 < body["confidence"] <= 1
         assert body["evidence"]["inliers"] >= 6
+        assert body["evidence"]["mirrored"] is False
         corners = np.array([[100, 80], [400, 80], [400, 380], [100, 380]])
         assert np.abs(np.array(body["evidence"]["quad"]) - corners).max() < 8
 

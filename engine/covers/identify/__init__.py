@@ -20,6 +20,8 @@
     Candidate ─calibration→ probability ─┐                        what is all that worth?
     the best of all candidates ──────────┴─identifier→ match | ambiguous | no_match
 
+    Where that shows no album: once more in a mirror, more briefly, and only what is sure counts.
+
 Begin with `identifier`, then `proving`: the order in which places and covers are tried, and when to
 stop. The others answer one question each and know nothing of one another's order:
 

@@ -1,6 +1,7 @@
 """Which album is this a photo of? match, ambiguous or no_match, with proof.
 
     photo ─candidates→ the likeliest album ─calibration→ decision ─encoder→ others like it
+          └ where that shows none: mirrored, as front cameras take them, and more briefly
 
     identifier = Identifier.open(search)
     [answer] = identifier.by_image(Path("photo.jpg").read_bytes())
@@ -50,8 +51,10 @@ class Identification:
 
     `confidence` is the probability that the decision is right. `album_id` is None unless it is a
     match. `quad` (4, 2) float32 is where the cover lies, in pixels of the upright picture that was
-    sent, clockwise from the cover's own top left; None, like `inliers`, where nothing was proven.
-    `candidates` are led by what was matched or could not be told apart, then the encoder's nearest.
+    sent, from the cover's own top left to its top right and on; None, like `inliers`, where nothing
+    was proven. `mirrored` is whether the photo shows the cover as a mirror does, as front cameras
+    do: its corners then run counter-clockwise, else clockwise. `candidates` are led by what was
+    matched or could not be told apart, then the encoder's nearest.
     """
 
     decision: Decision
@@ -60,6 +63,7 @@ class Identification:
     inliers: int | None
     quad: Quads | None
     candidates: tuple[Neighbour, ...]
+    mirrored: bool = False
 
 
 class Identifier:
@@ -124,7 +128,9 @@ class Identifier:
             return [self._by_similarity(small, embed)]
         answers: list[Identification] = []
         while len(answers) < (MOST_SLEEVES if many else 1):
-            answer = self._by_proof(self.prover, small, embed)
+            # A photo is mirrored as a whole: of its other sleeves that is known.
+            ways = (answers[0].mirrored,) if answers else (False, True)
+            answer = self._by_proof(self.prover, small, embed, ways)
             if many and answer.decision == "no_match":
                 break
             answers.append(_scaled(answer, scale))
@@ -132,19 +138,40 @@ class Identifier:
                 small = _painted_over(small, answer.quad)
         return answers
 
-    def _by_proof(self, prover: Prover, photo: Pixels, embed: Embed) -> Identification:
-        calibration, references = prover.calibration, prover.references
-        search = self.search
+    def _by_proof(
+        self, prover: Prover, photo: Pixels, embed: Embed, ways: Sequence[bool]
+    ) -> Identification:
+        """`ways`: mirrored or not, tried in this order until one shows an album. What a photo shows
+        as it is comes first, so a cover that is its own mirror image is never called mirrored."""
+        references, search = prover.references, self.search
         sight = Sight(search.index, search.artifact.preprocessing, embed, references, self._looking)
-        proven = prover.candidates(photo, sight)
-        best = proven[0] if proven else None
-        twins = references.twins(best.row) if best and best.probability >= 0.5 else []
-        rivals = [other.row for other in proven[1:] if best and _is_rival(best, other)]
+        most = 0.0
+        for mirrored in ways:
+            seen = np.ascontiguousarray(photo[:, ::-1]) if mirrored else photo
+            proven = prover.candidates(seen, sight, brief=mirrored)
+            claimed = self._claimed(prover, proven, mirrored=mirrored)
+            if claimed is not None:
+                return _mirrored_back(claimed, photo.shape[1]) if mirrored else claimed
+            most = max([most, *(one.probability for one in proven[:1])])
+        near = self._near([photo], embed)
+        absent = prover.calibration.absent(most)
+        return Identification("no_match", absent, None, None, None, tuple(near))
+
+    def _claimed(
+        self, prover: Prover, proven: Sequence[Candidate], *, mirrored: bool
+    ) -> Identification | None:
+        """What the likeliest of all candidates is good for; None where nothing is claimed."""
+        calibration, references = prover.calibration, prover.references
+        if not proven:
+            return None
+        best, *others = proven
+        twins = references.twins(best.row) if best.probability >= 0.5 else []
+        rivals = [other.row for other in others if _is_rival(best, other)]
         told_apart = not twins and not rivals
-        if best is None or best.probability < (calibration.match_at if told_apart else 0.5):
-            absent = calibration.absent(best.probability if best else 0.0)
-            near = self._near([photo], embed)
-            return Identification("no_match", absent, None, None, None, tuple(near))
+        least = calibration.match_at if told_apart else 0.5
+        # Few photos are mirrored, and a second look must not be a stranger's second chance.
+        if best.probability < (calibration.sure_at if mirrored else least):
+            return None
         ids = [int(references.ids[row]) for row in dict.fromkeys([best.row, *twins, *rivals])]
         assert best.glance is not None, "it was looked at with an encoder"
         return Identification(
@@ -198,6 +225,13 @@ def _is_rival(best: Candidate, other: Candidate) -> bool:
         return False
     edge = float(np.sqrt(max(1.0, abs(cv2.contourArea(best.proof.quad)))))
     return bool(np.abs(best.proof.quad - other.proof.quad).max() < 0.1 * edge)
+
+
+def _mirrored_back(answer: Identification, width: int) -> Identification:
+    """What was found in a mirrored photo, in pixels of the photo itself, `width` wide."""
+    assert answer.quad is not None
+    quad = np.array([width, 0], np.float32) + answer.quad * np.array([-1, 1], np.float32)
+    return replace(answer, quad=quad, mirrored=True)
 
 
 def _painted_over(photo: Pixels, quad: Quads) -> Pixels:

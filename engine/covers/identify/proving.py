@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from concurrent.futures import Future
 from dataclasses import replace
+from itertools import islice
 
 import cv2
 import numpy as np
@@ -30,6 +31,7 @@ from engine.covers.identify.views import halvings, rectify
 from engine.covers.image import Pixels
 
 SMALLEST_PHOTO = 32  # pixels: less shows no sleeve
+_BRIEF_STAGES = 3  # layout, more places, keypoints
 _LIKELIEST = 2  # outlines looked into before the others
 _QUICK_PROOFS, _MORE_PROOFS, _THOROUGH_PROOFS, _KEYPOINT_PROOFS, _SIGHT_PROOFS = 3, 4, 8, 4, 6
 # Layouts less alike are seldom the same cover: 97 % of the right ones are more alike than this. The
@@ -49,11 +51,16 @@ class Prover:
     def __init__(self, references: References, calibration: Calibration) -> None:
         self.references, self.calibration = references, calibration
 
-    def candidates(self, photo: Pixels, sight: Sight | None = None) -> list[Candidate]:
-        """(H, W, 3) uint8 RGB, upright, of working size → what was proven, likeliest first."""
+    def candidates(
+        self, photo: Pixels, sight: Sight | None = None, *, brief: bool = False
+    ) -> list[Candidate]:
+        """(H, W, 3) uint8 RGB, upright, of working size → what was proven, likeliest first.
+
+        `brief` leaves out the stages that seldom help and cost most.
+        """
         if min(photo.shape[:2]) < SMALLEST_PHOTO:
             return []
-        return _Proving(self, photo, sight).run()
+        return _Proving(self, photo, sight).run(brief)
 
 
 class _Proving:
@@ -66,8 +73,8 @@ class _Proving:
         self.views: list[tuple[Quads, Future[list[Glance]]]] = []
         self.asked: set[int] = set()
 
-    def run(self) -> list[Candidate]:
-        for proposals in self._stages():
+    def run(self, brief: bool) -> list[Candidate]:
+        for proposals in islice(self._stages(), _BRIEF_STAGES if brief else None):
             for row, quad in proposals:
                 if self._try(row, quad) >= self.calibration.sure_at:
                     return self._ranked()

@@ -55,6 +55,7 @@ class Distortion:
     aspects: tuple[float, ...] = ASPECTS
     frame: bool = True  # False: the cover's own pixels, no camera
     scale: float = 1.0  # without a camera: resized by this before the JPEG
+    mirrored: bool = False  # as a front camera keeps it
 
 
 _TABLE: Final = ("wood", "cloth", "tiles", "planks", "carpet", "marble")
@@ -110,8 +111,9 @@ PRESETS: Final[dict[str, Distortion]] = {
 
 @dataclass(frozen=True)
 class Photo:
-    """`image`: (H, W, 3) uint8 RGB. `quad`: (4, 2) float32, pixels, clockwise from the cover's
-    own top left; a corner may lie outside of the picture when the frame cuts the cover."""
+    """`image`: (H, W, 3) uint8 RGB. `quad`: (4, 2) float32, pixels, from the cover's own top left
+    on, clockwise unless it is mirrored; a corner may lie outside of the picture when the frame cuts
+    the cover."""
 
     image: Image
     quad: Floats
@@ -162,6 +164,9 @@ def simulate_photo(
         frame = sensor_noise(frame, sigma, size, rng)
     if (quality := on(how.jpeg)) > 0:
         frame = through_jpeg(frame, quality)
+    if how.mirrored:
+        frame = np.ascontiguousarray(frame[:, ::-1])
+        quad = np.array([width, 0], np.float32) + quad * np.array([-1, 1], np.float32)
     return Photo(frame, quad)
 
 

@@ -190,7 +190,7 @@ class Answers:
         evidence = None
         if answer.quad is not None and answer.inliers is not None:
             corners = [(round(float(x), 1), round(float(y), 1)) for x, y in answer.quad]
-            evidence = Evidence(inliers=answer.inliers, quad=corners)
+            evidence = Evidence(inliers=answer.inliers, quad=corners, mirrored=answer.mirrored)
         return IdentifyResponse(
             decision=answer.decision,
             confidence=round(answer.confidence, 4),

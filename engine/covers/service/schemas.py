@@ -41,14 +41,17 @@ class SearchResponse(BaseModel):
 
 
 class Evidence(BaseModel):
-    """What proves it: how many patches of the cover lie where they must, and where it lies."""
+    """What proves it: how many patches of the cover lie where they must, and where it lies, which
+    way round."""
 
     inliers: int = Field(ge=0)
     quad: list[tuple[float, float]] = Field(
         min_length=4,
         max_length=4,
-        description="[x, y] in pixels of the upright picture, clockwise from the cover's top left",
+        description="[x, y] in pixels of the upright picture: the cover's own top left, top right, "
+        "bottom right, bottom left; clockwise, or counter-clockwise where it is mirrored",
     )
+    mirrored: bool = Field(description="whether it is seen as in a mirror: front cameras do that")
 
 
 class IdentifyResponse(BaseModel):
@@ -78,6 +81,7 @@ _MATCH = {
     "evidence": {
         "inliers": 34,
         "quad": [[212.4, 96.0], [655.1, 121.7], [630.8, 566.2], [188.0, 541.9]],
+        "mirrored": False,
     },
     "candidates": [_ALBUM, {**_ALBUM, "album_id": 40, "title": "Slow Rooms"}],
 }

@@ -10,7 +10,7 @@ from __future__ import annotations
 import io
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +42,7 @@ CONDITIONS: dict[str, Distortion] = {
         share=(0.3, 0.3), turn_deg=180, occlusion=(0.25, 0.25)
     ),
     "cut by the frame": PRESETS["crop"],
+    "mirrored by a front camera": replace(PRESETS["mixed"], mirrored=True),
 }
 BINS = 10
 

@@ -20,6 +20,7 @@ from PIL import Image
 from engine.base.errors import ArtifactError, UnreadableImage
 from engine.covers.artifact import Artifact
 from engine.covers.catalogue import Album, Catalogue, write_catalogue, write_thumbnails
+from engine.covers.identify import proving
 from engine.covers.identify.calibration import DEFAULT, Calibration
 from engine.covers.identify.candidate import FEATURES, SIGHT
 from engine.covers.identify.identifier import Identification, Identifier
@@ -324,6 +325,66 @@ def test_a_calibration_survives_its_file_and_a_damaged_one_is_refused(tmp_path: 
         path.write_text(json.dumps({**read, **change}))
         with pytest.raises(ArtifactError):
             Calibration.of(tmp_path)
+
+
+@pytest.mark.parametrize("preset", ["mild", "rotation"])
+def test_a_mirrored_photo_is_matched_and_told_as_such(identifier: Identifier, preset: str) -> None:
+    right = 0
+    for number in (1, 8, 17, 23):
+        photo = simulate_photo(drawn(number), np.random.default_rng([3, number]), preset)
+        straight, mirrored = (identify(identifier, p) for p in (photo.image, photo.image[:, ::-1]))
+        assert not straight.mirrored
+        if mirrored.decision == "match":
+            assert (mirrored.album_id, mirrored.mirrored) == (number, True)
+            # In pixels of what was sent, from the corner that shows the cover's own top left.
+            corners = np.array([photo.image.shape[1], 0]) + photo.quad * [-1, 1]
+            assert quad_error(mirrored, corners.astype(np.float32)) < 0.05
+            right += 1
+    assert right >= 3, f"{right} of 4 mirrored photos were matched"
+
+
+def test_a_cover_that_is_its_own_mirror_image_is_not_mirrored(folder: Path, tmp_path: Path) -> None:
+    copied = tmp_path / "identify"
+    shutil.copytree(folder, copied)
+    even = drawn(7)
+    even[:, 128:] = even[:, 127::-1]
+    (copied / "thumbnails.sqlite").unlink()
+    pictures = [even if number == 7 else drawn(number) for number in [*range(COVERS), TWIN_OF]]
+    write_thumbnails(
+        copied / "thumbnails.sqlite",
+        [(i, thumbnail(Image.fromarray(p), 256, 70)) for i, p in enumerate(pictures)],
+    )
+    catalogue = Catalogue(copied / "catalogue.sqlite", copied / "thumbnails.sqlite")
+    assert write_references(copied, catalogue) is not None
+    photo = simulate_photo(even, np.random.default_rng(7), "mild").image
+    answers = [identify(opened(copied), picture) for picture in (photo, photo[:, ::-1])]
+    assert [(one.album_id, one.mirrored) for one in answers] == [(7, False), (7, False)]
+
+
+def test_of_a_mirrored_photo_every_sleeve_is_found(identifier: Identifier) -> None:
+    photo = np.full((500, 1000, 3), 128, np.uint8)
+    photo[100:400, 100:400] = cv2.resize(drawn(3), (300, 300))
+    photo[100:400, 600:900] = cv2.resize(drawn(9), (300, 300))
+    found = identifier.by_pixels(photo[:, ::-1], many=True)
+    assert {one.album_id for one in found} == {3, 9}
+    assert all(one.mirrored for one in found)
+
+
+def test_a_stranger_is_looked_at_mirrored_only_briefly(
+    identifier: Identifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The thorough search for outlines is what a stranger pays most for: it is not paid twice."""
+    searched: list[bool] = []
+    whole = proving.find_outlines
+
+    def counted(photo: np.ndarray, *, thorough: bool = False) -> np.ndarray:
+        searched.append(thorough)
+        return whole(photo, thorough=thorough)
+
+    monkeypatch.setattr(proving, "find_outlines", counted)
+    photo = simulate_photo(drawn(101), np.random.default_rng(101), "mild").image
+    assert identify(identifier, photo).decision == "no_match"
+    assert searched == [False, True, False]
 
 
 def test_views_are_looked_at_by_as_many_threads_as_asked_for(folder: Path) -> None:

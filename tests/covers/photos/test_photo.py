@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -124,6 +125,13 @@ def test_training_and_evaluation_share_no_background_sticker_or_hand():
     for sets in (BACKGROUNDS, STICKERS, HANDS):
         assert not set(sets[False]) & set(sets[True])
         assert all(sets.values())
+
+
+def test_a_mirrored_photo_is_the_same_photo_in_a_mirror():
+    straight = photo("mixed", 4, size=160)
+    mirrored = photo(replace(PRESETS["mixed"], mirrored=True), 4, size=160)
+    assert np.array_equal(mirrored.image, straight.image[:, ::-1])
+    assert np.allclose(mirrored.quad, [straight.image.shape[1], 0] + straight.quad * [-1, 1])
 
 
 def test_what_lies_over_a_cover_in_training_alone_is_never_in_an_evaluation(monkeypatch):

@@ -251,7 +251,9 @@ def identified(decision: str) -> dict[str, Any]:
         "decision": decision,
         "confidence": 0.97,
         "album": candidates[0] if decision == "match" else None,
-        "evidence": None if decision == "no_match" else {"inliers": 40, "quad": quad},
+        "evidence": None
+        if decision == "no_match"
+        else {"inliers": 40, "quad": quad, "mirrored": False},
         "candidates": candidates,
     }
 
