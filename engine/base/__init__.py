@@ -1,4 +1,4 @@
-"""What every room stands on, and what depends on nothing but Python, NumPy and pydantic.
+"""What every room stands on, and what depends on nothing but Python and pydantic.
 
 In: the environment, this machine, this disk. Out: settings, failures with names, places. Begin with
 `errors`: every sentence that a user can be told has its class there.
