@@ -31,7 +31,7 @@ import ray  # noqa: E402
 import serving  # noqa: E402
 
 from engine.covers.making import cluster  # noqa: E402
-from engine.covers.making.embedding import cover_files  # noqa: E402
+from engine.covers.making.files import cover_files  # noqa: E402
 
 WORKERS = (1, 2)
 
@@ -54,7 +54,7 @@ def measure(workers: int, address: str, covers: Path, encoder: Path) -> dict[str
     """Steady covers a second, and CPU milliseconds a cover: of the workers, and of all else."""
     taken = [ray.remote(num_cpus=1)(_Nothing).remote() for _ in range(max(WORKERS) - workers)]
     ray.get([one.__ray_ready__.remote() for one in taken])
-    files = cover_files(covers, None)
+    files = cover_files(covers).files
     arrived, used = [], []
     for rows in cluster.embed_on_cluster(address, files, encoder, "vit-b-32", frozenset()):
         assert all(row.vector is not None for row in rows)

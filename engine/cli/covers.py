@@ -64,6 +64,7 @@ def _build(options: argparse.Namespace) -> int:
             recall=options.recall,
             precision=options.precision,
             card=options.card,
+            max_file_bytes=options.max_file_bytes,
             force=options.force,
             progress=bar,
         )
@@ -84,7 +85,19 @@ def offer_import(commands: Commands) -> None:
     )
     made.add_argument("--metadata", type=Path, required=True, metavar="FILE.pkl")
     _add_recall(made)
-    made.add_argument("--genres", type=Path, metavar="FILE", help="genre names: JSON or lines")
+    made.add_argument(
+        "--genres",
+        type=Path,
+        metavar="FILE",
+        help="genre names by id: JSON, a table with the columns id and name, or lines",
+    )
+    made.add_argument(
+        "--titles",
+        type=Path,
+        metavar="FILE",
+        help=".csv, .jsonl or .parquet with a column 'album_id' (or 'row', from 0) and any of "
+        "title, artist, year, genre",
+    )
     _add_encoder(made)
     _add_out(made)
 
@@ -102,6 +115,7 @@ def _import(options: argparse.Namespace) -> int:
             options.out,
             encoder=options.encoder,
             genres=options.genres,
+            titles=options.titles,
             index=options.index_kind,
             recall=options.recall,
             precision=options.precision,
@@ -143,6 +157,7 @@ def _add(options: argparse.Namespace) -> int:
             options.covers,
             options.out,
             metadata=options.metadata,
+            max_file_bytes=options.max_file_bytes,
             force=options.force,
             progress=bar,
         )
@@ -324,6 +339,13 @@ def _add_covers(made: argparse.ArgumentParser) -> None:
         type=Path,
         metavar="FILE",
         help=".csv, .jsonl or .parquet with a column 'file'; joined by file name",
+    )
+    made.add_argument(
+        "--max-file-bytes",
+        type=whole(1, 1 << 40),
+        default=512 << 20,
+        metavar="N",
+        help="larger files are named and skipped (default: %(default)s)",
     )
 
 

@@ -197,7 +197,7 @@ def write_catalogue(path: Path, albums: Iterable[Album]) -> int:
 
         def rows() -> Iterator[tuple[Any, ...]]:
             for album in albums:
-                genres.setdefault(album.genre_id, album.genre)
+                genres[album.genre_id] = genres.get(album.genre_id) or album.genre
                 yield _row(album)
 
         db.executemany("INSERT INTO albums VALUES (?,?,?,?,?,?,?,?)", rows())
@@ -220,7 +220,11 @@ def revise_catalogue(
         db.executescript("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;")
         db.executemany("DELETE FROM albums WHERE album_id = ?", ((i,) for i in gone))
         for album in albums:
-            db.execute("INSERT OR IGNORE INTO genres VALUES (?,?,0)", (album.genre_id, album.genre))
+            db.execute(
+                "INSERT INTO genres VALUES (?,?,0) ON CONFLICT (genre_id) "
+                "DO UPDATE SET genre = coalesce(genre, excluded.genre)",
+                (album.genre_id, album.genre),
+            )
             db.execute("INSERT INTO albums VALUES (?,?,?,?,?,?,?,?)", _row(album))
         count = _count(db)
         db.execute("DELETE FROM genres WHERE albums = 0")

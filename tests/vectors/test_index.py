@@ -324,11 +324,12 @@ def test_foreign_types_give_their_rows_back(
     index = faiss.index_factory(16, factory, metric)
     index.train(vectors)
     index.add(vectors)
-    found, ids, found_kind = read_foreign(written(index, tmp_path))
-    assert found.dtype == np.float32
-    assert np.array_equal(ids, np.arange(1_000))
-    assert found_kind == kind
-    assert least(found, vectors) > least_cosine
+    found = read_foreign(written(index, tmp_path))
+    assert found.rows.dtype == np.float32
+    assert np.array_equal(found.ids, np.arange(1_000))
+    assert (found.kind, found.has_ids) == (kind, False)
+    assert least(found.rows, vectors) > least_cosine
+    assert found.is_lossy == (least_cosine < 0.9999)
 
 
 @pytest.mark.parametrize("factory", ["Flat", "IVF20,Flat", "HNSW16", "RR16,Flat", "IVF20,SQ8"])
@@ -341,7 +342,9 @@ def test_permuted_ids_of_a_map_stay_with_their_rows(
     inner.train(vectors)
     index = wrapper(inner)
     index.add_with_ids(vectors, given)
-    found, ids, _ = read_foreign(written(index, tmp_path))
+    foreign = read_foreign(written(index, tmp_path))
+    found, ids = foreign.rows, foreign.ids
+    assert foreign.has_ids
     by_id = np.empty_like(vectors)
     by_id[given] = vectors
     assert least(found, by_id[ids]) > 0.99
@@ -355,9 +358,57 @@ def test_an_inverted_files_own_ids_stay_with_their_rows(spread: int, tmp_path: P
     index = faiss.index_factory(16, "IVF20,Flat", faiss.METRIC_INNER_PRODUCT)
     index.train(vectors)
     index.add_with_ids(vectors, given)
-    found, ids, _ = read_foreign(written(index, tmp_path))
+    foreign = read_foreign(written(index, tmp_path))
+    found, ids = foreign.rows, foreign.ids
+    assert foreign.has_ids == (spread > 1)
     back = dict(zip(ids.tolist(), found, strict=True))
     assert all(np.allclose(back[int(album_id)], vectors[i]) for i, album_id in enumerate(given))
+
+
+@pytest.mark.parametrize(
+    ("factory", "kept"),
+    [
+        ("Flat", 64),
+        ("IDMap,Flat", 64),
+        ("SQ8", 16),
+        ("SQ4", 8),
+        ("SQfp16", 32),
+        ("PQ8x4", 4),
+        ("IVF20,PQ8x4", 4),
+        ("IDMap,IVF20,SQ4", 8),
+        ("HNSW16_SQ8", 16),
+        ("PQ8x4,RFlat", 64),
+        ("PCA8,Flat", 32),
+        ("OPQ8,IVF20,PQ8x4", 4),
+    ],
+)
+def test_what_an_index_keeps_of_a_row_is_known(factory: str, kept: int, tmp_path: Path) -> None:
+    index = faiss.index_factory(16, factory, faiss.METRIC_L2)
+    index.train(rows(1_000))
+    if factory.startswith("IDMap"):
+        index.add_with_ids(rows(1_000), np.arange(1_000))
+    else:
+        index.add(rows(1_000))
+    found = read_foreign(written(index, tmp_path))
+    assert (found.bytes_a_row, found.is_lossy) == (kept, kept < 64)
+
+
+@pytest.mark.parametrize(
+    ("metric", "words"),
+    [(faiss.METRIC_L1, "L1"), (faiss.METRIC_Linf, "Linf"), (faiss.METRIC_Canberra, "Canberra")],
+)
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_an_index_of_another_metric_is_refused_with_the_reason(
+    metric: int, words: str, wrapped: bool, tmp_path: Path
+) -> None:
+    index = faiss.IndexFlat(16, metric)
+    if wrapped:
+        index = faiss.IndexIDMap(index)
+        index.add_with_ids(rows(20), np.arange(20))
+    else:
+        index.add(rows(20))
+    with pytest.raises(BuildError, match=f"compares by .*{words}.*cosine"):
+        read_foreign(written(index, tmp_path))
 
 
 @pytest.mark.parametrize("factory", ["Flat", "IDMap,Flat", "HNSW16", "SQ8"])

@@ -8,7 +8,12 @@ Begin with `build`. Whatever makes an artifact ends in `assemble`.
     build        covers and a table → an artifact
     import_pair  embeddings made elsewhere → an artifact
     revise       an artifact with albums more, less or with new facts; compacted
-    metadata     a table → albums, joined with covers by file name
+    files        a folder or an object store → the files that covers may be in
+    tables       CSV, JSON Lines, Parquet → rows, each with its place; `values`: what a cell means
+    joining      names of covers × names in rows → whose row is whose
+    genres       ids and names of genres that contradict each other nowhere
+    metadata     a table → albums of covers, checked before anything is embedded
+    columns      a pickle's columns and a table of titles → albums of an index
     embedding    cover files → rows and thumbnails, taken up where it was interrupted
     unpickle     a pickle of foreign hands → arrays, nothing executed
     encoder      where an encoder comes from, and how it gets into the folder

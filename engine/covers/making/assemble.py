@@ -28,7 +28,7 @@ from engine.covers.encoder.on_openvino import OpenVINOEncoder
 from engine.covers.encoder.on_torch import TorchEncoder
 from engine.covers.golden import GoldenQueries
 from engine.covers.image import Pixels, decode, to_pixels
-from engine.covers.making.embedding import Picture
+from engine.covers.making.files import Picture
 from engine.covers.making.runtimes import give_cpu_runtime
 from engine.covers.manifest import (
     CATALOGUE,

@@ -16,9 +16,10 @@ from engine.base.settings import DEFAULT_ENCODER
 from engine.covers.encoder.encoder import WantedPrecision
 from engine.covers.encoder.on_torch import open_torch_encoder
 from engine.covers.making.assemble import Built, Material, Wish, assemble
-from engine.covers.making.embedding import EmbeddedRows, Workspace, cover_files, embed
+from engine.covers.making.embedding import EmbeddedRows, Workspace, embed
 from engine.covers.making.encoder import copy_encoder, find_encoder
-from engine.covers.making.metadata import albums_of_covers, read_metadata
+from engine.covers.making.files import MAX_FILE_BYTES, cover_files
+from engine.covers.making.metadata import Planned, read_metadata
 from engine.covers.manifest import ENCODER
 from engine.vectors.tuning import RECALL
 
@@ -34,20 +35,24 @@ def build(
     recall: float = RECALL,
     precision: WantedPrecision = "auto",
     card: Path | None = None,
+    max_file_bytes: int = MAX_FILE_BYTES,
     force: bool = False,
     progress: Progress | None = None,
 ) -> Built:
     """A folder of covers → an artifact at `out`.
 
     Files are taken in order of their relative path, which gives the album ids. A file that is no
-    picture is named and skipped. Interrupted, the same command goes on where it stopped: finished
-    embeddings wait in a work folder beside `out`. `covers` may be the URL of an object store, and
-    `ray` the address of a cluster that embeds. Raises `BuildError`.
+    picture, or has more than `max_file_bytes`, is named and skipped. Metadata are read and checked
+    whole before anything is embedded. Interrupted, the same command goes on where it stopped:
+    finished embeddings wait in a work folder beside `out`. `covers` may be the URL of an object
+    store, and `ray` the address of a cluster that embeds. Raises `BuildError`.
     """
     progress = progress or Progress()
     refuse_existing(out, force=force)
-    columns = read_metadata(metadata) if metadata else {}
-    files = cover_files(covers, except_for=metadata)
+    table = read_metadata(metadata, progress) if metadata else None
+    found = cover_files(covers, (metadata, card, out), progress, most_bytes=max_file_bytes)
+    files = found.files
+    planned = Planned([file.name for file in files], table, progress)
     with staging(out, force=force) as folder:
         copy_encoder(find_encoder(encoder), folder / ENCODER)
         loaded = open_torch_encoder(folder / ENCODER, encoder)
@@ -57,13 +62,14 @@ def build(
                 from engine.covers.making.cluster import embed_on_cluster
 
                 cluster = partial(embed_on_cluster, ray, files, folder / ENCODER, encoder)
-            good, skipped = embed(files, loaded, work, progress, cluster)
+            good, unreadable = embed(files, loaded, work, progress, cluster)
+            skipped = (*found.skipped, *unreadable)
             if not good:
                 raise BuildError(
                     f"{covers} holds no picture we can read ({len(skipped)} files skipped). Give "
                     "a folder of JPEG, PNG or WebP covers."
                 )
-            albums = albums_of_covers(good, columns, progress)
+            albums = planned.albums(good, progress)
             by_id = sorted(zip((album.album_id for album in albums), good, strict=True))
             material = Material(
                 encoder=loaded,
@@ -77,4 +83,4 @@ def build(
             manifest = assemble(folder, material, Wish(index, recall, precision), progress)
             embedded = work.embedded
             work.finished = True
-    return Built(out, manifest, tuple(skipped), embedded)
+    return Built(out, manifest, skipped, embedded)

@@ -17,7 +17,8 @@ from typing import Any
 from engine.base.errors import BuildError
 from engine.base.needs import need
 from engine.base.places import ENGINE
-from engine.covers.making.embedding import BATCH, Embedded, Picture, embed_batch
+from engine.covers.making.embedding import BATCH, Embedded, embed_batch
+from engine.covers.making.files import Picture
 
 
 def embed_on_cluster(

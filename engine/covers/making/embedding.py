@@ -11,37 +11,24 @@ from collections.abc import Callable, Container, Iterable, Iterator, Sequence, S
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
+from threading import Lock
 
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.base.errors import BuildError, ShazamError
+from engine.base.errors import ShazamError
 from engine.base.progress import Progress
 from engine.covers.encoder.encoder import Encoder
 from engine.covers.encoder.folder import digest_of_folder
 from engine.covers.image import Pixels, decode, thumbnail, to_pixels
+from engine.covers.making.files import Picture
 from engine.vectors.embeddings import BLOCK, Embeddings
 
 BATCH = 64
 THUMBNAIL_SIDE, THUMBNAIL_QUALITY = 256, 34
-
-
-@dataclass(frozen=True)
-class Picture:
-    """A cover's file: its name below the folder, and where its bytes are: a path, or the URL of an
-    object store (`s3://…`) that fsspec reads."""
-
-    name: str
-    where: str
-
-    def read_bytes(self) -> bytes:
-        if "://" not in self.where:
-            return Path(self.where).read_bytes()
-        import fsspec
-
-        with fsspec.open(self.where, "rb") as file:
-            data: bytes = file.read()
-            return data
+# Files of more than this are read one at a time, however many threads decode.
+_LARGE_BYTES = 32 << 20
+_ONE_LARGE = Lock()
 
 
 @dataclass(frozen=True)
@@ -64,44 +51,6 @@ class Cover:
     digest: str
 
 
-def cover_files(covers: Path | str, except_for: Path | None) -> list[Picture]:
-    """The pictures below a folder or an object store's URL, hidden ones and `except_for` left out,
-    in order of name. Raises `BuildError` where there is no such place."""
-    if "://" in str(covers):
-        return _objects(str(covers))
-    covers = Path(covers)
-    if not covers.is_dir():
-        raise BuildError(f"{covers} is not a folder. Give --covers a folder of pictures.")
-    skip = except_for.resolve() if except_for else None
-    found = [
-        Picture(path.relative_to(covers).as_posix(), str(path.absolute()))
-        for path in covers.rglob("*")
-        if path.is_file()
-        and not any(part.startswith(".") for part in path.relative_to(covers).parts)
-        and path.resolve() != skip
-    ]
-    return sorted(found, key=lambda file: file.name)
-
-
-def _objects(url: str) -> list[Picture]:
-    import fsspec
-
-    try:
-        store, root = fsspec.core.url_to_fs(url)
-        keys = store.find(root)
-    except Exception as error:  # every store has errors of its own
-        raise BuildError(f"{url} cannot be listed ({type(error).__name__}: {error}).") from error
-    names = ((key[len(root) :].lstrip("/"), key) for key in keys)
-    found = [
-        Picture(name, store.unstrip_protocol(key))
-        for name, key in names
-        if name and not any(part.startswith(".") for part in name.split("/"))
-    ]
-    if not found:
-        raise BuildError(f"{url} holds no files. Give --covers a folder of pictures.")
-    return sorted(found, key=lambda file: file.name)
-
-
 def embed_batch(
     files: Sequence[Picture],
     encoder: Encoder,
@@ -118,17 +67,25 @@ def embed_batch(
 
     def prepare(file: Picture) -> tuple[Embedded, Pixels | None]:
         try:
-            data = file.read_bytes()
-            digest = hashlib.sha256(data).hexdigest()
-            if digest in known:
-                return Embedded(file, digest), None
-            image = decode(data, name=file.name)
-            small = thumbnail(image, THUMBNAIL_SIDE, THUMBNAIL_QUALITY)
-            return Embedded(file, digest, None, small), to_pixels(image, encoder.preprocessing)
+            if (file.size() or 0) > _LARGE_BYTES:
+                with _ONE_LARGE:
+                    return read(file)
+            return read(file)
         except ShazamError as error:
             return Embedded(file, failure=error.message), None
         except OSError as error:
             return Embedded(file, failure=str(error)), None
+        except MemoryError:
+            return Embedded(file, failure="there is no memory to read it"), None
+
+    def read(file: Picture) -> tuple[Embedded, Pixels | None]:
+        data = file.read_bytes()
+        digest = hashlib.sha256(data).hexdigest()
+        if digest in known:
+            return Embedded(file, digest), None
+        image = decode(data, name=file.name)
+        small = thumbnail(image, THUMBNAIL_SIDE, THUMBNAIL_QUALITY)
+        return Embedded(file, digest, None, small), to_pixels(image, encoder.preprocessing)
 
     # Pillow decodes and resizes outside the interpreter lock.
     with ThreadPoolExecutor(threads) as pool:

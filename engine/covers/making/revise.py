@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from engine.artifact.folder import refuse_existing, staging
-from engine.base.errors import BuildError
+from engine.base.errors import BuildError, ShazamError
 from engine.base.files import link
 from engine.base.progress import Progress
 from engine.covers.artifact import Artifact
@@ -26,8 +26,10 @@ from engine.covers.catalogue import (
 from engine.covers.encoder.on_torch import open_torch_encoder
 from engine.covers.golden import GoldenQueries
 from engine.covers.making.assemble import Built, digest_of, give_identify, golden_queries
-from engine.covers.making.embedding import Workspace, cover_files, embed
-from engine.covers.making.metadata import albums_of_covers, read_metadata
+from engine.covers.making.embedding import Workspace, embed
+from engine.covers.making.files import MAX_FILE_BYTES, Picture, cover_files
+from engine.covers.making.genres import Genres
+from engine.covers.making.metadata import Planned, read_metadata
 from engine.covers.manifest import (
     CATALOGUE,
     ENCODER,
@@ -53,6 +55,7 @@ def add(
     out: Path,
     *,
     metadata: Path | None = None,
+    max_file_bytes: int = MAX_FILE_BYTES,
     force: bool = False,
     progress: Progress | None = None,
 ) -> Built:
@@ -64,19 +67,32 @@ def add(
     progress = progress or Progress()
     refuse_existing(out, force=force)
     old = _open_complete(source)
-    columns = read_metadata(metadata) if metadata else {}
-    files = cover_files(covers, except_for=metadata)
+    table = read_metadata(metadata, progress) if metadata else None
+    found = cover_files(covers, (metadata, source, out), progress, most_bytes=max_file_bytes)
     catalogue = old.open_catalogue()
     known = {album.digest: album.album_id for album in catalogue if album.digest}
-    skipped, fresh = [], []
-    for file in files:
-        digest = hashlib.sha256(file.read_bytes()).hexdigest()
+    skipped, fresh = [*found.skipped], []
+    for file in found.files:
+        digest = _digest_of_file(file)
         if digest in known:
             reason = f"the same bytes are album {known[digest]} already"
             skipped.append((file.name, reason))
             progress.remark(f"skipped {file.name}: {reason}")
         else:
             fresh.append(file)
+    genres = Genres()
+    for genre in catalogue.genres():
+        genres.know(genre.genre_id, genre.genre, str(source))
+    planned = Planned(
+        [file.name for file in found.files],
+        table,
+        progress,
+        genres=genres,
+        fresh={file.name for file in fresh},
+        first_id=int(catalogue.ids().max(initial=-1)) + 1,
+        taken=set(catalogue.ids().tolist()),
+        of=f"{source} already",
+    )
     with staging(out, force=force) as folder:
         _keep_encoder(old, folder)
         entry = old.manifest.encoder
@@ -85,13 +101,7 @@ def add(
             good, unreadable = embed(fresh, loaded, work, progress)
             if not good:
                 raise BuildError(f"{covers} holds no new picture, so there is nothing to add.")
-            genres = {genre.genre: genre.genre_id for genre in catalogue.genres() if genre.genre}
-            first = int(catalogue.ids().max(initial=-1)) + 1
-            albums = albums_of_covers(good, columns, progress, first_id=first, known_genres=genres)
-            taken = set(catalogue.ids().tolist())
-            for album in albums:
-                if album.album_id in taken:
-                    raise BuildError(f"album_id {album.album_id} is taken in {source} already.")
+            albums = planned.albums(good, progress)
             by_id = sorted(zip((album.album_id for album in albums), good, strict=True))
             golden = golden_queries(loaded, [(album_id, cover.file) for album_id, cover in by_id])
             manifest = _revise(
@@ -179,6 +189,14 @@ def compact(
         parts = Parts.with_encoder(told.encoder, searchable, told.catalogue, told.inputs)
         manifest = write_manifest(folder, parts, linked=linked)
     return Built(out, manifest)
+
+
+def _digest_of_file(file: Picture) -> str | None:
+    """sha256 of a cover's bytes; None for what cannot be read, which embedding it will name."""
+    try:
+        return hashlib.sha256(file.read_bytes()).hexdigest()
+    except (ShazamError, OSError, MemoryError):
+        return None
 
 
 def _open_complete(source: Path) -> Artifact:

@@ -19,6 +19,7 @@ from typing import Any, cast
 import numpy as np
 
 from engine.base.errors import BuildError, UnsafePickle
+from engine.covers.making.values import as_text
 
 
 class _NdarrayName:
@@ -39,6 +40,7 @@ class _Dtype:
     """
 
     def __init__(self, spec: Any, *_: object) -> None:
+        spec = _ascii(spec)
         if not isinstance(spec, str) or not re.fullmatch(r"[<>|=]?[?biufcmMSUOV]\d{0,9}", spec):
             raise UnsafePickle(f"The pickle holds an array of {str(spec)[:40]!r}; plain ones only.")
         self.real: np.dtype[Any] = np.dtype(spec)
@@ -51,7 +53,12 @@ class _Dtype:
             unit, number, *_ = state[8][1]
             unit = unit.decode() if isinstance(unit, bytes) else str(unit)
             self.real = np.dtype(f"{self.real.kind}8[{int(number)}{unit}]")
-        self.real = self.real.newbyteorder(order)
+        self.real = self.real.newbyteorder(_ascii(order))
+
+
+def _ascii(value: Any) -> Any:
+    """Python 2 wrote its short words as bytes."""
+    return value.decode("ascii", "replace") if isinstance(value, bytes) else value
 
 
 class _Array(np.ndarray[Any, Any]):
@@ -108,8 +115,23 @@ def _bytes(*nothing: Any) -> bytes:
     return b""
 
 
+class _Named:
+    """What the name of a plain type becomes where it says what a `defaultdict` would make: a word
+    that nobody calls."""
+
+    def __new__(cls, *_: object) -> _Named:
+        raise UnsafePickle("The pickle makes a container in an unusual way; save it again.")
+
+
+def _defaultdict(*_: Any) -> dict[Any, Any]:
+    # Its items arrive later; what it would make for a missing key is of no use here.
+    return {}
+
+
 _ALLOWED: dict[tuple[str, str], Callable[..., Any]] = {
     ("collections", "OrderedDict"): OrderedDict,
+    ("collections", "defaultdict"): _defaultdict,
+    **{("builtins", name): _Named for name in ("list", "dict", "int", "float", "str", "tuple")},
     ("builtins", "set"): set,
     ("builtins", "frozenset"): frozenset,
     ("builtins", "complex"): complex,
@@ -125,16 +147,37 @@ for _module in ("numpy.core", "numpy._core"):
     _ALLOWED[f"{_module}.numeric", "_frombuffer"] = _frombuffer
 
 
+_OTHERS = {
+    "pandas": "a pandas {name}. Where pandas is installed, save plain lists instead: "
+    "pickle.dump(df.to_dict('list'), file), dates before that as text: df[c] = df[c].astype(str)",
+    "polars": "a polars {name}. Save plain lists instead: pickle.dump(df.to_dict(as_series=False), "
+    "file)",
+    "torch": "a torch tensor. Save it as a list: tensor.tolist()",
+    "datetime": "a date ({name}). Save it as text: str(date)",
+    "pathlib": "a path. Save it as text: str(path)",
+    "joblib": "what joblib.dump wrote. Save it with pickle.dump instead",
+}
+
+
+def _refusal(module: str, name: str) -> str:
+    """Why a name is not read, and what to do; in the words of its library where we know it."""
+    known = _OTHERS.get(module.partition(".")[0])
+    if known is not None:
+        return (
+            f"The pickle holds {known.format(name=name)}. It is not read, since it could run code."
+        )
+    return (
+        f"The pickle asks for {module}.{name}, which could run code. Only plain containers, "
+        "numbers, strings and numpy arrays are read; save it again as a dict of lists."
+    )
+
+
 class _PlainUnpickler(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
         try:
             return _ALLOWED[module.replace("__builtin__", "builtins"), name]
         except KeyError:
-            raise UnsafePickle(
-                f"The pickle asks for {module}.{name}, which could run code. Only plain "
-                "containers, numbers, strings and numpy arrays are read; save it again as a dict "
-                "of lists."
-            ) from None
+            raise UnsafePickle(_refusal(module, name)) from None
 
     def persistent_load(self, pid: Any) -> Any:
         raise UnsafePickle("The pickle refers to objects outside itself; save it again as a dict.")
@@ -163,16 +206,27 @@ def _bounded_memory(allowance: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
 
 
-def read_metadata_pickle(path: Path) -> dict[str, Sequence[Any]]:
-    """A pickle of a dict with `labels` → its columns, each a sequence of one value a row.
+# How the column of genre ids is called, the usual name first.
+_LABELS = ("labels", "label", "genre_ids", "genre_id")
+# Names of the labels themselves, not of rows: one a label, or by label.
+LABEL_NAMES = ("label_names", "genre_names", "class_names", "id2label")
+
+
+def read_metadata_pickle(path: Path) -> dict[str, Any]:
+    """A pickle of a dict with `labels`, or of a list of dicts, → its columns, each a sequence of
+    one value a row; of `LABEL_NAMES` also a dict.
 
     Raises `UnsafePickle` for a pickle that names anything but containers and numpy arrays,
     `BuildError` for one that is damaged or is not such a dict.
     """
     data = path.read_bytes()
+    packed = next((words for magic, words in _PACKED.items() if data.startswith(magic)), None)
+    if packed is not None:
+        raise BuildError(f"{path.name} is not a pickle: {packed}.")
     try:
         with _bounded_memory(MEMORY_BASE + MEMORY_PER_BYTE * len(data)):
-            value = _PlainUnpickler(io.BytesIO(data)).load()
+            # What Python 2 wrote as text stays bytes: only its reader knows what they spell.
+            value = _PlainUnpickler(io.BytesIO(data), encoding="bytes").load()
     except UnsafePickle:
         raise
     except Exception as error:
@@ -180,19 +234,70 @@ def read_metadata_pickle(path: Path) -> dict[str, Sequence[Any]]:
         raise BuildError(
             f"{path.name} is not a pickle we can read ({type(error).__name__}: {error})."
         ) from error
-    if not isinstance(value, dict) or "labels" not in value:
-        found = ", ".join(map(str, value)) if isinstance(value, dict) else type(value).__name__
+    table = _by_column(value, path.name)
+    labels = next((name for name in _LABELS if name in table), None)
+    if labels is None:
         raise BuildError(
-            f"{path.name} must hold a dict with the key 'labels' (a genre id a row); it holds: "
-            f"{found[:200] or 'nothing'}."
+            f"{path.name} must hold a dict with the key 'labels' (a genre id a row), or a list of "
+            f"dicts with the key 'label'; it holds: {_described(value)}."
         )
-    columns: dict[str, Sequence[Any]] = {}
-    for name, column in value.items():
+    columns: dict[str, Any] = {}
+    for name, column in table.items():
         if isinstance(column, list | tuple) or (isinstance(column, np.ndarray) and column.ndim):
-            columns[str(name)] = cast("Sequence[Any]", column)
-        elif name == "labels":
+            columns[name] = cast("Sequence[Any]", column)
+        elif isinstance(column, dict) and name in LABEL_NAMES:
+            columns[name] = column
+        elif name == labels:
             raise BuildError(
-                f"{path.name}: 'labels' is a {type(column).__name__}, not a list or an array."
+                f"{path.name}: {name!r} is a {type(column).__name__}, not a list or an array."
             )
         # Anything else (a count, a date, a remark) says something of the file, not of a row.
-    return columns
+    found = columns.pop(labels)
+    if isinstance(found, np.ndarray) and found.ndim == 2 and found.shape[1] == 1:
+        found = found[:, 0]
+    return {"labels": found, **columns}
+
+
+_PACKED = {
+    b"\x1f\x8b": "it is compressed with gzip. Unpack it first (gunzip)",
+    b"BZh": "it is compressed with bzip2. Unpack it first (bunzip2)",
+    b"\xfd7zXZ": "it is compressed with xz. Unpack it first (unxz)",
+    b"PK\x03\x04": "it is a ZIP archive, as torch.save and numpy.savez write. Save a dict of lists "
+    "with pickle.dump",
+    b"\x93NUMPY": "it is an array that numpy.save wrote. Save a dict of lists with pickle.dump",
+}
+
+
+def _by_column(value: Any, file: str) -> dict[str, Any]:
+    """Columns by name, whether they came as columns, as rows or as rows by id."""
+    if isinstance(value, dict):
+        named = _by_name(value, file)
+        rows = [*value.values()]
+        numbered = all(isinstance(key, int) for key in value)
+        if not (rows and numbered and all(isinstance(row, dict) for row in rows)):
+            return named
+        return {**_of_rows(rows, file), "ids": [*value]}
+    if isinstance(value, list | tuple) and value and all(isinstance(row, dict) for row in value):
+        return _of_rows(value, file)
+    return {}
+
+
+def _of_rows(rows: Sequence[dict[Any, Any]], file: str) -> dict[str, Any]:
+    named = [_by_name(row, file) for row in rows]
+    columns = dict.fromkeys(name for row in named for name in row)
+    return {name: [row.get(name) for row in named] for name in columns}
+
+
+def _by_name(value: dict[Any, Any], file: str) -> dict[str, Any]:
+    named = {as_text(key) if isinstance(key, bytes) else str(key): v for key, v in value.items()}
+    if len(named) < len(value):
+        raise BuildError(f"{file} holds a key twice, as bytes and as text; save one of them.")
+    return named
+
+
+def _described(value: Any) -> str:
+    keys = value if isinstance(value, dict) else ()
+    if isinstance(value, list | tuple) and value and isinstance(value[0], dict):
+        return f"a list of dicts with {', '.join(map(str, value[0]))[:200] or 'nothing'}"
+    found = ", ".join(as_text(k) if isinstance(k, bytes) else str(k) for k in keys)
+    return (found if isinstance(value, dict) else type(value).__name__)[:200] or "nothing"

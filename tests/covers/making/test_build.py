@@ -21,7 +21,9 @@ from engine.covers.identify.identifier import Identifier
 from engine.covers.identify.references import References
 from engine.covers.making import build as module
 from engine.covers.making.build import build
-from engine.covers.making.metadata import read_genres, read_metadata
+from engine.covers.making.genres import read_genres
+from engine.covers.making.joining import join
+from engine.covers.making.metadata import read_metadata
 from engine.covers.making.revise import add, remove
 from engine.covers.manifest import read_manifest
 from engine.covers.photos.photo import simulate_photo
@@ -114,25 +116,26 @@ def test_bad_files_are_named_and_skipped(covers: Path, tiny_clip: Path, tmp_path
     (folder / ".hidden.png").write_bytes(b"junk")
     told = Told()
     built = build(folder, tmp_path / "out", encoder=str(tiny_clip), progress=told)
-    assert {name for name, _ in built.skipped} == {"broken.jpg", "notes.txt", "empty.png"}
+    bad = {"broken.jpg", "notes.txt", "empty.png", ".hidden.png"}
+    assert {name for name, _ in built.skipped} == bad
     assert built.embedded == built.manifest.catalogue.albums == COVERS
-    for name in ("broken.jpg", "notes.txt", "empty.png"):
+    for name in bad:
         assert sum(line.startswith(f"skipped {name}: ") for line in told.remarks) == 1
-    assert (COVERS + 3, COVERS + 3, "covers") in told.steps
+    assert (COVERS + 4, COVERS + 4, "covers") in told.steps
 
 
 def test_an_unreadable_file_is_named_and_skipped(
     tiny_clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = few(tmp_path / "covers", 1, 2)
-    read = Path.read_bytes
+    opened = Path.open
 
-    def refuse(self: Path) -> bytes:
+    def refuse(self: Path, *arguments: Any, **options: Any) -> Any:
         if self.name == "cover-01.png":
             raise PermissionError(13, "Permission denied")
-        return read(self)
+        return opened(self, *arguments, **options)
 
-    monkeypatch.setattr(Path, "read_bytes", refuse)
+    monkeypatch.setattr(Path, "open", refuse)
     built = build(folder, tmp_path / "out", encoder=str(tiny_clip))
     assert [name for name, _ in built.skipped] == ["cover-01.png"]
 
@@ -472,7 +475,10 @@ def test_metadata_that_are_not_there_or_not_utf8(tmp_path: Path) -> None:
 @pytest.mark.parametrize("column", ["file", "filename", "file_name", "path", "image", "cover"])
 def test_the_files_column_may_have_several_names(column: str, tmp_path: Path) -> None:
     (tmp_path / "m.csv").write_text(f"title,{column}\nA,dir\\a.png\n")
-    assert read_metadata(tmp_path / "m.csv") == {"dir/a.png": {"title": "A"}}
+    [(named, row)] = read_metadata(tmp_path / "m.csv").rows
+    assert (named.name, row.values) == ("dir\\a.png", {"title": "A"})
+    joined = join(["dir/a.png", "a.png"], [named])
+    assert joined.row_of == {0: 0}
 
 
 @pytest.mark.parametrize(

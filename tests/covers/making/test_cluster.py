@@ -19,7 +19,7 @@ from engine.base.progress import Progress
 from engine.covers.artifact import Artifact
 from engine.covers.making.build import build
 from engine.covers.making.cluster import embed_on_cluster
-from engine.covers.making.embedding import Picture
+from engine.covers.making.files import Picture
 from engine.covers.manifest import read_manifest
 
 ray = pytest.importorskip("ray", reason="Ray is not installed: pip install -r requirements/ray.in")
