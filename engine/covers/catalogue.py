@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from engine.base.errors import ArtifactError
+from engine.covers.names import Names
 from engine.vectors.embeddings import Ids
 
 _ALBUMS = """
@@ -74,6 +75,7 @@ class Catalogue:
 
     def __init__(self, albums: Path, thumbnails: Path | None = None) -> None:
         self._albums = _Reader(albums)
+        self.names = Names(albums)
         self._thumbnails = _Reader(thumbnails) if thumbnails else None
         try:
             facts = dict(self._albums.rows("SELECT name, value FROM facts"))
@@ -185,6 +187,7 @@ class Catalogue:
 
     def close(self) -> None:
         self._albums.close()
+        self.names.close()
         if self._thumbnails:
             self._thumbnails.close()
 

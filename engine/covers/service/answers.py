@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import base64
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from engine.base.errors import CoverNotFound, InvalidRequest
@@ -85,8 +86,17 @@ class Answers:
     async def similar(self, album_id: int, wanted: Wanted) -> SearchResponse:
         return self._response("album", await self._search.similar(album_id, wanted))
 
-    async def albums(self, offset: int, limit: int, genre_id: int | None) -> AlbumsPage:
+    async def albums(
+        self, offset: int, limit: int, genre_id: int | None, words: str | None = None
+    ) -> AlbumsPage:
+        """A page of all albums in order of their ids, or of those that are called by `words`."""
         catalogue = await self._search.catalogue()
+        if words is not None:
+            named = partial(catalogue.names.search, offset=offset, limit=limit, genre_id=genre_id)
+            total, ids = await self._search.beside(named, words)
+            known = catalogue.albums(ids)
+            found = [known[album_id] for album_id in ids if album_id in known]
+            return AlbumsPage(total=total, albums=[self._album(album) for album in found])
         total = len(catalogue)
         if genre_id is not None:
             genre = catalogue.genre(genre_id)
