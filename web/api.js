@@ -1,8 +1,9 @@
 // Requests that outlive an overloaded, sleeping or unreachable service, within bounds.
-import { kind } from "./address.js";
+import { base, kind } from "./address.js";
 
 const SHOWN = 13; // the best and twelve more
 const PAGE = 36;
+const NAMES = 6; // albums that are called so, before those that look so
 
 const SECOND = 1000;
 const SLOW = 4 * SECOND; // past this a silent service may be starting
@@ -14,8 +15,9 @@ const LONGEST_PAUSE = 30; // seconds, whatever Retry-After says
 
 /** The end of a search without an answer. `state`: refused, busy, asleep or cut. */
 export class Trouble extends Error {
-  constructor(state, message = "", status = 0) {
+  constructor(state, message = "", status = 0, code = "") {
     super(message);
+    this.code = code;
     this.state = state;
     this.status = status;
   }
@@ -56,7 +58,7 @@ async function bounded(path, options, signal, limit, ticks = () => {}) {
   }, SECOND);
   try {
     if (signal.aborted) throw aborted();
-    const response = await fetch(path, { ...options, signal: stopper.signal });
+    const response = await fetch(base + path.slice(1), { ...options, signal: stopper.signal });
     // Read here: a body that never ends must run into the limit too.
     return { response, text: await response.text() };
   } catch (error) {
@@ -138,7 +140,7 @@ export async function request(path, options, signal, tell) {
       if (broken > BROKEN_TRIES) throw new Trouble("cut");
       await untilReady(signal, tell);
     } else {
-      throw new Trouble("refused", body?.error?.message ?? `HTTP ${status}`, status);
+      throw new Trouble("refused", body?.error?.message ?? `HTTP ${status}`, status, code);
     }
   }
 }
@@ -162,6 +164,7 @@ export async function answer(ask, signal, tell, offset = 0) {
     return { kind: what, albums: near.results, total: near.results.length, chosen };
   }
   let near;
+  let names = [];
   if (ask.picture) {
     const body = new FormData();
     body.set("file", ask.picture, ask.picture.name ?? "photo.jpg");
@@ -174,22 +177,45 @@ export async function answer(ask, signal, tell, offset = 0) {
     const path = ask.words ? "/api/search" : "/api/search-by-image";
     near = await request(path, { method: "POST", body }, signal, tell);
   } else {
+    const like = query({ q: ask.words, limit: NAMES, genre_id: ask.genre });
+    const called = quietly(`/api/albums?${like}`, {}, signal).catch(() => null); // left by then
     near = await get("/api/search-by-text", { query: ask.words, k: SHOWN, genre_id: ask.genre });
+    names = (await called)?.albums ?? [];
   }
-  return { kind: what, albums: near.results, total: near.results.length, chosen: null };
+  return { kind: what, albums: near.results, total: near.results.length, chosen: null, names };
 }
 
-/** Which album is this a picture of? The service's answer, or null: it is asked once, quietly. */
-export async function identify(picture, signal) {
-  const body = new FormData();
-  body.set("file", picture, picture.name ?? "photo.jpg");
+/** Asked once, without a word of waiting or failing: the JSON, or null where there is none. */
+async function quietly(path, options, signal) {
   try {
-    const { response, text } = await bounded("/api/identify", { method: "POST", body }, signal, PATIENCE);
+    const { response, text } = await bounded(path, options, signal, PATIENCE);
     return response.ok ? parsed(text) : null;
   } catch (error) {
     if (signal.aborted) throw error;
     return null;
   }
+}
+
+function photographed(picture) {
+  const body = new FormData();
+  body.set("file", picture, picture.name ?? "photo.jpg");
+  return { method: "POST", body };
+}
+
+/** Which album is this a picture of? The service's answer, or null. */
+export const identify = (picture, signal) => quietly("/api/identify", photographed(picture), signal);
+
+/** The same of every sleeve in it; an empty list where that is not known. */
+export async function identifyMany(picture, signal) {
+  const found = await quietly("/api/identify?many=true", photographed(picture), signal);
+  return found?.answers ?? [];
+}
+
+/** What the service says of itself: `links` to elsewhere, and which artifact it answers from. */
+export async function about(signal) {
+  const reply = await bounded("/", { headers: { Accept: "application/json" } }, signal, PATIENCE).catch(() => null);
+  const banner = reply?.response.ok ? parsed(reply.text) : null;
+  return { links: banner?.links ?? {}, artifact: reply?.response.headers.get("X-Artifact") ?? "" };
 }
 
 export const genres = (signal) => request("/api/genres", {}, signal, () => {});

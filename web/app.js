@@ -1,17 +1,20 @@
 // The page's flow: a way in → an ask → its answer → albums. One history entry per ask; what was
 // answered is kept by entry, so Back shows it at once and brings a picture back with it.
-import { blank, kind, read, write } from "./address.js";
-import { Trouble, answer, genres, identify } from "./api.js";
+import { base, blank, kind, read, write } from "./address.js";
+import { Trouble, about, answer, genres, identify, identifyMany } from "./api.js";
 import * as camera from "./camera.js";
+import * as finds from "./finds.js";
 import { switchLanguage, t, translate } from "./language.js";
 import { TooLarge, pictureIn, prepare } from "./picture.js";
 import * as results from "./results.js";
+import { offer } from "./samples.js";
 import { expectVerdict, showVerdict } from "./verdict.js";
 
 const $ = (id) => document.getElementById(id);
 const KEPT = 20; // answers, with pictures of some 100 KB
+const ROOM = 0.45; // of the picture: a sleeve that takes less of it may have others beside it
 
-const visits = new Map(); // history entry → { ask, shown, found, verdict }
+const visits = new Map(); // history entry → { ask, shown, found, answers, chosen }
 let entry = 0;
 let shown = false; // whether this browser can show the picture that is there
 let ask = { ...blank };
@@ -19,6 +22,7 @@ let running = new AbortController();
 let again = () => {}; // draws what is on the screen once more, in the other language
 let genreList = [];
 let genresAsked = false;
+let service = { links: {}, artifact: "" };
 
 // ---- The form: what it shows is always `ask` -------------------------------------------------
 
@@ -44,8 +48,16 @@ function draw() {
   results.listGenres(genreList, ask.genre);
   $("language").textContent = t("other_language");
   $("language").lang = t("other_language") === "English" ? "en" : "fr";
-  document.title = [ask.album === null ? words : "", "Shazam Visual"].filter(Boolean).join(" · ");
+  const kept = finds.all().length;
+  $("finds").hidden = kept === 0;
+  $("finds").textContent = t("my_finds", { n: kept });
+  document.body.classList.toggle("asked", kind(ask) !== "browse");
+  entitle(ask.album === null ? words : "");
 }
+
+const entitle = (what) => {
+  document.title = [what, "Shazam Visual"].filter(Boolean).join(" · ");
+};
 
 /** The balance is there only where there are two things to balance. */
 function blend() {
@@ -72,10 +84,12 @@ async function search({ focus = false, reveal = true } = {}) {
   const { signal } = running;
   const asked = ask;
   const what = kind(asked);
-  const visit = { ask: asked, shown, found: null, verdict: undefined };
+  const visit = { ask: asked, shown, found: null, answers: undefined, chosen: 0 };
   visits.set(entry, visit);
   for (const old of [...visits.keys()].slice(0, -KEPT)) visits.delete(old);
-  results.expect(what, asksAlbum(asked) ? expectVerdict() : null);
+  const box = asksAlbum(asked) ? expectVerdict(await photoOf(visit)) : null;
+  if (signal.aborted) return;
+  results.expect(what, box);
   again = () => search({ reveal: false });
   document.body.classList.add("searching");
   if (what !== "browse") {
@@ -84,10 +98,14 @@ async function search({ focus = false, reveal = true } = {}) {
   }
   if (focus) $("title").focus({ preventScroll: true });
   try {
-    const found = await answer(asked, signal, (state, values) => happening(state, values, what));
+    const found =
+      what === "finds"
+        ? { kind: what, albums: finds.all(), total: finds.all().length, chosen: null }
+        : await answer(asked, signal, (state, values) => happening(state, values, what));
     visit.found = found;
     present(visit);
     if (!genresAsked) loadGenres();
+    if (!service.artifact) learn();
     if (asksAlbum(asked)) await joinVerdict(visit, signal);
   } catch (error) {
     if (signal.aborted) return;
@@ -104,9 +122,53 @@ const asksAlbum = (asked) => kind(asked) === "search" && asked.picture && !asked
 
 /** The albums are there already; which one it is joins them when it is known. */
 async function joinVerdict(visit, signal) {
-  visit.verdict = await identify(visit.ask.picture, signal);
+  const answer = await identify(visit.ask.picture, signal);
+  visit.answers = answer ? [answer] : null;
+  if (answer?.album) finds.keep(answer.album);
+  await decide(visit);
+  if (answer?.decision !== "match" || !answer.evidence?.quad) return;
+  const photo = await photoOf(visit);
+  if (!photo || area(answer.evidence.quad) > ROOM * photo.naturalWidth * photo.naturalHeight) return;
+  const all = await identifyMany(visit.ask.picture, signal);
+  const others = all.filter((one) => one.album?.album_id !== answer.album.album_id);
+  if (others.length === 0) return;
+  visit.answers = [answer, ...others];
+  for (const one of others) if (one.album) finds.keep(one.album);
+  await decide(visit);
+}
+
+/** Twice the triangle of every edge with the origin, halved: the area inside four corners. */
+const area = (quad) =>
+  Math.abs(quad.reduce((sum, [x, y], at) => sum + x * quad[(at + 1) % 4][1] - quad[(at + 1) % 4][0] * y, 0)) / 2;
+
+/** Show what is known of the picture, if it is still the one that is asked about. */
+async function decide(visit, { focus = false } = {}) {
+  const photo = await photoOf(visit);
   const box = $("verdict");
-  if (box) results.say(showVerdict(box, visit.verdict, await photoOf(visit)));
+  if (!box || visits.get(entry) !== visit) return;
+  const choose = (chosen) => {
+    visit.chosen = chosen;
+    decide(visit, { focus: true });
+  };
+  const { chosen, answers } = visit;
+  const links = service.links;
+  results.say(showVerdict(box, answers, photo, { ask: visit.ask, onGenre, links, chosen, choose }));
+  if (focus) box.querySelector(`[aria-pressed="true"]`)?.focus();
+  const album = answers?.[chosen]?.album;
+  if (album) results.unshelve(album);
+  if (album) entitle(results.named(album));
+  $("finds").hidden = finds.all().length === 0;
+  $("finds").textContent = t("my_finds", { n: finds.all().length });
+}
+
+const onGenre = (genre) => go({ genre, album: null, finds: false }, { focus: true });
+
+/** What the service says of itself; until it has, there are no links and no photos to try. */
+async function learn() {
+  service = await about(new AbortController().signal);
+  offer(service.artifact, take);
+  const visit = visits.get(entry);
+  if (Object.keys(service.links).length && visit?.found) present(visit);
 }
 
 /** The picture as an element of its own, once it can be measured; null where it cannot be shown. */
@@ -126,13 +188,13 @@ async function photoOf(visit) {
 
 async function present(visit) {
   const { found, ask: asked } = visit;
-  const onGenre = (genre) => go({ genre, album: null }, { focus: true });
   again = () => present(visit);
-  if (found.albums.length === 0 && !found.chosen) return nothing(asked);
-  const box = asksAlbum(asked) ? expectVerdict() : null;
-  results.say(results.show(found, asked, onGenre, box));
-  if (!box || visit.verdict === undefined) return;
-  showVerdict(box, visit.verdict, await photoOf(visit));
+  if (found.albums.length === 0 && !found.chosen && !found.names?.length) return nothing(asked);
+  const box = asksAlbum(asked) ? expectVerdict(await photoOf(visit)) : null;
+  if (visits.get(entry) !== visit) return;
+  results.say(results.show(found, asked, { onGenre, links: service.links, verdict: box }));
+  if (found.chosen) entitle(results.named(found.chosen));
+  if (box && visit.answers !== undefined) await decide(visit);
 }
 
 /** On a narrow screen the albums lie below the form. */
@@ -163,7 +225,7 @@ function sayOnce(sentence) {
 function happening(state, values, what) {
   if (state === "waiting") {
     spoken = "";
-    if (document.querySelector("[data-panel]")) results.expect(what, asksAlbum(ask) ? expectVerdict() : null);
+    if (document.querySelector("[data-panel]")) results.expect(what, asksAlbum(ask) ? expectVerdict(null) : null);
   } else if (state === "waking" || state === "slow") {
     const text = t(`${state}_text`);
     sayOnce(text);
@@ -182,22 +244,26 @@ const retry = () => [t("again"), () => search({ focus: true, reveal: false })];
 const another = () => [t("another"), () => $("file").click()];
 const startOver = () => [t("start_over"), () => go({ ...blank }, { focus: true })];
 
-function fail({ state, message, status }) {
+function fail({ state, message, status, code }) {
   const heading = {
     busy: t("busy_title"),
     asleep: t("asleep_title"),
     cut: t("cut_title"),
     refused: t("refused_title"),
   }[state];
-  const text = state === "refused" ? message : t(state === "busy" ? "busy_end" : `${state}_text`);
+  // What a visitor can do something about is said in the page's own words and language.
+  const own = state === "refused" && code ? t(`code_${code}`) : "";
+  const text = own || (state === "refused" ? message : t(state === "busy" ? "busy_end" : `${state}_text`));
+  results.unhead();
   const picture = state === "refused" && ask.picture && status < 500;
   const actions = [picture ? another() : status > 0 && status < 500 ? startOver() : retry()];
   // The service's own message is in English, whatever the page speaks.
-  results.panel({ name: state, heading, text, actions, language: state === "refused" ? "en" : "" });
+  results.panel({ name: state, heading, text, actions, language: state === "refused" && !own ? "en" : "" });
   results.say(`${heading}. ${text}`);
 }
 
 function nothing(asked) {
+  if (asked.finds) return results.panel({ name: "finds", heading: t("no_finds"), text: t("no_finds_text"), actions: [startOver()] });
   const filtered = asked.genre !== null;
   const anywhere = [t("anywhere"), () => go({ genre: null }, { focus: true })];
   const text = t(filtered ? "nothing_genre" : "nothing_text");
@@ -213,7 +279,7 @@ async function take(file) {
   try {
     const { blob, shown: visible } = await prepare(file);
     shown = visible;
-    go({ picture: blob, words: $("words").value.trim(), album: null });
+    go({ picture: blob, words: $("words").value.trim(), album: null, finds: false });
   } catch (error) {
     if (!(error instanceof TooLarge)) throw error;
     running.abort();
@@ -231,11 +297,12 @@ function setUpPicture() {
       input.value = ""; // the same file again must count as a change
     });
   }
-  $("choose").addEventListener("click", () => $("file").click());
-  $("shoot").addEventListener("click", () => {
-    if (camera.live()) camera.open();
-    else $("file-camera").click();
-  });
+  for (const id of ["choose", "pick"]) $(id).addEventListener("click", () => $("file").click());
+  for (const id of ["shoot", "shoot-again"])
+    $(id).addEventListener("click", () => {
+      if (camera.live()) camera.open();
+      else $("file-camera").click();
+    });
   camera.setUp(take, () => $("file").click());
   $("away").addEventListener("click", () => {
     go({ picture: null, words: $("words").value.trim(), album: null });
@@ -271,11 +338,21 @@ function setUpWords() {
     event.preventDefault();
     const words = $("words").value.trim();
     if (matchMedia("(pointer: coarse)").matches) $("words").blur(); // its keyboard covers the albums
-    if (words || ask.picture) return go({ words, album: null });
+    $("missing").hidden = Boolean(words || ask.picture);
+    if (words || ask.picture) return go({ words, album: null, finds: false });
+    $("missing").textContent = t("ask_first");
     results.say(t("ask_first"));
     $("words").focus();
   });
-  $("words").addEventListener("input", blend);
+  addEventListener("keydown", (event) => {
+    if (event.key !== "/" || event.ctrlKey || event.metaKey || event.target.closest("input, select, dialog")) return;
+    event.preventDefault();
+    $("words").focus();
+  });
+  $("words").addEventListener("input", () => {
+    $("missing").hidden = true;
+    blend();
+  });
   $("weight").addEventListener("change", () => {
     go({ weight: Number($("weight").value), words: $("words").value.trim(), album: null });
   });
@@ -291,9 +368,10 @@ function setUpAlbums() {
     // With a modifier key it is a link like any other: a new tab, a download.
     if (!link || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
     event.preventDefault();
-    go({ album: Number(link.dataset.album) }, { focus: true });
+    go({ album: Number(link.dataset.album), finds: false }, { focus: true });
     scrollTo({ top: $("found").offsetTop });
   });
+  $("finds").addEventListener("click", () => go({ ...blank, finds: true }, { focus: true }));
   $("further").addEventListener("click", async () => {
     const visit = visits.get(entry);
     $("further").disabled = true;
@@ -320,7 +398,7 @@ function restore() {
   if (!known?.found) return search({ reveal: false });
   running.abort();
   present(known);
-  if (asksAlbum(ask) && known.verdict === undefined) {
+  if (asksAlbum(ask) && known.answers === undefined) {
     running = new AbortController();
     joinVerdict(known, running.signal).catch(() => {}); // left again before it was known
   }
@@ -339,6 +417,9 @@ document.querySelector(".skip").addEventListener("click", (event) => {
   event.preventDefault();
   $("found").focus();
 });
+// The page forbids addresses of scripts that are text; this one is a constant.
+const policy = window.trustedTypes?.createPolicy("worker", { createScriptURL: () => `${base}sw.js` });
+navigator.serviceWorker?.register(policy ? policy.createScriptURL("") : `${base}sw.js`).catch(() => {}); // not on plain http
 setUpPicture();
 setUpWords();
 setUpAlbums();

@@ -8,7 +8,10 @@ const video = $("video");
 const dialog = $("camera");
 const release = $("release");
 const trouble = $("camera-trouble");
+const torch = $("torch");
+const turn = $("turn");
 let stream = null;
+let facing = "environment";
 
 export const live = () => Boolean(navigator.mediaDevices?.getUserMedia);
 
@@ -17,13 +20,14 @@ function stop() {
   stream = null;
   video.srcObject = null;
   release.disabled = true;
+  torch.hidden = turn.hidden = true;
 }
 
 async function start() {
   trouble.hidden = true;
   try {
     const got = await navigator.mediaDevices.getUserMedia({
-      video: { facingMode: { ideal: "environment" }, width: { ideal: 1920 }, height: { ideal: 1920 } },
+      video: { facingMode: { ideal: facing }, width: { ideal: 1920 }, height: { ideal: 1920 } },
     });
     stream = got;
     if (!dialog.open) return stop(); // closed while the browser asked for permission
@@ -31,6 +35,7 @@ async function start() {
     await video.play();
     release.disabled = false;
     release.focus();
+    await equip(got.getVideoTracks()[0]);
   } catch (error) {
     if (!dialog.open) return;
     trouble.textContent = t(error.name === "NotAllowedError" ? "camera_refused" : "camera_missing");
@@ -38,9 +43,33 @@ async function start() {
   }
 }
 
+/** A torch where the camera has one, and a way to the other camera where there are several. */
+async function equip(track) {
+  torch.hidden = !track.getCapabilities?.().torch;
+  torch.setAttribute("aria-pressed", "false");
+  const devices = await navigator.mediaDevices.enumerateDevices();
+  turn.hidden = devices.filter((device) => device.kind === "videoinput").length < 2;
+}
+
+async function switchTorch() {
+  const on = torch.getAttribute("aria-pressed") !== "true";
+  try {
+    await stream.getVideoTracks()[0].applyConstraints({ advanced: [{ torch: on }] });
+    torch.setAttribute("aria-pressed", String(on));
+  } catch {
+    torch.hidden = true; // it said it had one
+  }
+}
+
 /** Calls `taken(blob)` with the square that the finder shows; `choose()` for a file instead. */
 export function setUp(taken, choose) {
   dialog.addEventListener("close", stop);
+  torch.addEventListener("click", switchTorch);
+  turn.addEventListener("click", () => {
+    facing = facing === "environment" ? "user" : "environment";
+    stop();
+    start();
+  });
   $("camera-close").addEventListener("click", () => dialog.close());
   $("camera-file").addEventListener("click", () => {
     dialog.close();

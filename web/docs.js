@@ -1,9 +1,9 @@
 // The interactive API page: the Swagger UI that BentoML ships, on our one document.
 const script = document.createElement("script");
-script.src = "/static_content/swagger-ui-bundle.js";
+script.src = "static_content/swagger-ui-bundle.js";
 script.onload = () =>
   window.SwaggerUIBundle({
-    url: "/openapi.json",
+    url: "openapi.json",
     dom_id: "#swagger",
     deepLinking: true,
     tryItOutEnabled: true,

@@ -29,14 +29,17 @@ export function switchLanguage() {
 
 export const number = (value) => new Intl.NumberFormat(current).format(value);
 
-/** A cosine similarity as a percentage; below zero there is nothing to show but 0. */
-export const percent = (score) =>
-  new Intl.NumberFormat(current, { style: "percent" }).format(Math.max(0, score));
+/** A probability in words: "over 99%" where a rounded "100%" would promise too much. */
+export function sure(confidence) {
+  const whole = Math.floor(confidence * 100);
+  const percent = new Intl.NumberFormat(current, { style: "percent" }).format(Math.min(whole, 99) / 100);
+  return whole >= 99 && confidence > 0.99 ? t("over", { sure: percent }) : percent;
+}
 
 export function t(key, values = {}) {
   const table = strings[current];
   const rule = "n" in values ? new Intl.PluralRules(current).select(values.n) : "";
-  const text = table[`${key}.${rule}`] ?? table[`${key}.other`] ?? table[key];
+  const text = table[`${key}.${rule}`] ?? table[`${key}.other`] ?? table[key] ?? "";
   return text.replace(/\{(\w+)\}/g, (_, name) =>
     typeof values[name] === "number" && name === "n" ? number(values[name]) : values[name],
   );

@@ -1,6 +1,6 @@
 // The albums' side of the page: a stage (the best album, or what is happening) and a shelf.
-import { write } from "./address.js";
-import { percent, t } from "./language.js";
+import { base, write } from "./address.js";
+import { number, t } from "./language.js";
 
 const $ = (id) => document.getElementById(id);
 const stage = $("stage");
@@ -16,11 +16,14 @@ export function make(tag, properties = {}, ...children) {
   return node;
 }
 
-const title = (album) => album.title ?? t("untitled", { id: album.album_id });
+export const title = (album) => album.title ?? t("untitled", { id: album.album_id });
 export const named = (album) =>
   album.artist ? t("by", { title: title(album), artist: album.artist }) : title(album);
 const genre = (album) =>
   album.genre ?? (album.genre_id >= 0 ? t("genre_number", { id: album.genre_id }) : "");
+
+/** Who made it, and when: "Ida Marlow · 1974". */
+export const byline = (album) => [album.artist, album.year].filter(Boolean).join(" · ");
 
 /** Where an album has no cover: a plain sleeve in a colour of its own, with its initials. */
 function drawn(album) {
@@ -44,47 +47,90 @@ export function cover(album, eager, alt = "") {
       draggable: false, // or dropping it by accident would search for it
     });
     image.addEventListener("error", () => image.replaceWith(drawn(album)), { once: true });
-    image.src = album.cover_url;
+    // Behind a path the service may not know of, ours is the one that works.
+    const at = album.cover_url;
+    image.src = at.startsWith(base) ? at : base + at.slice(1);
     frame.append(image);
   }
   return frame;
 }
 
-/** The corners of a sleeve in a picture of `width` × `height` pixels, as a drawing to lay over it. */
-export function outline([width, height], quad) {
-  const draw = (name, values) => {
-    const node = document.createElementNS("http://www.w3.org/2000/svg", name);
-    for (const [key, value] of Object.entries(values)) node.setAttribute(key, value);
-    return node;
-  };
-  const points = quad.map((corner) => corner.join(",")).join(" ");
-  const svg = draw("svg", { viewBox: `0 0 ${width} ${height}`, "aria-hidden": "true" });
-  // A dark line under a light one is seen on any picture.
-  for (const part of ["under", "over"]) svg.append(draw("polygon", { points, class: part }));
+function drawing(name, values) {
+  const node = document.createElementNS("http://www.w3.org/2000/svg", name);
+  for (const [key, value] of Object.entries(values)) node.setAttribute(key, value);
+  return node;
+}
+
+/**
+ * The corners of sleeves in a picture of `width` × `height` pixels, as a drawing to lay over it;
+ * of several each is a button, and `chosen` the one that is pressed. `quads` may hold nulls.
+ */
+export function outlines([width, height], quads, chosen, choose) {
+  const several = quads.filter(Boolean).length > 1;
+  const svg = drawing("svg", { viewBox: `0 0 ${width} ${height}` });
+  if (!several) svg.setAttribute("aria-hidden", "true");
+  quads.forEach((quad, place) => {
+    if (!quad) return;
+    const points = quad.map((corner) => corner.join(",")).join(" ");
+    const group = drawing("g", { class: place === chosen ? "chosen" : "other" });
+    // A dark line under a light one is seen on any picture.
+    for (const part of ["under", "over"]) group.append(drawing("polygon", { points, class: part }));
+    if (several) {
+      const label = t("sleeve", { n: place + 1 });
+      for (const [key, value] of Object.entries({ role: "button", tabindex: 0, "aria-label": label, "aria-pressed": place === chosen }))
+        group.setAttribute(key, value);
+      group.addEventListener("click", () => choose(place));
+      group.addEventListener("keydown", (event) => {
+        if (event.key !== "Enter" && event.key !== " ") return;
+        event.preventDefault();
+        choose(place);
+      });
+    }
+    svg.append(group);
+  });
   return svg;
 }
 
-function alike(album) {
-  if (typeof album.similarity_score !== "number") return null;
-  const bar = make("span", { className: "bar", ariaHidden: "true" });
-  bar.style.setProperty("--part", Math.min(1, Math.max(0, album.similarity_score)));
-  return make(
-    "span",
-    { className: "alike", title: album.similarity_score.toFixed(4) },
-    make("span", { className: "unseen" }, `${t("similarity")} `),
-    percent(album.similarity_score),
-    bar,
-  );
-}
-
-function link(album, ask, properties, ...children) {
+export function link(album, ask, properties, ...children) {
   const href = write({ ...ask, album: album.album_id });
   const node = make("a", { href, ...properties }, ...children);
   node.dataset.album = album.album_id;
   return node;
 }
 
-function card(album, place, ask) {
+/** What can be done with an album: pass it on, or look for it elsewhere (`links`: name → template). */
+export function actions(album, links) {
+  const share = make("button", { type: "button", className: "outline share" }, t("share"));
+  share.addEventListener("click", () => passOn(album));
+  const outward = Object.entries(links ?? {}).map(([name, template]) => {
+    const href = template.replace(/\{(artist|title|year)\}/g, (_, key) => encodeURIComponent(album[key] ?? ""));
+    return make("a", { className: "outline", href, target: "_blank", rel: "noopener noreferrer" }, name);
+  });
+  return make("div", { className: "actions" }, share, ...(album.title ? outward : []));
+}
+
+async function passOn(album) {
+  const url = new URL(write({ album: album.album_id, genre: null, words: "" }), location.href).href;
+  try {
+    if (navigator.share) await navigator.share({ title: named(album), url });
+    else {
+      await navigator.clipboard.writeText(url);
+      say(t("copied"));
+    }
+  } catch (error) {
+    if (error.name !== "AbortError") prompt(t("copy"), url); // no clipboard on plain http
+  }
+}
+
+/** The genre as a button that narrows the view; null where it is not known. */
+export function tag(album, onGenre) {
+  if (!genre(album)) return null;
+  const button = make("button", { type: "button", className: "tag" }, genre(album));
+  button.addEventListener("click", () => onGenre(album.genre_id));
+  return make("p", {}, button);
+}
+
+function card(album, rank, ask, place) {
   const name = title(album);
   return make(
     "li",
@@ -95,20 +141,18 @@ function card(album, place, ask) {
       { className: "card" },
       cover(album, place < EAGER),
       make("span", { className: "name", title: name }, name),
-      make("span", { className: "artist" }, album.artist ?? ""),
+      make("span", { className: "artist" }, byline(album)),
       make(
         "span",
         { className: "line" },
         make("span", { className: "genre" }, genre(album)),
-        alike(album) ?? "",
+        rank ? make("span", { className: "rank" }, make("span", { className: "unseen" }, t("rank", { n: rank })), make("span", { ariaHidden: "true" }, number(rank))) : "",
       ),
     ),
   );
 }
 
-function best(album, kicker, ask, onGenre) {
-  const tag = make("button", { type: "button", className: "tag" }, genre(album));
-  tag.addEventListener("click", () => onGenre(album.genre_id));
+function best(album, kicker, ask, onGenre, links) {
   return make(
     "article",
     { className: "best" },
@@ -125,10 +169,9 @@ function best(album, kicker, ask, onGenre) {
       { className: "about" },
       make("p", { className: "kicker" }, t(kicker)),
       make("h3", {}, title(album)),
-      make("p", { className: "artist" }, album.artist ?? ""),
-      genre(album) ? make("p", {}, tag) : null,
-      kicker === "chosen" ? null : make("p", { className: "score" }, `${t("similarity")} `, alike(album)),
-      kicker === "chosen" ? null : link(album, ask, { className: "more" }, t("more")),
+      make("p", { className: "artist" }, byline(album)),
+      tag(album, onGenre),
+      kicker === "chosen" ? actions(album, links) : link(album, ask, { className: "more" }, t("more")),
     ),
   );
 }
@@ -140,47 +183,81 @@ function skeleton(big) {
     : make("li", {}, make("div", { className: "card" }, ...bones("cover", "name", "artist", "line")));
 }
 
+/** The verdict leads: it comes before the heading of those that only look alike. */
+function lead(verdict) {
+  if (verdict) document.querySelector(".heading").before(stage);
+  else document.querySelector(".heading").after(stage);
+}
+
 function head(key, count) {
   $("title").textContent = t(key);
   $("count").textContent = count || "\u00a0"; // keeps its line while empty
 }
 
-const HEADS = { browse: "browse", search: "found", album: "similar" };
+const HEADS = { browse: "browse", search: "found", album: "similar", finds: "finds" };
 
 /** Boxes of the size of what is coming, so that nothing moves when it comes. */
 export function expect(what, verdict) {
-  head(HEADS[what], what === "browse" ? "" : t("waiting"));
+  head(verdict ? "alike" : HEADS[what], what === "browse" ? "" : t("waiting"));
+  lead(verdict);
   $("further").hidden = true;
-  const best = what === "browse" ? [] : [skeleton(true)];
-  stage.replaceChildren(...(verdict ? [verdict] : []), ...best);
+  stage.replaceChildren(...(verdict ? [verdict] : what === "browse" || what === "finds" ? [] : [skeleton(true)]));
   shelf.replaceChildren(...Array.from({ length: SKELETONS }, () => skeleton(false)));
 }
 
 export const clear = () => stage.replaceChildren();
 
+/** No heading of albums over a message. */
+export const unhead = () => head("nothing_here", "");
+
 /**
- * A found answer; `verdict` is a box to put before it, or null. Returns the sentence that a screen
+ * A found answer; `verdict` is the box that leads it, or null. Returns the sentence that a screen
  * reader should say.
  */
-export function show(found, ask, onGenre, verdict) {
-  const { kind, albums, total, chosen } = found;
-  head(HEADS[kind], t("count", { n: total }));
-  const first = chosen ?? (kind === "search" ? albums[0] : null);
-  const rest = kind === "search" ? albums.slice(1) : albums;
+export function show(found, ask, { onGenre, links, verdict = null }) {
+  const { kind, albums, total, chosen, names = [] } = found;
+  head(verdict ? "alike" : HEADS[kind], verdict ? "" : t("count", { n: total }));
+  lead(verdict);
+  const first = verdict ? null : (chosen ?? (kind === "search" ? albums[0] : null));
+  const rest = first && kind === "search" ? albums.slice(1) : albums;
   stage.replaceChildren(
     ...(verdict ? [verdict] : []),
-    ...(first ? [best(first, chosen ? "chosen" : "best", ask, onGenre)] : []),
+    ...(names.length ? [namedSo(names, ask)] : []),
+    ...(first ? [best(first, chosen ? "chosen" : "best", ask, onGenre, links)] : []),
   );
-  shelf.replaceChildren(...rest.map((album, place) => card(album, place, ask)));
+  const ranked = kind === "search" || kind === "album";
+  const from = first && kind === "search" ? 2 : 1;
+  shelf.replaceChildren(...rest.map((album, place) => card(album, ranked ? place + from : 0, ask, place)));
   $("further").hidden = kind !== "browse" || albums.length >= total;
-  if (kind === "browse") return t("count", { n: total });
-  return t(kind === "album" ? "similar_to" : "found_n", { n: total, title: named(first) });
+  if (kind === "browse" || kind === "finds") return t("count", { n: total });
+  return t(kind === "album" ? "similar_to" : "found_n", { n: total, title: named(chosen ?? albums[0]) });
+}
+
+/** Albums whose title or artist has the words: before any cover that only looks like them. */
+function namedSo(names, ask) {
+  const list = make("ul", { className: "named" }, ...names.map((album) => make("li", {}, row(album, ask))));
+  return make("section", { className: "names", ariaLabel: t("names") }, make("h3", {}, t("names")), list);
+}
+
+function row(album, ask) {
+  return link(
+    album,
+    ask,
+    { className: "row" },
+    cover(album, true),
+    make("span", {}, make("span", { className: "name" }, title(album)), make("span", { className: "artist" }, byline(album))),
+  );
+}
+
+/** Take an album off the shelf: the verdict above shows it. */
+export function unshelve(album) {
+  shelf.querySelector(`a[data-album="${album.album_id}"]`)?.closest("li").remove();
 }
 
 /** More of the catalogue, after what is there. */
 export function append(found, ask) {
   const from = shelf.children.length;
-  shelf.append(...found.albums.map((album, place) => card(album, from + place, ask)));
+  shelf.append(...found.albums.map((album, place) => card(album, 0, ask, from + place)));
   $("further").hidden = found.albums.length === 0 || shelf.children.length >= found.total;
   shelf.children[from]?.firstElementChild.focus();
 }
@@ -201,6 +278,7 @@ export function panel({ name, heading, text, part = null, actions = [], language
       return button;
     });
     if (buttons.length) box.append(make("div", { className: "actions" }, ...buttons));
+    lead(null);
     stage.replaceChildren(box);
     shelf.replaceChildren();
     $("further").hidden = true;

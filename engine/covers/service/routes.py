@@ -54,7 +54,7 @@ from engine.serving.http.bodies import FORM_OVERHEAD, BodyLimits
 from engine.serving.http.exchange import current_exchange
 from engine.serving.http.forms import read_json
 from engine.serving.http.messages import ErrorResponse, first_error, internal_error
-from engine.serving.http.page import Reply, etag_in, load_page, wants_html
+from engine.serving.http.page import AT_ROOT, Reply, etag_in, load_page, wants_html
 from engine.serving.http.queries import StrictRoute
 from engine.serving.process import preload
 from engine.serving.watch import tracing
@@ -224,6 +224,17 @@ async def docs(request: Request) -> Response:
     return page_reply(page.docs(*_caching(request)))
 
 
+async def at_root(request: Request) -> Response:
+    reply = page.at_root(request.scope["path"], *_caching(request))
+    if reply is None:
+        raise NotFound("The page has no such file.")
+    return page_reply(reply)
+
+
+for _path in AT_ROOT:
+    api.get(_path, include_in_schema=False)(at_root)
+
+
 @api.get("/web/{digest}/{name}", include_in_schema=False)
 async def asset(digest: str, name: str, request: Request) -> Response:
     reply = page.asset(digest, name, *_caching(request))
@@ -349,8 +360,13 @@ async def albums(
     offset: Annotated[int, Query(ge=0)] = 0,
     limit: Annotated[int, Query(ge=1, le=1000)] = 50,
     genre_id: GenreId = None,
+    q: Annotated[
+        str | None, Query(max_length=400, description="words of the title or the artist")
+    ] = None,
 ) -> AlbumsPage:
-    return await answers().albums(offset, limit, genre_id)
+    """A page of the catalogue; with `q` the albums whose title or artist has all its words, best
+    first. A typo is forgiven, the last letters of a word may be missing."""
+    return await answers().albums(offset, limit, genre_id, q)
 
 
 @api.get("/api/albums/{album_id}", response_model=AlbumModel, tags=["catalogue"])

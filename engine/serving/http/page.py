@@ -1,9 +1,13 @@
 """The web page: files in `web/` → answers with content-addressed URLs, read once at start.
 
 `index.html` and `docs.html` are written with plain relative references (`href="app.css"`), so
-that the folder also works as it lies. Here those become `/web/<digest>/app.css`, where the digest
+that the folder also works as it lies. Here those become `web/<digest>/app.css`, where the digest
 covers the whole folder: a module's `import "./api.js"` then resolves inside the same folder of
 URLs, and one changed byte anywhere moves every URL. That is why these may be cached for ever.
+They stay relative, so that the page works behind a path of somebody's choosing as well.
+
+A few files are asked for by names of their own (`AT_ROOT`): by browsers, or because what a service
+worker may look after is what lies beside it.
 """
 
 from __future__ import annotations
@@ -20,8 +24,18 @@ MEDIA_TYPES = {
     ".js": "text/javascript; charset=utf-8",
     ".svg": "image/svg+xml",
     ".woff2": "font/woff2",
+    ".webp": "image/webp",
+    ".png": "image/png",
+    ".webmanifest": "application/manifest+json",
 }
-COMPRESSIBLE = frozenset({".html", ".css", ".js", ".svg"})
+COMPRESSIBLE = frozenset({".html", ".css", ".js", ".svg", ".webmanifest"})
+# Paths at the root → files of the folder.
+AT_ROOT = {
+    "/manifest.webmanifest": "manifest.webmanifest",
+    "/sw.js": "sw.js",
+    "/favicon.ico": "icon-192.png",
+    "/apple-touch-icon.png": "icon-192.png",
+}
 
 # frame-ancestors stays open to all: demo sites show the page inside their own, and it holds no
 # session or stored right that a foreign frame could abuse.
@@ -31,7 +45,9 @@ _SHARED_POLICY = (
 )
 PAGE_POLICY = (
     _SHARED_POLICY + "style-src 'self'; img-src 'self' blob:; media-src 'self' blob:; "
-    "require-trusted-types-for 'script'; trusted-types 'none'"
+    "worker-src 'self'; manifest-src 'self'; "
+    # `worker` makes one constant address; text from a catalogue can become no script.
+    "require-trusted-types-for 'script'; trusted-types worker"
 )
 # Swagger UI's stylesheet holds its icons as data: URLs; it needs nothing else that is loose.
 DOCS_POLICY = _SHARED_POLICY + "style-src 'self'; img-src 'self' data:"
@@ -43,6 +59,7 @@ _COMMON_HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
 }
 _FOR_EVER = "public, max-age=31536000, immutable"
+_ICON = re.compile(r'"src": "([\w.-]+)"')
 _REFERENCE = re.compile(r'\b(href|src)="([\w.-]+)(#[\w-]+)?"')
 
 
@@ -122,6 +139,13 @@ class Page:
         keep = _FOR_EVER if digest == self.digest else "no-cache"
         return file.reply(keep, {}, if_none_match, accept_encoding)
 
+    def at_root(
+        self, path: str, if_none_match: str | None = None, accept_encoding: str | None = None
+    ) -> Reply | None:
+        """A path of `AT_ROOT`; None for any other."""
+        file = self.files.get(AT_ROOT.get(path, ""))
+        return file.reply("no-cache", {}, if_none_match, accept_encoding) if file else None
+
     def _document(
         self, name: str, policy: str, if_none_match: str | None, accept_encoding: str | None
     ) -> Reply:
@@ -149,14 +173,16 @@ def load_page(folder: Path) -> Page:
 
     def hashed(match: re.Match[str]) -> str:
         attribute, name, fragment = match.groups(default="")
-        known = name in raw
-        return f'{attribute}="/web/{digest}/{name}{fragment}"' if known else match.group()
+        known = name in raw and f"/{name}" not in AT_ROOT
+        return f'{attribute}="web/{digest}/{name}{fragment}"' if known else match.group()
 
     files = {}
     for name, body in raw.items():
         suffix = Path(name).suffix
         if suffix == ".html":
             body = _REFERENCE.sub(hashed, body.decode()).encode()
+        if suffix == ".webmanifest":
+            body = _ICON.sub(rf'"src": "web/{digest}/\1"', body.decode()).encode()
         # mtime=0: the same files give the same bytes on every machine.
         zipped = gzip.compress(body, 9, mtime=0) if suffix in COMPRESSIBLE else None
         files[name] = PageFile(

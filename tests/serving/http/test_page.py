@@ -32,8 +32,8 @@ def page(folder: Path) -> Page:
 
 def test_references_in_a_document_point_at_the_hashed_folder(page: Page) -> None:
     html = page.index().body.decode()
-    assert f'href="/web/{page.digest}/app.css"' in html
-    assert f'href="/web/{page.digest}/icons.svg#disc"' in html
+    assert f'href="web/{page.digest}/app.css"' in html
+    assert f'href="web/{page.digest}/icons.svg#disc"' in html
     assert 'href="/docs"' in html
     assert 'src="gone.png"' in html
 

@@ -45,6 +45,7 @@ def album(number: int, score: float | None = None) -> dict[str, Any]:
     if score is not None:
         entry["similarity_score"] = score
     entry |= {"title": title, "artist": NAMES[number % len(NAMES)], "genre": GENRES[genre]}
+    entry["year"] = 1960 + number if number % 2 else None
     entry["cover_url"] = None if number == 7 else f"/api/albums/{number}/cover"
     if number == 9:
         entry |= {"title": None, "artist": None, "genre": None}
@@ -136,6 +137,9 @@ class Fake:
         self.ready = True
         self.empty = False
         self.proving = 0.0
+        self.links: dict[str, str] = {}
+        self.artifact = "fake"
+        self.many: list[dict[str, Any]] = []
         self.identified = 200, identified("match")
         self.seen: list[Seen] = []
 
@@ -157,8 +161,13 @@ class Fake:
         self.seen.append(seen)
         accept = http.headers.get("Accept-Encoding")
         etag = http.headers.get("If-None-Match")
+        if url.path == "/" and "html" not in http.headers.get("Accept", ""):
+            headers = {"Content-Type": "application/json", "X-Artifact": self.artifact}
+            return send(http, Reply(200, headers, json.dumps({"links": self.links}).encode()))
         if url.path == "/":
             return send(http, self.page.index(etag, accept))
+        if reply := self.page.at_root(url.path, etag, accept):
+            return send(http, reply)
         if url.path == "/docs":
             return send(http, self.page.docs(etag, accept))
         if found := re.fullmatch(r"/web/(\w+)/([\w.-]+)", url.path):
@@ -196,7 +205,10 @@ class Fake:
                 for n, name in enumerate(GENRES)
             ]
         if seen.path == "/api/albums":
-            start = int(options["offset"])
+            if "q" in options:
+                words = options["q"].lower().split()
+                ids = [n for n in ids if all(word in named(n) for word in words)]
+            start = int(options.get("offset", 0))
             page = ids[start : start + int(options["limit"])]
             return 200, {"total": len(ids), "albums": [album(n) for n in page]}
         if found := re.fullmatch(r"/api/albums/(\d+)(/similar)?", seen.path):
@@ -213,6 +225,8 @@ class Fake:
             return 200, results("text", (ids[first:] + ids[:first])[:k])
         if seen.path == "/api/identify":
             time.sleep(self.proving)
+            if options.get("many"):
+                return 200, {"answers": self.many}
             return self.identified
         if seen.path in ("/api/search", "/api/search-by-image"):
             kind = "mixed" if options.get("query") else "image"
@@ -236,6 +250,11 @@ class Fake:
             return
         body = json.dumps(failure(canned.code, canned.message)) if canned.code else "<html>"
         send(http, Reply(canned.status, canned.headers, body.encode()))
+
+
+def named(number: int) -> str:
+    entry = album(number)
+    return f"{entry['title']} {entry['artist']}".lower()
 
 
 def results(kind: str, ids: list[int]) -> dict[str, Any]:

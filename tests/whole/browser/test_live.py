@@ -31,7 +31,7 @@ def test_a_first_visit_ends_at_a_found_cover(live, tmp_path: Path, screenshot) -
     path = tmp_path / "cover.webp"
     path.write_bytes(page.request.get(page.url + covers.nth(4).get_attribute("src")[1:]).body())
     page.set_input_files("#file", path)
-    expect(page.locator(".best h3")).to_have_text(name)
+    expect(page.locator("#verdict h3")).to_have_text(name)
     expect(page.locator("#shelf a.card")).to_have_count(12)
     page.wait_for_load_state("networkidle")
     screenshot(page, "live-picture")
@@ -76,7 +76,7 @@ def test_a_file_that_is_no_picture_gets_the_services_message(live, tmp_path: Pat
     path.write_bytes(b"%PDF-1.7\n" + bytes(2000))
     page = live()
     page.set_input_files("#file", path)
-    expect(page.locator('[data-panel="refused"] p')).to_contain_text("JPEG")
+    expect(page.locator('[data-panel="refused"] p')).to_contain_text("Try a JPEG")
 
 
 def test_an_unknown_album_gets_the_services_message(live) -> None:

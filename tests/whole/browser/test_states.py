@@ -99,9 +99,20 @@ def test_an_empty_catalogue_is_no_error(visit, fake: Fake) -> None:
 def test_a_refused_picture_shows_the_services_own_message(
     visit, fake: Fake, photo: Path, screenshot
 ) -> None:
-    message = "cover.jpg is not an image we can read (it starts like a PDF). Send JPEG or PNG."
+    # A code the page has words for is told in its own language; any other in the service's words.
     page = visit()
-    fake.canned.append(Canned(415, "unreadable_image", message))
+    fake.canned.append(Canned(415, "unreadable_image", "It starts like a PDF."))
+    page.set_input_files("#file", photo)
+    expect(panel(page, "refused")).to_contain_text("This file is no picture we can read")
+    expect(page.locator("#title")).to_have_text("No albums")
+    page.get_by_role("button", name="Français").click()
+    expect(panel(page, "refused")).to_contain_text("Ce fichier n’est pas une image lisible")
+    page.get_by_role("button", name="English").click()
+    message = "The picture has 60,000,000 pixels. Send a smaller one."
+    fake.canned.append(Canned(413, "upload_too_large", message))
+    page.set_input_files("#file", photo)
+    page.get_by_role("button", name="Remove the picture").click()
+    fake.canned.append(Canned(413, "upload_too_large", message))
     page.set_input_files("#file", photo)
     expect(panel(page, "refused")).to_contain_text(message)
     expect(page.locator("#live")).to_contain_text(message)
@@ -114,7 +125,8 @@ def test_a_refused_picture_shows_the_services_own_message(
 
 def test_an_unknown_album_leads_back(visit) -> None:
     page = visit("/?album=999")
-    expect(panel(page, "refused")).to_contain_text("There is no album 999.")
+    expect(panel(page, "refused")).to_contain_text("There is no such album here.")
+    expect(page.locator("#title")).to_have_text("No albums")
     page.get_by_role("button", name="Back to the crate").click()
     expect(page.locator("#shelf a.card")).to_have_count(36)
 
@@ -281,12 +293,12 @@ def test_back_brings_a_picture_search_back(visit, fake: Fake, photo: Path) -> No
     page = visit()
     page.set_input_files("#file", photo)
     found(page)
-    best = page.locator(".best h3").inner_text()
+    best = page.locator("#verdict h3").inner_text()
     page.get_by_role("button", name="Remove the picture").click()
     expect(page.locator("#title")).to_have_text("In the crate")
     expect(page.locator("#preview")).to_be_hidden()
     page.go_back()
-    expect(page.locator(".best h3")).to_have_text(best)
+    expect(page.locator("#verdict h3")).to_have_text(best)
     expect(page.locator("#preview")).to_be_visible()
     assert len(fake.calls("/api/search-by-image")) == 1
 

@@ -1,0 +1,28 @@
+// Four photos to try the page with, where what it serves is the invented crate that comes with it.
+import { t } from "./language.js";
+
+const $ = (id) => document.getElementById(id);
+
+// The embedded artifact; tests/browser/test_samples.py keeps this its id.
+export const DEMO = "9ef8130226720f6c";
+const NAMES = ["sample-1", "sample-2", "sample-3", "sample-4"];
+
+/** Show the photos for the demo's artifact, hide them for any other; `take(blob)` is given one. */
+export function offer(artifact, take) {
+  const box = $("samples");
+  box.hidden = artifact !== DEMO;
+  if (box.hidden || box.querySelector("img")) return;
+  const home = new URL(".", import.meta.url);
+  for (const [place, name] of NAMES.entries()) {
+    const button = document.createElement("button");
+    button.type = "button";
+    const image = Object.assign(new Image(96, 96), { alt: "", src: new URL(`${name}-small.webp`, home).href });
+    button.append(image);
+    button.setAttribute("aria-label", t("sample", { n: place + 1 }));
+    button.addEventListener("click", async () => {
+      const response = await fetch(new URL(`${name}.webp`, home));
+      if (response.ok) take(new File([await response.blob()], `${name}.webp`, { type: "image/webp" }));
+    });
+    box.querySelector(".strip").append(button);
+  }
+}
