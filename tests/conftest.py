@@ -211,7 +211,8 @@ def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
     """Starts further servers: `serve(artifact=…, SHAZAM_API_KEYS="one")`; all end with the session.
 
     `wait=False` returns at once; `end(server)` (an attribute of the function) stops one early;
-    `target="faulty_service:ShazamVisual"` is the service with faults to switch on.
+    `target="faulty_service:ShazamVisual"` is the service with faults to switch on; a bento's folder
+    as `target` is served from a `cwd` that is not this project.
     """
     running: list[Server] = []
 
@@ -220,6 +221,7 @@ def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
         *,
         wait: bool = True,
         target: str = "service:ShazamVisual",
+        cwd: Path = PROJECT,
         **env: str,
     ) -> Server:
         home = tmp_path_factory.mktemp("server")
@@ -241,7 +243,7 @@ def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
         with log.open("wb") as output:
             process = subprocess.Popen(
                 command,
-                cwd=PROJECT,
+                cwd=cwd,
                 env=environment,
                 stdout=output,
                 stderr=subprocess.STDOUT,

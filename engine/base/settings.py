@@ -1,27 +1,27 @@
-"""Environment → one frozen `Settings`, read once at start.
+"""Environment → one frozen `Settings` of a kind of service, read once a process.
 
-`VARIABLES` is the one list of what can be set: the README's table, the deployment manifests'
-tests and the parser below all read it. A bad value stops the start with one line.
+`SHARED` is what every service reads. A kind adds its own variables to it and its own fields to
+`Settings` (`covers/service/settings.py`): its `variables` are then the one list of what can be set,
+which the README's table, the deployment manifests' tests and the parser below all read. A bad value
+stops the start with one line.
 """
 
 from __future__ import annotations
 
 import hashlib
+import importlib
 import os
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
 
 from engine.base.errors import SettingsError
 from engine.base.machine import gpu_present, usable_cores
+from engine.base.places import ENGINE
 
 PREFIX = "SHAZAM_"
-# What SHAZAM_INDEX may say: the artifact's own file, or an engine and where it keeps its tables.
-OWN_INDEX, LANCEDB = "artifact", "lancedb:"
-
-# Of `build` and `import`; here, as the command line must not load NumPy to name it.
-DEFAULT_ENCODER = "openai/clip-vit-base-patch32"
+MEBI = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Variable:
     meaning: str
 
 
-def _integer(low: int, high: int) -> Callable[[str], int]:
+def integer(low: int, high: int) -> Callable[[str], int]:
     def parse(text: str) -> int:
         value = int(text)
         if not low <= value <= high:
@@ -43,7 +43,7 @@ def _integer(low: int, high: int) -> Callable[[str], int]:
     return parse
 
 
-def _number(low: float, high: float) -> Callable[[str], float]:
+def number(low: float, high: float) -> Callable[[str], float]:
     def parse(text: str) -> float:
         value = float(text)
         if not low <= value <= high:
@@ -53,7 +53,7 @@ def _number(low: float, high: float) -> Callable[[str], float]:
     return parse
 
 
-def _choice(*allowed: str) -> Callable[[str], str]:
+def choice(*allowed: str) -> Callable[[str], str]:
     def parse(text: str) -> str:
         value = text.strip().lower()
         if value not in allowed:
@@ -88,48 +88,21 @@ def _origins(text: str) -> tuple[str, ...]:
     return origins
 
 
-def _index(text: str) -> str:
-    where = text.strip()
-    if where != OWN_INDEX and not re.fullmatch(rf"{LANCEDB}\S+", where):
-        raise ValueError(f"is neither {OWN_INDEX!r} nor {LANCEDB!r} and a folder or a URL")
-    return where
-
-
 def _collector(text: str) -> str:
     if not re.fullmatch(r"https?://\S+", text.strip()):
         raise ValueError("is not an http:// or https:// address")
     return text.strip()
 
 
-MEBI = 1 << 20
-
-VARIABLES: dict[str, Variable] = {
-    "artifact": Variable(
-        str.strip,
-        "artifacts/starter",
-        "What to serve: a folder, a model-store tag (`shazam-visual:latest`), or an `https://`, "
-        "`s3://`, `gs://` or `hf://` URL of a packed artifact with `#sha256=…`",
-    ),
-    "index": Variable(
-        _index,
-        "lancedb:s3://bucket/covers",
-        "Where the index is: `artifact`, its own file, or `lancedb:` and a folder or a URL "
-        "(`s3://`, `gs://`, `az://`) to which `publish --index` has written it",
-    ),
+SHARED: dict[str, Variable] = {
     "runtime": Variable(
-        _choice("auto", "torch-cuda", "torch-cpu", "openvino-cpu"),
+        choice("auto", "torch-cuda", "torch-cpu", "openvino-cpu"),
         "auto",
         "What runs the encoder; `auto` is `torch-cuda` where there is a GPU, else the artifact's "
         "CPU runtime",
     ),
-    "encoder_process": Variable(
-        _choice("auto", "inline", "service"),
-        "auto",
-        "Where the encoder lives: `inline` in the worker that answers HTTP, `service` as a BentoML "
-        "service of its own that all workers share; `auto` is `service` on a GPU, else `inline`",
-    ),
     "workers": Variable(
-        _integer(1, 64), "1", "Processes that answer HTTP; more than one pays with a GPU"
+        integer(1, 64), "1", "Processes that answer HTTP; more than one pays with a GPU"
     ),
     "allowed_origins": Variable(
         _origins,
@@ -143,31 +116,28 @@ VARIABLES: dict[str, Variable] = {
         "none: open to all",
     ),
     "rate_limit": Variable(
-        _integer(0, 1_000_000),
+        integer(0, 1_000_000),
         "600",
         "Requests a minute of one key (of one address where there are no keys), counted by each "
         "worker; past it 429; 0 is no limit",
     ),
     "max_upload_bytes": Variable(
-        _integer(1_024, 1 << 30), "10485760", "Largest upload, in bytes (10 MiB)"
-    ),
-    "max_image_pixels": Variable(
-        _integer(10_000, 1_000_000_000), "50000000", "Largest picture, in pixels (width × height)"
+        integer(1_024, 1 << 30), "10485760", "Largest upload, in bytes (10 MiB)"
     ),
     "max_concurrency": Variable(
-        _integer(1, 100_000), "128", "Requests accepted at once per worker; past it 503 at once"
+        integer(1, 100_000), "128", "Requests accepted at once per worker; past it 503 at once"
     ),
-    "max_batch": Variable(_integer(1, 1_024), "16", "Most items in one call of the encoder"),
+    "max_batch": Variable(integer(1, 1_024), "16", "Most items in one call of the encoder"),
     "batch_wait_ms": Variable(
-        _number(0, 1_000),
+        number(0, 1_000),
         "0",
         "How long a batch may wait to fill, in milliseconds; 0 batches what queues up while the "
         "encoder is busy, so that a single client waits for nobody",
     ),
-    "timeout_s": Variable(_number(0.1, 3_600), "30", "Deadline of one request, in seconds"),
-    "log_format": Variable(_choice("json", "text"), "json", "Shape of the log lines"),
+    "timeout_s": Variable(number(0.1, 3_600), "30", "Deadline of one request, in seconds"),
+    "log_format": Variable(choice("json", "text"), "json", "Shape of the log lines"),
     "log_level": Variable(
-        _choice("debug", "info", "warning", "error"), "info", "Least severe level that is logged"
+        choice("debug", "info", "warning", "error"), "info", "Least severe level that is logged"
     ),
     "traces": Variable(
         _collector,
@@ -176,7 +146,7 @@ VARIABLES: dict[str, Variable] = {
         "`traceparent` headers are honoured",
     ),
     "threads": Variable(
-        _integer(0, 1_024), "2", "Threads for the encoder and the index; 0 is one per usable core"
+        integer(0, 1_024), "2", "Threads for the encoder and the index; 0 is one per usable core"
     ),
 }
 
@@ -185,16 +155,14 @@ VARIABLES: dict[str, Variable] = {
 class Settings:
     """All settings of one process; the field `max_batch` is the variable `SHAZAM_MAX_BATCH`."""
 
-    artifact: str = "artifacts/starter"
-    index: str = OWN_INDEX
+    variables: ClassVar[Mapping[str, Variable]] = SHARED
+
     runtime: str = "auto"
-    encoder_process: str = "auto"
     workers: int = 1
     allowed_origins: tuple[str, ...] = ("http://localhost:3000",)
     api_keys: tuple[str, ...] = ()  # sha256 in hex, nothing else is kept of them
     rate_limit: int = 0
     max_upload_bytes: int = 10 * MEBI
-    max_image_pixels: int = 50_000_000
     max_concurrency: int = 128
     max_batch: int = 16
     batch_wait_ms: float = 0.0
@@ -205,17 +173,17 @@ class Settings:
     threads: int = 0
 
     @classmethod
-    def from_environment(cls, environ: Mapping[str, str] | None = None) -> Settings:
+    def from_environment(cls, environ: Mapping[str, str] | None = None) -> Self:
         """Parse every `SHAZAM_*` variable; the first bad one raises a one-line `SettingsError`."""
         environ = os.environ if environ is None else environ
         values: dict[str, Any] = {}
-        for name in VARIABLES:
+        for name, row in cls.variables.items():
             variable = PREFIX + name.upper()
             text = environ.get(variable, "")
             if not text.strip():
                 continue  # container platforms pass unset variables as empty ones
             try:
-                values[name] = VARIABLES[name].parse(text)
+                values[name] = row.parse(text)
             except ValueError as problem:
                 reason = str(problem)
                 if reason.startswith(("invalid literal", "could not convert", "Exceeds")):
@@ -223,35 +191,17 @@ class Settings:
                 # A key is a secret: its value never reaches a log.
                 shown = "…" if name == "api_keys" else repr(text[:200])
                 raise SettingsError(
-                    f"{variable}={shown} {reason}. Example: {variable}={VARIABLES[name].example}"
+                    f"{variable}={shown} {reason}. Example: {variable}={row.example}"
                 ) from None
         return cls(**values)
-
-    @staticmethod
-    def unknown(environ: Mapping[str, str] | None = None) -> list[str]:
-        """`SHAZAM_*` variables that set nothing: a typing mistake worth a warning, not a stop.
-
-        Kubernetes gives every pod `<SERVICE>_PORT` and `<SERVICE>_SERVICE_HOST` variables, so a
-        Service called `shazam-visual` sets many with our prefix; those are passed over.
-        """
-        known = {PREFIX + name.upper() for name in VARIABLES}
-        return sorted(
-            variable
-            for variable in (os.environ if environ is None else environ)
-            if variable.startswith(PREFIX)
-            and variable not in known
-            and not re.search(r"_(SERVICE|PORT)(_|$)", variable)
-        )
 
     def on_gpu(self) -> bool:
         """Whether the encoder runs on a GPU: as set, or because there is one."""
         return self.runtime == "torch-cuda" or (self.runtime == "auto" and gpu_present())
 
-    def separate_encoder(self) -> bool:
-        """Whether the encoder runs in a process of its own."""
-        return self.encoder_process == "service" or (
-            self.encoder_process == "auto" and self.on_gpu()
-        )
+    def several_processes(self) -> bool:
+        """Whether more than one process answers: BentoML then starts and watches them."""
+        return self.workers > 1
 
     def usable_threads(self) -> int:
         """Threads the encoder and the index may use: the setting, or one per usable core."""
@@ -260,4 +210,29 @@ class Settings:
         return usable_cores()
 
 
-assert {field.name for field in fields(Settings)} == set(VARIABLES)
+def unknown_variables(environ: Mapping[str, str] | None = None) -> list[str]:
+    """`SHAZAM_*` variables that set nothing: a typing mistake worth a warning, not a stop.
+
+    Services of several kinds may share an environment, so what any kind's table holds is known.
+    Kubernetes gives every pod `<SERVICE>_PORT` and `<SERVICE>_SERVICE_HOST` variables, so a
+    Service called `shazam-visual` sets many with our prefix; those are passed over.
+    """
+    known = {PREFIX + name.upper() for table in _tables() for name in table}
+    return sorted(
+        variable
+        for variable in (os.environ if environ is None else environ)
+        if variable.startswith(PREFIX)
+        and variable not in known
+        and not re.search(r"_(SERVICE|PORT)(_|$)", variable)
+    )
+
+
+def _tables() -> list[Mapping[str, Variable]]:
+    """The table of every kind of service that is installed: `VARIABLES` in its own settings.
+
+    Found where they lie, as this room names none of those above it.
+    """
+    return [
+        importlib.import_module(f"engine.{path.parts[-3]}.service.settings").VARIABLES
+        for path in sorted(ENGINE.glob("*/service/settings.py"))
+    ]

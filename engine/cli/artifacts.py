@@ -59,9 +59,12 @@ def offer_serve(commands: Commands) -> None:
 
 
 def _serve(options: argparse.Namespace) -> int:
+    from engine.covers.service.settings import CoverSettings
+    from engine.covers.service.start import OPENER, SERVICE
     from engine.serving.process.launch import serve
 
-    return serve(options.host, options.port)
+    several = CoverSettings.from_environment().several_processes()
+    return serve(options.host, options.port, service=SERVICE, opener=OPENER, several=several)
 
 
 def offer_publish(commands: Commands) -> None:

@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from engine.base.settings import DEFAULT_ENCODER
 from engine.cli.terminal import (
     Bar,
     Commands,
@@ -19,6 +18,7 @@ from engine.cli.terminal import (
     share,
     whole,
 )
+from engine.covers.making import DEFAULT_ENCODER
 from engine.covers.question import DEFAULT_K, MAX_K, Wanted
 from engine.vectors.tuning import RECALL
 

@@ -1,17 +1,21 @@
-"""`engine/base/settings.py`: environment → one frozen `Settings`."""
+"""`base/settings.py`, `covers/service/settings.py`: environment → one frozen `CoverSettings`."""
 
 from __future__ import annotations
 
 import dataclasses
 import io
+import sys
 from hashlib import sha256
+from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
 
 from engine.base.errors import SettingsError
 from engine.base.machine import usable_cores
-from engine.base.settings import VARIABLES, Settings
+from engine.base.settings import unknown_variables
+from engine.covers.service.settings import VARIABLES, CoverSettings
 
 # name: (default, a good text, what it becomes, bad texts)
 TABLE: dict[str, tuple[Any, str, Any, tuple[str, ...]]] = {
@@ -42,18 +46,20 @@ TABLE: dict[str, tuple[Any, str, Any, tuple[str, ...]]] = {
 
 
 def test_the_table_of_this_test_is_whole() -> None:
-    assert set(TABLE) == set(VARIABLES) == {field.name for field in dataclasses.fields(Settings)}
+    assert (
+        set(TABLE) == set(VARIABLES) == {field.name for field in dataclasses.fields(CoverSettings)}
+    )
 
 
 @pytest.mark.parametrize("name", TABLE)
 def test_defaults(name: str) -> None:
-    assert getattr(Settings.from_environment({}), name) == TABLE[name][0]
+    assert getattr(CoverSettings.from_environment({}), name) == TABLE[name][0]
 
 
 @pytest.mark.parametrize("name", TABLE)
 def test_a_good_value_is_taken(name: str) -> None:
     _, text, value, _ = TABLE[name]
-    assert getattr(Settings.from_environment({f"SHAZAM_{name.upper()}": text}), name) == value
+    assert getattr(CoverSettings.from_environment({f"SHAZAM_{name.upper()}": text}), name) == value
 
 
 @pytest.mark.parametrize(
@@ -62,7 +68,7 @@ def test_a_good_value_is_taken(name: str) -> None:
 def test_a_bad_value_is_one_line_with_name_value_and_example(name: str, bad: str) -> None:
     variable = f"SHAZAM_{name.upper()}"
     with pytest.raises(SettingsError) as refusal:
-        Settings.from_environment({variable: bad})
+        CoverSettings.from_environment({variable: bad})
     message = refusal.value.message
     assert "\n" not in message
     assert message.startswith(f"{variable}={bad!r}"[:100])
@@ -72,20 +78,20 @@ def test_a_bad_value_is_one_line_with_name_value_and_example(name: str, bad: str
 
 @pytest.mark.parametrize("name", TABLE)
 def test_an_example_is_itself_a_good_value(name: str) -> None:
-    Settings.from_environment({f"SHAZAM_{name.upper()}": VARIABLES[name].example})
+    CoverSettings.from_environment({f"SHAZAM_{name.upper()}": VARIABLES[name].example})
 
 
 @pytest.mark.parametrize("name", TABLE)
 @pytest.mark.parametrize("empty", ["", "  "])
 def test_an_empty_variable_is_an_unset_one(name: str, empty: str) -> None:
     # Compose and Helm pass unset variables as empty ones.
-    settings = Settings.from_environment({f"SHAZAM_{name.upper()}": empty})
+    settings = CoverSettings.from_environment({f"SHAZAM_{name.upper()}": empty})
     assert getattr(settings, name) == TABLE[name][0]
 
 
 def test_a_line_break_in_a_value_stays_one_line() -> None:
     with pytest.raises(SettingsError) as refusal:
-        Settings.from_environment({"SHAZAM_RUNTIME": "gpu\nfoo"})
+        CoverSettings.from_environment({"SHAZAM_RUNTIME": "gpu\nfoo"})
     assert "\n" not in refusal.value.message
 
 
@@ -96,25 +102,25 @@ def test_a_key_is_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     row = dataclasses.replace(VARIABLES["api_keys"], parse=refuse)
     monkeypatch.setitem(VARIABLES, "api_keys", row)
     with pytest.raises(SettingsError) as refusal:
-        Settings.from_environment({"SHAZAM_API_KEYS": "s3cret"})
+        CoverSettings.from_environment({"SHAZAM_API_KEYS": "s3cret"})
     assert "s3cret" not in str(refusal.value)
 
 
 @pytest.mark.parametrize("bad", ["sha256:abc", f"sha256:{'x' * 64}", "one,sha256:0"])
 def test_a_hash_that_is_none_stops_the_start_unshown(bad: str) -> None:
     with pytest.raises(SettingsError, match="64 hex digits") as refusal:
-        Settings.from_environment({"SHAZAM_API_KEYS": bad})
+        CoverSettings.from_environment({"SHAZAM_API_KEYS": bad})
     assert bad not in str(refusal.value)
 
 
 def test_settings_are_frozen() -> None:
     with pytest.raises(dataclasses.FrozenInstanceError):
-        Settings().max_batch = 3  # type: ignore[misc]
+        CoverSettings().max_batch = 3  # type: ignore[misc]
 
 
 def test_the_process_environment_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SHAZAM_MAX_BATCH", "7")
-    assert Settings.from_environment().max_batch == 7
+    assert CoverSettings.from_environment().max_batch == 7
 
 
 def test_a_mistyped_variable_is_reported_and_kubernetes_ones_are_not() -> None:
@@ -126,7 +132,23 @@ def test_a_mistyped_variable_is_reported_and_kubernetes_ones_are_not() -> None:
         "SHAZAM_VISUAL_PORT_80_TCP_ADDR": "10.0.0.1",
         "HOME": "/root",
     }
-    assert Settings.unknown(environ) == ["SHAZAM_MAX_BATHC"]
+    assert unknown_variables(environ) == ["SHAZAM_MAX_BATHC"]
+
+
+def test_a_variable_of_any_kind_of_service_is_known(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for kind in ("covers", "sound", "judge"):
+        (tmp_path / kind / "service").mkdir(parents=True)
+        (tmp_path / kind / "service" / "settings.py").touch()
+    tables = {"sound": {"sound_artifact": None}, "judge": {"jury_url": None}}
+    for kind, table in tables.items():
+        module = ModuleType(kind)
+        module.VARIABLES = table  # type: ignore[attr-defined]
+        monkeypatch.setitem(sys.modules, f"engine.{kind}.service.settings", module)
+    monkeypatch.setattr("engine.base.settings.ENGINE", tmp_path)
+    names = ["SHAZAM_ARTIFACT", "SHAZAM_SOUND_ARTIFACT", "SHAZAM_JURY_URL", "SHAZAM_JURY_RUL"]
+    assert unknown_variables(dict.fromkeys(names, "x")) == ["SHAZAM_JURY_RUL"]
 
 
 def _cores(monkeypatch: pytest.MonkeyPatch, affinity: int, cpu_max: str | None) -> int:
@@ -158,5 +180,5 @@ def test_cores_are_those_of_affinity_and_cgroup(
     monkeypatch: pytest.MonkeyPatch, affinity: int, cpu_max: str | None, expected: int
 ) -> None:
     assert _cores(monkeypatch, affinity, cpu_max) == expected
-    assert Settings().usable_threads() == expected
-    assert Settings(threads=5).usable_threads() == 5
+    assert CoverSettings().usable_threads() == expected
+    assert CoverSettings(threads=5).usable_threads() == 5

@@ -15,14 +15,14 @@ import pytest
 
 from engine.base.errors import ArtifactError, BuildError, DigestMismatch, NotReady
 from engine.base.progress import Progress
-from engine.base.settings import Settings
 from engine.cli import main as cli
 from engine.covers.artifact import Artifact
 from engine.covers.making.import_pair import import_pair
 from engine.covers.making.revise import add, compact, remove
 from engine.covers.manifest import read_manifest
 from engine.covers.search import CoverSearch
-from engine.covers.service.asking import AsyncSearch
+from engine.covers.service.asking import SUBJECT, AsyncSearch
+from engine.covers.service.settings import CoverSettings
 from engine.covers.trials.search import plot_tuning
 from engine.serving.watch.metrics import Metrics
 from engine.vectors.embeddings import unit_rows
@@ -381,18 +381,21 @@ def test_large_segments_are_verified_after_the_start(
         Artifact.open(tmp_path / "bad")
 
     async def serve(folder: Path) -> AsyncSearch:
-        service = AsyncSearch(Settings(artifact=str(folder), runtime="torch-cpu"), Metrics())
+        service = AsyncSearch(
+            CoverSettings(artifact=str(folder), runtime="torch-cpu"), Metrics(SUBJECT)
+        )
         service.start()
         await service.search()
-        assert service._verifying is not None
-        await service._verifying
+        verifying = service._readiness._verifying
+        assert verifying is not None
+        await verifying
         return service
 
     path.write_bytes(data)
     shutil.copyfile(artifact[0] / "rows/ids.npy", tmp_path / "bad/rows/ids.npy")
     service = asyncio.run(serve(tmp_path / "bad"))
     with pytest.raises(NotReady, match=r"rows/00001\.i8"):
-        _ = service.loaded
+        _ = service.about
     assert asyncio.run(serve(artifact[0])).ready
 
 

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 import yaml
-from conftest import PROJECT
+from conftest import PROJECT, Serve
 
-from engine.base.settings import PREFIX, VARIABLES
+from engine.base.settings import PREFIX
 from engine.covers.artifact import Artifact
 from engine.covers.manifest import read_manifest
+from engine.covers.service.settings import VARIABLES
 
 RECIPES = ("bentofile.yaml", "bentofile.gpu.yaml")
 
@@ -65,6 +69,46 @@ def test_a_bento_holds_the_service_and_no_more(bento: Path) -> None:
     }
 
 
+def test_a_bento_holds_nothing_that_trains_builds_or_draws(bento: Path) -> None:
+    contracts = tomllib.loads((PROJECT / "pyproject.toml").read_text())["tool"]["importlinter"]
+    (served,) = [one for one in contracts["contracts"] if one["id"] == "served"]
+    forbidden = {*served["forbidden_modules"], "engine.cli", "engine.__main__"}
+    held = {
+        path.relative_to(bento / "src").with_suffix("").as_posix().replace("/", ".")
+        for path in (bento / "src" / "engine").rglob("*.py")
+    }
+    assert {
+        one for one in held if any(f"{one}.".startswith(f"{name}.") for name in forbidden)
+    } == set()
+    # And all that the rest imports is there, whenever it does.
+    modules = held | {name.removesuffix(".__init__") for name in held}
+    for path in (bento / "src").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("engine"):
+                assert node.module in modules, path
+
+
+def test_a_bento_answers_by_itself(
+    bento: Path, serve: Serve, tiny_artifact: Path, tmp_path: Path
+) -> None:
+    made = serve(
+        f"shazam-visual-serving:{read_manifest(tiny_artifact).id}",
+        target=str(bento),
+        cwd=tmp_path,
+        BENTOML_HOME=str(bento.parents[2]),
+        PYTHONPATH="",
+    )
+    with httpx.Client(base_url=made.url, timeout=30) as http:
+        assert http.get("/api/search-by-text", params={"query": "red"}).json()["results"]
+        picture = http.get("/api/albums/3/cover").content
+        for path in ("/api/search-by-image", "/api/identify"):
+            answer = http.post(path, files={"file": picture})
+            assert answer.status_code == 200, answer.text
+    log = made.log.read_text()
+    serve.end(made)  # type: ignore[attr-defined]
+    assert "Traceback" not in log
+
+
 def test_an_image_for_cpus_has_neither_torch_nor_a_compiler(bento: Path) -> None:
     packages = (bento / "env" / "python" / "requirements.txt").read_text().lower()
     assert "openvino==" in packages
@@ -99,7 +143,8 @@ def test_the_gpu_recipe_brings_torch_and_the_rest_is_the_same() -> None:
     cpu, gpu = pins("requirements/serve.lock"), pins("requirements/gpu.lock")
     assert {"torch", "transformers", "safetensors"} <= gpu.keys() - cpu.keys()
     assert {name: gpu.get(name) for name in cpu} == cpu
-    assert recipe("bentofile.gpu.yaml")["include"] == recipe("bentofile.yaml")["include"]
+    for key in ("include", "exclude"):
+        assert recipe("bentofile.gpu.yaml")[key] == recipe("bentofile.yaml")[key]
 
 
 def test_container_test_says_why_it_cannot_run_and_succeeds(tmp_path: Path) -> None:

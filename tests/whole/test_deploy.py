@@ -30,11 +30,12 @@ import pytest
 import yaml
 from conftest import PROJECT
 
-from engine.base.settings import PREFIX, VARIABLES, Settings
+from engine.base.settings import PREFIX
+from engine.covers.service.settings import VARIABLES, CoverSettings
 
 ROOT = PROJECT
 DEPLOY = ROOT / "deploy"
-DEFAULTS = Settings()
+DEFAULTS = CoverSettings()
 PORT = 3000
 # What bentoml containerize calls its user.
 BENTO_UID = 1034
@@ -243,8 +244,8 @@ def test_bentoml_knows_every_key_of_the_bentocloud_file(name: str) -> None:
     assert terms["scaling"].keys() <= known(modelschemas.DeploymentTargetHPAConf)
     assert terms["scaling"]["policy"].keys() <= known(modelschemas.HPAPolicy)
     service_config.validate(copy.deepcopy(terms["config_overrides"]))
-    # The name that the deployment configures is the one that service.py gives.
-    assert f'name="{service}"' in (ROOT / "service.py").read_text()
+    # The name that the deployment configures is the one that the service has.
+    assert f'name="{service}"' in (ROOT / "engine/covers/service/bento.py").read_text()
 
 
 @pytest.mark.parametrize("name", sorted(path.stem for path in (DEPLOY / "schemas").iterdir()))
@@ -295,7 +296,7 @@ def test_every_environment_name_is_one_that_is_read(name: str) -> None:
 
 @pytest.mark.parametrize("name", CONFIGURED)
 def test_the_service_would_start_with_these_values(name: str) -> None:
-    Settings.from_environment({key: str(value) for key, value in environment(name).items()})
+    CoverSettings.from_environment({key: str(value) for key, value in environment(name).items()})
 
 
 @pytest.mark.parametrize("name", [n for n in CONFIGURED if n not in ADDITIONS])

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from conftest import PROJECT, Server
 
-from engine.base.settings import PREFIX, VARIABLES, Settings
+from engine.base.settings import PREFIX
+from engine.covers.service.settings import VARIABLES, CoverSettings
 
 README = (PROJECT / "README.md").read_text()
 # "$ command" and its output up to the block's end.
@@ -22,7 +23,7 @@ def settings_table() -> str:
     """The README's table of settings, from the one list of them."""
     lines = ["| Variable | Default | Meaning |", "|---|---|---|"]
     for name, variable in VARIABLES.items():
-        default = getattr(Settings(), name)
+        default = getattr(CoverSettings(), name)
         shown = ", ".join(default) if isinstance(default, tuple) else f"{default}"
         meaning = variable.meaning.replace("|", "\\|")
         cell = f"`{shown}`" if shown else "none"

@@ -25,3 +25,6 @@ Begin with `build`. Whatever makes an artifact ends in `assemble`.
 
 Not to be imported: `service`, `trials`. Nothing that answers requests imports this.
 """
+
+# Of `build` and `import`; here, as the command line must not load NumPy to name it.
+DEFAULT_ENCODER = "openai/clip-vit-base-patch32"

@@ -12,9 +12,9 @@ from pathlib import Path
 from engine.artifact.folder import refuse_existing, staging
 from engine.base.errors import BuildError
 from engine.base.progress import Progress
-from engine.base.settings import DEFAULT_ENCODER
 from engine.covers.encoder.encoder import WantedPrecision
 from engine.covers.encoder.on_torch import open_torch_encoder
+from engine.covers.making import DEFAULT_ENCODER
 from engine.covers.making.assemble import Built, Material, Wish, assemble
 from engine.covers.making.embedding import EmbeddedRows, Workspace, embed
 from engine.covers.making.encoder import copy_encoder, find_encoder

@@ -10,9 +10,9 @@ from engine.artifact.folder import refuse_existing, staging
 from engine.base.errors import BuildError
 from engine.base.files import file_sha256
 from engine.base.progress import Progress
-from engine.base.settings import DEFAULT_ENCODER
 from engine.covers.encoder.encoder import WantedPrecision
 from engine.covers.encoder.on_torch import open_torch_encoder
+from engine.covers.making import DEFAULT_ENCODER
 from engine.covers.making.assemble import Built, Material, Wish, assemble
 from engine.covers.making.columns import Columns, with_titles
 from engine.covers.making.encoder import copy_encoder, find_encoder

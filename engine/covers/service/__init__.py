@@ -4,7 +4,11 @@
     forms    what was sent → typed values, or a sentence about what is wrong
     answers  one method an operation, shared by every way in
     asking   the pipeline for many callers: off the event loop, batched, opened anew if it fails
+    towers   the encoder for many callers, in this process or in one of its own
     schemas  the shapes of requests and responses
+    start    what a process does first: settings, and the artifact opened by them
+    settings what it reads from its environment
+    bento    the service as BentoML sees it: processes, typed APIs, image
 
 `engine.serving` gives it threads, batches, limits and processes. Not to be imported: making,
 trials, photos, and what trains an index; a serving process has none of their dependencies.

@@ -1,44 +1,44 @@
 """The pipeline for many callers at once: what `CoverSearch` does, off the event loop and batched.
 
-    upload ─threads→ pixels ─Batcher→ embedding ─Batcher→ neighbours ─→ albums
+    upload ─threads→ pixels ─Towers→ embedding ─Batcher→ neighbours ─→ albums
 
 Decoding runs in a small pool, a request at a time; the encoder and the index answer whole batches.
-Loading happens in the background, so that the process is alive at once, ready when warm, and able
-to say why when it cannot be. An encoder that stops answering while it serves is found out by its
-golden queries and loaded anew.
+Loading happens in the background (`serving/work/readiness.py`). An encoder that stops answering
+while it serves is found out by its golden queries and loaded anew.
 """
 
 from __future__ import annotations
 
 import asyncio
-import gc
 import hashlib
 import logging
+import threading
 import time
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from engine.base.errors import IndexUnavailable, NotReady, ShazamError
-from engine.base.settings import Settings
-from engine.serving.http.exchange import current_exchange
-from engine.serving.process import preload
-from engine.serving.watch.metrics import Metrics
-from engine.serving.work.batching import Batcher, Stalled
+from engine.covers.service.start import open_search
+from engine.covers.service.towers import InlineTowers, RemoteEncoder, RemoteTowers, Towers
+from engine.serving.process import collector, preload
+from engine.serving.watch.metrics import Metrics, Subject
+from engine.serving.work.batching import Batcher
 from engine.serving.work.lanes import Lane, computing
+from engine.serving.work.readiness import Readiness
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from engine.covers.artifact import Artifact
     from engine.covers.catalogue import Album, Catalogue
-    from engine.covers.encoder.encoder import Encoder
-    from engine.covers.encoder.tokens import Tokenizer
     from engine.covers.identify.identifier import Identification, Identifier
     from engine.covers.image import Pixels
     from engine.covers.question import Wanted
     from engine.covers.search import CoverSearch, Hit
+    from engine.covers.service.settings import CoverSettings
     from engine.vectors.embeddings import Embeddings
     from engine.vectors.neighbours import Neighbour
 
@@ -46,24 +46,16 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("shazam")
 
+# What the metrics of this service are about.
+SUBJECT = Subject(
+    stages=("decode", "queue", "encode", "search", "identify"), items="albums", uploads="pictures"
+)
+
 # Embeddings of recent uploads by content hash: 1,024 × 512 float32 are 2 MB.
 REMEMBERED_UPLOADS = 1_024
 
 # Larger ones are hashed beside the event loop: 10 MB take 6 ms.
 HASHED_AT_ONCE = 256 * 1024
-
-# Between attempts to load: twice as long each time, up to the last.
-RETRY_LOAD_S = (0.5, 5.0)
-
-
-class RemoteEncoder(Protocol):
-    """The encoder in a process of its own (a BentoML service that batches adaptively)."""
-
-    async def describe(self) -> dict[str, Any]: ...
-
-    async def embed_images(self, pixels: Pixels) -> Embeddings: ...
-
-    async def embed_texts(self, texts: list[str]) -> Embeddings: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,41 +72,55 @@ class About:
 
 
 @dataclass
-class _Loaded:
+class Opened:
     """Everything that is there once the artifact is open."""
 
     search: CoverSearch
-    tokenizer: Tokenizer
-    identifier: Identifier | None
-    embed_image: Callable[[Pixels], Awaitable[Vector]]
-    embed_text: Callable[[str], Awaitable[Vector]]
+    towers: Towers
     nearest: Batcher[tuple[Vector, int], list[Neighbour]]
-    check: Callable[[], Awaitable[Any]]
-    encoder: str
-    runtime: str
-    precision: str
+    threads: int
+    _identifier: Identifier | None = None
+    _making: threading.Lock = field(default_factory=threading.Lock)
+
+    def identifier(self) -> Identifier:
+        """Made at the start where an artifact has references to be checked, else at the first
+        identification: OpenCV costs a start 0.05 s of processor time and a worker 20 MB."""
+        with self._making:
+            if self._identifier is None:
+                from engine.covers.identify.identifier import Identifier
+
+                self._identifier = Identifier.open(self.search, self.threads)
+            return self._identifier
+
+    def close(self) -> None:
+        """No further call is made."""
+        self.towers.close()
+        if self._identifier is not None:
+            self._identifier.close()
 
 
 class AsyncSearch:
     """One artifact served to many callers. Create, `start()`, then ask."""
 
     def __init__(
-        self, settings: Settings, metrics: Metrics, remote: RemoteEncoder | None = None
+        self, settings: CoverSettings, metrics: Metrics, remote: RemoteEncoder | None = None
     ) -> None:
         self.settings = settings
         self.metrics = metrics
-        self.failure: ShazamError | None = None
         self._remote = remote
-        self._loaded: _Loaded | None = None
-        self._ready = asyncio.Event()
-        self._loading: asyncio.Task[None] | None = None
-        self._checking: asyncio.Task[None] | None = None
-        self._verifying: asyncio.Task[None] | None = None
-        self._remembered: OrderedDict[bytes, Vector] = OrderedDict()
+        self._readiness = Readiness(
+            self._open,
+            lambda opened, error: opened.towers.check(error),
+            explain=_explain,
+            starting="The service is starting: its encoder is not loaded yet. Try again shortly.",
+            limit_s=settings.timeout_s,
+            verify=_verify,
+            on_ready=self._on_ready,
+            on_lost=self._on_lost,
+        )
+        self._recent = RecentUploads(metrics)
         threads, limit_s = settings.usable_threads(), settings.timeout_s
         self._decode = Lane("decode", threads, limit_s)
-        # One call of the encoder at a time, pictures or words: it spreads over the cores by itself.
-        self._encoding = computing("encode", 1)
         self._searching = computing("search", 1)
         # Beside the decoders: one slow identification must not keep searches from being decoded.
         self._prove = Lane("identify", threads, limit_s)
@@ -122,66 +128,49 @@ class AsyncSearch:
     def start(self) -> None:
         """Begin to load; returns at once."""
         self.metrics.ready.set(0)
-        if self._loading is None:
-            self._loading = asyncio.create_task(self._load_until_ready())
+        self._readiness.start()
 
     async def stop(self) -> None:
-        if self._loading is not None and not self._loading.done():
+        if self._readiness.opening:
             from engine.artifact.remote import stop_fetching
 
             stop_fetching()
-            self._loading.cancel()
-        for task in (self._checking, self._verifying):
-            if task is not None:
-                task.cancel()
+        self._readiness.stop()
+        if self._readiness.ready:
+            self._readiness.now.close()
         for lane in (self._decode, self._prove):
             lane.close()
-        for pool in (self._encoding, self._searching):
-            pool.shutdown(wait=False, cancel_futures=True)
+        self._searching.shutdown(wait=False, cancel_futures=True)
 
     @property
     def ready(self) -> bool:
-        return self._loaded is not None
+        return self._readiness.ready
 
     @property
     def artifact_id(self) -> str:
-        return self._loaded.search.artifact.id if self._loaded else "none"
-
-    @property
-    def loaded(self) -> _Loaded:
-        """Raises `NotReady` while there is nothing to search."""
-        if self._loaded is None:
-            raise NotReady(
-                self.failure.message
-                if self.failure
-                else "The service is starting: its encoder is not loaded yet. Try again shortly.",
-                retry_after_s=2,
-            )
-        return self._loaded
+        return self._readiness.now.search.artifact.id if self.ready else "none"
 
     async def search(self) -> CoverSearch:
         """The opened artifact; waits while the service starts, raises `NotReady` if it cannot."""
-        if self._loaded is None and self.failure is None:
-            await self._ready.wait()
-        return self.loaded.search
+        return (await self._readiness.opened()).search
 
     @property
     def about(self) -> About:
         """Raises `NotReady` while there is nothing to search."""
-        loaded = self.loaded
+        opened = self._readiness.now
         return About(
-            loaded.search.artifact.id,
-            len(loaded.search.catalogue),
-            loaded.search.index.dimension,
-            loaded.encoder,
-            loaded.runtime,
-            loaded.precision,
+            opened.search.artifact.id,
+            len(opened.search.catalogue),
+            opened.search.index.dimension,
+            opened.towers.encoder,
+            opened.towers.runtime,
+            opened.towers.precision,
         )
 
     @property
     def has_covers(self) -> bool:
         """Whether the artifact holds pictures of its covers. Raises `NotReady`."""
-        return self.loaded.search.catalogue.has_thumbnails
+        return self._readiness.now.search.catalogue.has_thumbnails
 
     async def catalogue(self) -> Catalogue:
         """The albums; waits while the service starts, raises `NotReady` if it cannot."""
@@ -193,12 +182,12 @@ class AsyncSearch:
 
     def hits(self, neighbours: Sequence[Neighbour], wanted: Wanted) -> list[Hit]:
         """Neighbours → their albums, of those that `wanted` lets through. Raises `NotReady`."""
-        return self.loaded.search.hits(neighbours, wanted)
+        return self._readiness.now.search.hits(neighbours, wanted)
 
     async def count_tokens(self, texts: Sequence[str]) -> int:
         """Tokens the encoder reads of these texts, special ones counted in."""
-        await self.search()
-        return int(await self._decode(self.loaded.tokenizer.count, texts))
+        towers = (await self._readiness.opened()).towers
+        return int(await self._decode(towers.tokenizer.count, texts))
 
     async def beside(self, call: Callable[..., Any], *values: Any) -> Any:
         """`call(*values)` among the decoders: what would keep the event loop from others."""
@@ -206,35 +195,29 @@ class AsyncSearch:
 
     async def image_vector(self, data: bytes) -> Vector:
         """Bytes of a picture → (D,) float32 unit vector. Raises what decoding raises."""
-        search = await self.search()
+        opened = await self._readiness.opened()
         digest = _sha256(data) if len(data) < HASHED_AT_ONCE else await self._decode(_sha256, data)
-        known = self._remembered.get(digest)
+        known = self._recent.find(digest)
         if known is not None:
-            self._remembered.move_to_end(digest)
-            self.metrics.cache.labels("hit").inc()
             return known
-        self.metrics.cache.labels("miss").inc()
         with self.metrics.timed("decode"):
-            pixels = await self._decode(search.pixels, data, self.settings.max_image_pixels)
-        vector = await self.loaded.embed_image(pixels)
-        self._remembered[digest] = vector
-        if len(self._remembered) > REMEMBERED_UPLOADS:
-            self._remembered.popitem(last=False)
+            pixels = await self._decode(opened.search.pixels, data, self.settings.max_image_pixels)
+        vector = await self._readiness.now.towers.embed_image(pixels)
+        self._recent.keep(digest, vector)
         return vector
 
     async def text_vector(self, text: str) -> Vector:
         """Words → (D,) float32 unit vector; cut at 77 tokens."""
-        await self.search()
-        return await self.loaded.embed_text(text)
+        return await (await self._readiness.opened()).towers.embed_text(text)
 
     async def by_vector(self, vector: Vector, wanted: Wanted) -> list[Hit]:
         """(D,) unit vector → hits, best first."""
-        search = await self.search()
+        opened = await self._readiness.opened()
         with self.metrics.timed("search"):
             if wanted.genre_id is None:
-                neighbours = await self.loaded.nearest((vector, wanted.k))
-                return search.hits(neighbours, wanted)
-            return await self._search_alone(search.by_vector, vector, wanted)
+                neighbours = await opened.nearest((vector, wanted.k))
+                return opened.search.hits(neighbours, wanted)
+            return await self._search_alone(opened.search.by_vector, vector, wanted)
 
     async def similar(self, album_id: int, wanted: Wanted) -> list[Hit]:
         search = await self.search()
@@ -246,18 +229,19 @@ class AsyncSearch:
         try:
             return await asyncio.get_running_loop().run_in_executor(self._searching, call, *values)
         except IndexUnavailable as error:
-            self._look_into(error)
+            self._readiness.look_into(error)
             raise
 
     async def identify(self, data: bytes, *, many: bool = False) -> list[Identification]:
         """Bytes of a picture → what it shows. Raises what decoding raises."""
-        await self.search()
-        loaded, loop = self.loaded, asyncio.get_running_loop()
+        opened, loop = await self._readiness.opened(), asyncio.get_running_loop()
 
         async def rows(pixels: Pixels) -> Embeddings:
             import numpy as np
 
-            return np.stack(await asyncio.gather(*(loaded.embed_image(one) for one in pixels)))
+            return np.stack(
+                await asyncio.gather(*(opened.towers.embed_image(one) for one in pixels))
+            )
 
         def embed(pixels: Pixels) -> Embeddings:
             # Called on a thread of ours; the encoder is shared with everybody else's searches.
@@ -266,260 +250,127 @@ class AsyncSearch:
 
         def find() -> list[Identification]:
             limit = self.settings.max_image_pixels
-            identifier = loaded.identifier or _identifier(loaded.search)
-            return identifier.by_image(data, embed, many=many, max_pixels=limit)
+            return opened.identifier().by_image(data, embed, many=many, max_pixels=limit)
 
         with self.metrics.timed("identify"):
             return await self._prove(find)
 
-    async def _load_until_ready(self, *, again: bool = False) -> None:
-        """Load; where that fails, say so and try again: a folder may be repaired or arrive late."""
-        delay, longest = RETRY_LOAD_S
-        while True:
-            try:
-                self._loaded = await self._load()
-            except asyncio.CancelledError:
-                raise
-            except Exception as error:
-                if not isinstance(error, ShazamError):
-                    logger.exception("loading failed")
-                    error = NotReady(
-                        f"The artifact could not be loaded ({type(error).__name__}); see the log."
-                    )
-                self.failure = error
-                self._ready.set()
-                logger.error("not ready: %s: %s", error.code, error.message)
-                await asyncio.sleep(delay)
-                delay, again = min(longest, 2 * delay), True
-            else:
-                self.failure = None
-                self._ready.set()
-                self.metrics.ready.set(1)
-                if again:
-                    gc.collect()  # what was loaded before is in cycles, and must not be frozen, too
-                # What loading left stays: 150,000 objects that Python's collector would look
-                # through again and again, for some 100 ms in which not even a probe is answered.
-                gc.freeze()
-                unverified = self._loaded.search.artifact.unverified
-                if unverified and self._verifying is None:
-                    self._verifying = asyncio.create_task(self._verify(unverified))
-                return
-
-    async def _verify(self, names: Sequence[str]) -> None:
-        """Digests of row segments too large to wait for; a wrong one ends the service's answers.
-
-        A damaged segment gives wrong similarities and can do nothing else: no parser sees it.
-        """
-        artifact, start = self.loaded.search.artifact, time.perf_counter()
-        try:
-            for name in names:  # one by one, so that a stop waits for one at most
-                await asyncio.to_thread(artifact.verify, name)
-        except ShazamError as error:
-            self._loaded, self.failure = None, error
-            self.metrics.ready.set(0)
-            logger.error("no longer ready: %s: %s", error.code, error.message)
-        else:
-            logger.info("verified %d segments in %.1f s", len(names), time.perf_counter() - start)
-
-    async def _load(self) -> _Loaded:
-        from engine.covers.encoder.tokens import open_tokenizer
-
-        settings, metrics = self.settings, self.metrics
+    async def _open(self) -> Opened:
+        settings = self.settings
         start, parts = time.perf_counter(), preload.seconds_so_far()
         opening = preload.take()
         if opening is not None:
-            search = await asyncio.wrap_future(opening)
+            search: CoverSearch = await asyncio.wrap_future(opening)
         else:
             with_encoder = self._remote is None
-            search = await asyncio.to_thread(
-                preload.open_search, settings, with_encoder=with_encoder
-            )
-        identifier = None
+            search = await asyncio.to_thread(open_search, settings, with_encoder=with_encoder)
+        threads = settings.usable_threads()
+        opened = Opened(search, await self._towers(search), self._nearest(search), threads)
         if (search.artifact.path / "identify").is_dir():
-            identifier = await asyncio.to_thread(_identifier, search)
-        nearest: Batcher[tuple[Vector, int], list[Neighbour]] = Batcher(
+            await asyncio.to_thread(opened.identifier)
+        # Opening the artifact overlaps with the imports: the parts add up to more than the whole.
+        self._tell(opened, {**parts, **search.load_seconds, "load": time.perf_counter() - start})
+        return opened
+
+    async def _towers(self, search: CoverSearch) -> Towers:
+        about = (search, self.settings, self.metrics, self._readiness.look_into)
+        if self._remote is not None:
+            return await RemoteTowers.open(self._remote, *about)
+        return InlineTowers(*about)
+
+    def _nearest(self, search: CoverSearch) -> Batcher[tuple[Vector, int], list[Neighbour]]:
+        return Batcher(
             lambda items: _nearest(search, items),
             self._searching,
-            max_items=4 * settings.max_batch,
-            limit_s=settings.timeout_s,
-            on_batch=metrics.batch.labels("index").observe,
+            max_items=4 * self.settings.max_batch,
+            limit_s=self.settings.timeout_s,
+            on_batch=self.metrics.batch.labels("index").observe,
             on_failure=self._search_failed,
         )
-        if self._remote is not None:
-            about = await self._describe_remote(search)
-            embed_image, embed_text = self._through(self._remote)
-            tokenizer = await asyncio.to_thread(open_tokenizer, search.artifact.encoder_folder)
-
-            async def check() -> Any:
-                return await self._describe_remote(search)
-        else:
-            encoder = search.encoder
-            assert encoder is not None
-            tokenizer = encoder.tokenizer
-            about = {
-                "encoder": encoder.name,
-                "runtime": encoder.runtime,
-                "precision": encoder.precision,
-            }
-            embed_image = self._batched(lambda items: _embed_images(encoder, items), "images")
-            embed_text = self._batched(encoder.embed_texts, "texts")
-            pool = self._encoding
-
-            async def check() -> Any:
-                golden = search.artifact.golden()
-                return await asyncio.get_running_loop().run_in_executor(
-                    pool, golden.check, encoder, search.index
-                )
-
-        # Opening the artifact overlaps with the imports: the parts add up to more than the whole.
-        parts |= {**search.load_seconds, "load": time.perf_counter() - start}
-        for part, value in parts.items():
-            metrics.start.labels(part).set(value)
-        logger.info(
-            "ready: artifact %s, %s albums, %s on %s (%s), seconds: %s",
-            search.artifact.id,
-            f"{len(search.catalogue):,}",
-            about["encoder"],
-            about["runtime"],
-            about["precision"],
-            ", ".join(f"{part} {value:.2f}" for part, value in parts.items()),
-        )
-        metrics.artifact.labels(artifact=search.artifact.id, **about).set(len(search.catalogue))
-        embed_image, embed_text = self._watched(embed_image), self._watched(embed_text)
-        return _Loaded(
-            search, tokenizer, identifier, embed_image, embed_text, nearest, check, **about
-        )
-
-    def _watched(self, call: Callable[[Any], Awaitable[Vector]]) -> Any:
-        """`call`, whose failures are named, and looked into: was it this call, or the encoder?"""
-
-        async def watched(item: Any) -> Vector:
-            start = time.perf_counter()
-            try:
-                with self.metrics.span("encode"):
-                    return await call(item)
-            except ShazamError:
-                raise
-            except asyncio.CancelledError:
-                # Its caller's deadline. A remote encoder that hangs shows in nothing else.
-                if self._remote is not None:
-                    waited = time.perf_counter() - start
-                    if waited > self.settings.timeout_s / 2:
-                        self._look_into(TimeoutError(f"no answer in {waited:.1f} s"))
-                raise
-            except Exception as error:
-                self._look_into(error)
-                raise NotReady(
-                    "The encoder failed while it worked on this request. Try again: it is being "
-                    "looked after.",
-                    retry_after_s=2,
-                ) from error
-
-        return watched
 
     def _search_failed(self, error: Exception) -> None:
         # Our own index fails for a caller's query alone; an engine may have gone away.
         if isinstance(error, IndexUnavailable):
-            self._look_into(error)
+            self._readiness.look_into(error)
 
-    def _look_into(self, error: Exception) -> None:
-        if self._loaded is not None and (self._checking is None or self._checking.done()):
-            self._checking = asyncio.create_task(self._check(self._loaded, error))
-
-    async def _check(self, loaded: _Loaded, error: Exception) -> None:
-        """After a failed call: golden queries that are not answered have everything opened anew."""
-        logger.error("a call of the encoder or the index failed", exc_info=error)
-        try:
-            if isinstance(error, Stalled):
-                # Its thread cannot be ended, only left behind; others take over.
-                self._encoding = computing("encode", 1)
-                raise error
-            async with asyncio.timeout(self.settings.timeout_s):
-                await loaded.check()
-        except Exception as found:
-            self._loaded = None
-            gc.unfreeze()
-            self.metrics.ready.set(0)
-            self.failure = (
-                found
-                if isinstance(found, IndexUnavailable)
-                else NotReady(
-                    f"The encoder stopped answering ({type(found).__name__}); it is being loaded "
-                    "again. Try again shortly.",
-                )
-            )
-            logger.error("degraded: %s", self.failure.message)
-            self._loading = asyncio.create_task(self._load_until_ready(again=True))
-        else:
-            logger.warning("the golden queries are answered; all stays as it is")
-
-    def _through(
-        self, remote: RemoteEncoder
-    ) -> tuple[Callable[[Pixels], Awaitable[Vector]], Callable[[str], Awaitable[Vector]]]:
-        async def embed_image(pixels: Pixels) -> Vector:
-            start = time.perf_counter()
-            row: Vector = (await remote.embed_images(pixels[None]))[0]
-            self.metrics.stage.labels("encode").observe(time.perf_counter() - start)
-            return row
-
-        async def embed_text(text: str) -> Vector:
-            start = time.perf_counter()
-            row: Vector = (await remote.embed_texts([text]))[0]
-            self.metrics.stage.labels("encode").observe(time.perf_counter() - start)
-            return row
-
-        return embed_image, embed_text
-
-    def _batched(self, call: Callable[[list[Any]], Any], name: str) -> Callable[[Any], Any]:
-        def timed(items: list[Any]) -> Any:
-            start = time.perf_counter()
-            try:
-                return call(items)
-            finally:
-                # Not `timed`: a batch belongs to many requests, and its thread to no trace.
-                self.metrics.stage.labels("encode").observe(time.perf_counter() - start)
-
-        return Batcher(
-            timed,
-            self._encoding,
-            max_items=self.settings.max_batch,
-            wait_s=self.settings.batch_wait_ms / 1000,
-            limit_s=self.settings.timeout_s,
-            on_batch=self.metrics.batch.labels(name).observe,
-            on_failure=self._look_into,
-            on_answer=self._note_batch,
-            on_depth=self.metrics.waiting.labels(name).set,
+    def _tell(self, opened: Opened, seconds: dict[str, float]) -> None:
+        for part, value in seconds.items():
+            self.metrics.start.labels(part).set(value)
+        artifact, albums = opened.search.artifact.id, len(opened.search.catalogue)
+        encoder, runtime = opened.towers.encoder, opened.towers.runtime
+        precision = opened.towers.precision
+        logger.info(
+            "ready: artifact %s, %s albums, %s on %s (%s), seconds: %s",
+            artifact,
+            f"{albums:,}",
+            encoder,
+            runtime,
+            precision,
+            ", ".join(f"{part} {value:.2f}" for part, value in seconds.items()),
         )
+        self.metrics.artifact.labels(
+            artifact=artifact, encoder=encoder, runtime=runtime, precision=precision
+        ).set(albums)
 
-    def _note_batch(self, waited_s: float, items: int) -> None:
-        self.metrics.stage.labels("queue").observe(waited_s)
-        exchange = current_exchange()
-        if exchange is not None:
-            exchange.batch_size = items
+    def _on_ready(self, again: bool) -> None:
+        self.metrics.ready.set(1)
+        collector.keep(again=again)
 
-    async def _describe_remote(self, search: CoverSearch) -> dict[str, str]:
-        """What the encoder service says of itself; it must serve the same artifact."""
-        assert self._remote is not None
-        about = dict(await self._remote.describe())
-        if about.pop("artifact") != search.artifact.id:
-            raise NotReady("The encoder process serves another artifact. Restart the service.")
-        golden = search.artifact.golden()
-        found = await self._remote.embed_images(golden.pixels)
-        await self._remote.embed_texts(list(golden.texts))
-        search.index.search(found, 1)
-        return about
+    def _on_lost(self, opened: Opened) -> None:
+        self.metrics.ready.set(0)
+        opened.towers.close()  # not its identifier: what it is at may need no encoder any more
+        collector.let_go()
+
+
+class RecentUploads:
+    """Digest of an upload → its embedding, of the `REMEMBERED_UPLOADS` that were used last."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+        self._vectors: OrderedDict[bytes, Vector] = OrderedDict()
+
+    def find(self, digest: bytes) -> Vector | None:
+        """(D,) float32 unit vector, or None; counted as a hit or a miss."""
+        known = self._vectors.get(digest)
+        if known is not None:
+            self._vectors.move_to_end(digest)
+        self._metrics.cache.labels("miss" if known is None else "hit").inc()
+        return known
+
+    def keep(self, digest: bytes, vector: Vector) -> None:
+        self._vectors[digest] = vector
+        if len(self._vectors) > REMEMBERED_UPLOADS:
+            self._vectors.popitem(last=False)
+
+
+def _explain(found: Exception) -> ShazamError:
+    """What a check found → what callers are told until all is loaded again."""
+    if isinstance(found, IndexUnavailable):
+        return found
+    return NotReady(
+        f"The encoder stopped answering ({type(found).__name__}); it is being loaded again. Try "
+        "again shortly."
+    )
+
+
+def _verify(opened: Opened) -> Coroutine[Any, Any, None] | None:
+    """Digests of row segments too large to wait for; a wrong one ends the service's answers.
+
+    A damaged segment gives wrong similarities and can do nothing else: no parser sees it.
+    """
+    artifact = opened.search.artifact
+    return _verify_segments(artifact) if artifact.unverified else None
+
+
+async def _verify_segments(artifact: Artifact) -> None:
+    names, start = artifact.unverified, time.perf_counter()
+    for name in names:  # one by one, so that a stop waits for one at most
+        await asyncio.to_thread(artifact.verify, name)
+    logger.info("verified %d segments in %.1f s", len(names), time.perf_counter() - start)
 
 
 def _sha256(data: bytes) -> bytes:
     return hashlib.sha256(data).digest()
-
-
-def _identifier(search: CoverSearch) -> Identifier:
-    """Called at the start where an artifact has references to be checked, else at the first
-    identification: OpenCV costs a start 0.05 s of processor time and a worker 20 MB."""
-    from engine.covers.identify.identifier import Identifier
-
-    return Identifier.open(search)
 
 
 def _nearest(search: CoverSearch, items: Sequence[tuple[Vector, int]]) -> list[list[Neighbour]]:
@@ -527,9 +378,3 @@ def _nearest(search: CoverSearch, items: Sequence[tuple[Vector, int]]) -> list[l
 
     rows = search.nearest(np.stack([vector for vector, _ in items]), max(k for _, k in items))
     return [row[:k] for row, (_, k) in zip(rows, items, strict=True)]
-
-
-def _embed_images(encoder: Encoder, items: Sequence[Pixels]) -> Embeddings:
-    import numpy as np
-
-    return encoder.embed_images(np.stack(items))

@@ -1,6 +1,6 @@
 """The HTTP contract: routes, what they take, what they answer.
 
-FastAPI owns every public route. `service.py` gives them processes and BentoML's typed clients;
+FastAPI owns every public route. `bento.py` gives them processes and BentoML's typed clients;
 `front.Front` stands before both. The launching process never imports this module.
 """
 
@@ -30,11 +30,11 @@ from engine.base.errors import (
     ShazamError,
 )
 from engine.base.places import PROJECT
-from engine.base.settings import Settings
 from engine.base.version import VERSION
 from engine.covers.question import DEFAULT_K, MAX_K
+from engine.covers.service import start
 from engine.covers.service.answers import Answers
-from engine.covers.service.asking import AsyncSearch, RemoteEncoder
+from engine.covers.service.asking import SUBJECT, AsyncSearch
 from engine.covers.service.forms import embeddings_request, needed_words, read_search, read_wanted
 from engine.covers.service.schemas import (
     IDENTIFY_EXAMPLES,
@@ -50,6 +50,7 @@ from engine.covers.service.schemas import (
     Models,
     SearchResponse,
 )
+from engine.covers.service.towers import RemoteEncoder
 from engine.serving.http.bodies import FORM_OVERHEAD, BodyLimits
 from engine.serving.http.exchange import current_exchange
 from engine.serving.http.forms import read_json
@@ -60,12 +61,14 @@ from engine.serving.process import preload
 from engine.serving.watch import tracing
 from engine.serving.watch.metrics import Metrics
 
-settings = Settings.from_environment()
+settings = start.settings()
 # After the last answer, how long threads that still run may take.
 LAST_THREADS_S = 5.0
 logger = logging.getLogger("shazam")
 metrics = functools.cache(
-    lambda: Metrics(tracing.spans(settings), alone=preload.in_worker() and settings.workers == 1)
+    lambda: Metrics(
+        SUBJECT, tracing.spans(settings), alone=preload.in_worker() and settings.workers == 1
+    )
 )
 page = load_page(PROJECT / "web")
 # Where the encoder runs in a process of its own: the way to it. Set before the application starts.

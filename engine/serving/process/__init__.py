@@ -2,9 +2,10 @@
 
 Begin with `launch`, then `worker`.
 
-    launch   what is there before a worker: a socket, and somebody to start it again
-    worker   a worker's first lines: the artifact opens while BentoML is imported
-    preload  … in a thread, taken over by the service once it is there
+    launch     what is there before a worker: a socket, and somebody to start it again
+    worker     a worker's first lines: the artifact opens while BentoML is imported
+    preload    … in a thread, taken over by the service once it is there
+    collector  when Python's garbage collector looks, and at what
 
 `worker` imports nothing before it runs, or the start loses what it overlaps. Not to be imported:
 `covers`; what is opened is told by name.

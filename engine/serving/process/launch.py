@@ -1,6 +1,6 @@
-"""Starts the service with as little before it as can be: `python -m engine serve`.
+"""Starts a service with as little before it as can be: `python -m engine serve`.
 
-Before `bentoml serve` starts a worker it imports BentoML, its clients of a cloud and this service,
+Before `bentoml serve` starts a worker it imports BentoML, its clients of a cloud and the service,
 which the worker then imports again: 0.8 s of processor time at every start, and 70 MB for as long
 as it runs. Where one process answers, all that is needed before it is a socket, and somebody to
 look after it. The worker is BentoML's own (worker.py). Where there are several processes, BentoML
@@ -19,33 +19,31 @@ import time
 from types import FrameType
 
 from engine.base.places import PROJECT
-from engine.base.settings import Settings
 from engine.serving.process.preload import set_environment
 
-SERVICE = "service:ShazamVisual"
 BACKLOG = 2_048
 # After a worker that died so young another follows a second later: it may well die, too.
 YOUNG_S, PAUSE_S = 5.0, 1.0
 
 
-def serve(host: str, port: int) -> int:
-    """Serve until SIGTERM or SIGINT; returns the exit status.
+def serve(host: str, port: int, *, service: str, opener: str, several: bool) -> int:
+    """Serve until SIGTERM or SIGINT; returns the exit status. Raises OSError where the port is
+    taken.
 
-    Raises `SettingsError` for a bad setting, OSError where the port is taken.
+    `service` is BentoML's name of it ("module:class"), `opener` what opens its artifact
+    ("module:function"); `several` processes of it are BentoML's to start.
     """
-    settings = Settings.from_environment()
     set_environment()
     python = [sys.executable, "-m"]
-    if settings.workers > 1 or settings.separate_encoder():
+    if several:
         os.chdir(PROJECT)
         options = ["--host", host, "--port", str(port)]
-        os.execv(sys.executable, [*python, "bentoml", "serve", SERVICE, *options])
+        os.execv(sys.executable, [*python, "bentoml", "serve", service, *options])
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.create_server((host, port), family=family, backlog=BACKLOG) as listening:
         handle = listening.fileno()
-        return _Watch(
-            [*python, "engine.serving.process.worker", SERVICE, "--fd", str(handle)], handle
-        ).run()
+        worker = [*python, "engine.serving.process.worker", opener, service, "--fd", str(handle)]
+        return _Watch(worker, handle).run()
 
 
 class _Watch:

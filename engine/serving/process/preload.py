@@ -1,27 +1,21 @@
-"""Opens the artifact while the rest of a worker is still being imported.
+"""Opens what a worker will serve while the rest of it is still being imported.
 
 A worker spends about as long importing BentoML and FastAPI, on one core, as it does hashing files
-and preparing the encoder, mostly outside the interpreter lock. `worker.py`, or else `service.py`
-before its other imports, calls `begin`; `AsyncSearch` takes the result. The launching process reads
-`service.py` too and must stay light, so nothing happens there.
+and preparing an encoder, mostly outside the interpreter lock. `worker.py`, or else the module of
+the service before its other imports, calls `begin` with the name of what opens; the service takes
+the result. The launching process reads that module too and must stay light, so nothing happens
+there.
 """
 
 from __future__ import annotations
 
-import gc
+import importlib
 import os
 import sys
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-from engine.base.errors import ShazamError
-from engine.base.settings import Settings
-from engine.serving.work.lanes import stand_back
-
-if TYPE_CHECKING:
-    from engine.covers.search import CoverSearch
+from typing import Any
 
 WORKER = "_bentoml_impl.worker.service"
 
@@ -37,7 +31,7 @@ ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
     "MALLOC_ARENA_MAX": "2",
 }
-_opening: Future[CoverSearch] | None = None
+_opening: Future[Any] | None = None
 
 
 def set_environment() -> None:
@@ -46,26 +40,27 @@ def set_environment() -> None:
         os.environ.setdefault(name, value)
 
 
-def begin(*, worker: bool = False) -> None:
-    """Start to open the artifact in a thread, in a worker that will search and encode itself; once.
-    A process that is about to become one says so by `worker`."""
+def begin(opener: str, *, worker: bool = False) -> None:
+    """Start to call `opener`, a "module:function" that takes nothing, in a thread; once, and in a
+    worker alone. A process that is about to become one says so by `worker`.
+
+    By name, as importing the module is the first thing that may overlap.
+    """
     global _opening
     if _opening is not None or not (worker or in_worker()):
         return
-    # Imports make objects and no garbage: looking for it is a tenth of their time.
-    gc.disable()
-    try:
-        settings = Settings.from_environment()
-    except ShazamError:
-        return  # service.py reads them next and says what is wrong
-    if not settings.separate_encoder():
-        pool = ThreadPoolExecutor(1, thread_name_prefix="preload")
-        _opening = pool.submit(open_search, settings)
-        pool.shutdown(wait=False)
+    pool = ThreadPoolExecutor(1, thread_name_prefix="preload")
+    _opening = pool.submit(_call, opener)
+    pool.shutdown(wait=False)
+
+
+def _call(opener: str) -> Any:
+    module, _, function = opener.partition(":")
+    return getattr(importlib.import_module(module), function)()
 
 
 def in_worker() -> bool:
-    """Whether this process answers requests; the launcher and tests read `service.py`, too."""
+    """Whether this process answers requests; the launcher and tests import a service, too."""
     return _main_module() == WORKER
 
 
@@ -96,29 +91,8 @@ def _main_module() -> str | None:
     return getattr(getattr(sys.modules["__main__"], "__spec__", None), "name", None)
 
 
-def take() -> Future[CoverSearch] | None:
+def take() -> Future[Any] | None:
     """What `begin` started, once; None where it started nothing or was asked before."""
     global _opening
     opening, _opening = _opening, None
     return opening
-
-
-def open_search(settings: Settings, *, with_encoder: bool = True) -> CoverSearch:
-    """Find and open the artifact the settings name; raises what is wrong with it by name.
-
-    For a thread beside an event loop: what it starts (OpenVINO's threads) stands back from it.
-    """
-    stand_back()
-    from engine.artifact.store import find_artifact
-    from engine.covers.search import (
-        CoverSearch,  # heavy: FAISS, and the encoder's runtime behind it
-    )
-
-    return CoverSearch.open(
-        find_artifact(settings.artifact),
-        runtime=settings.runtime,
-        threads=settings.usable_threads(),
-        with_encoder=with_encoder,
-        index_at=settings.index,
-        timeout_s=settings.timeout_s / 2,  # of a request: its caller still hears what failed
-    )

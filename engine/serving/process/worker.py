@@ -1,13 +1,17 @@
-"""What `python -m engine serve` starts: BentoML's worker, which opens the artifact meanwhile.
+"""What `python -m engine serve` starts: BentoML's worker, and meanwhile what opens its artifact.
 
-Started by `bentoml serve`, a worker begins to open it when it reads `service.py`: after a third of
-its imports.
+    python -m engine.serving.process.worker OPENER SERVICE --fd N
+
+`OPENER` is the "module:function" that opens, the rest is BentoML's. Started by `bentoml serve`, a
+worker begins to open when it reads the module of its service: after a third of its imports.
 """
 
 import runpy
+import sys
 
-from engine.serving.process import preload
+from engine.serving.process import collector, preload
 
 if __name__ == "__main__":
-    preload.begin(worker=True)
+    collector.pause()
+    preload.begin(sys.argv.pop(1), worker=True)
     runpy.run_module(preload.WORKER, run_name="__main__", alter_sys=True)

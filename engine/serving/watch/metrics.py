@@ -10,14 +10,26 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
 from typing import Any
 
-STAGES = ("decode", "queue", "encode", "search", "identify")
 Span = Callable[[str], AbstractContextManager[Any]]
 
 
+@dataclass(frozen=True)
+class Subject:
+    """What a service's metrics are about: the stages of a search (`timed`), the items an artifact
+    holds, which name a series, and what callers upload."""
+
+    stages: tuple[str, ...]
+    items: str
+    uploads: str
+
+
 class Metrics:
-    def __init__(self, span: Span = lambda _: nullcontext(), *, alone: bool = False) -> None:
+    def __init__(
+        self, subject: Subject, span: Span = lambda _: nullcontext(), *, alone: bool = False
+    ) -> None:
         """`span` opens a span of the request's trace (`engine.serving.watch.tracing`).
 
         `alone`: no other process counts with this one, so the numbers stay in memory. What
@@ -54,7 +66,7 @@ class Metrics:
         )
         self.stage = Histogram(
             "shazam_stage_seconds",
-            f"Time of one stage of a search: {', '.join(STAGES)}",
+            f"Time of one stage of a search: {', '.join(subject.stages)}",
             ("stage",),
             buckets=(0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 5),
             **options,
@@ -81,7 +93,10 @@ class Metrics:
             "shazam_requests_refused", "Requests refused because the queue was full", **options
         )
         self.cache = Counter(
-            "shazam_upload_cache", "Pictures looked up among recent ones", ("result",), **options
+            "shazam_upload_cache",
+            f"{subject.uploads.capitalize()} looked up among recent ones",
+            ("result",),
+            **options,
         )
         self.start = Gauge(
             "shazam_start_seconds",
@@ -91,8 +106,8 @@ class Metrics:
             **options,
         )
         self.artifact = Gauge(
-            "shazam_artifact_albums",
-            "Albums of the artifact that is served",
+            f"shazam_artifact_{subject.items}",
+            f"{subject.items.capitalize()} of the artifact that is served",
             ("artifact", "encoder", "runtime", "precision"),
             multiprocess_mode="max",
             **options,

@@ -11,18 +11,18 @@ from typing import Any
 
 import pytest
 
-from engine.base.settings import Settings
 from engine.covers.encoder.tokens import Tokenizer
 from engine.covers.service.answers import Answers
-from engine.covers.service.asking import AsyncSearch
+from engine.covers.service.asking import SUBJECT, AsyncSearch
 from engine.covers.service.schemas import EmbeddingsRequest, EmbeddingsResponse
+from engine.covers.service.settings import CoverSettings
 from engine.serving.watch.metrics import Metrics
 
 
 @asynccontextmanager
 async def answering(folder: Path) -> AsyncIterator[Answers]:
-    settings = Settings(artifact=str(folder), runtime="torch-cpu")
-    search = AsyncSearch(settings, Metrics())
+    settings = CoverSettings(artifact=str(folder), runtime="torch-cpu")
+    search = AsyncSearch(settings, Metrics(SUBJECT))
     search.start()
     try:
         await search.search()

@@ -16,7 +16,8 @@ import psutil
 import pytest
 from conftest import PROJECT
 
-from engine.serving.process import launch
+from engine.cli.main import main
+from engine.serving.process import preload
 
 
 @pytest.fixture
@@ -110,4 +111,34 @@ def test_several_processes_are_started_by_bentoml(monkeypatch: pytest.MonkeyPatc
         with monkeypatch.context() as patch:
             patch.setenv(variable, value)
             with pytest.raises(Replaced):
-                launch.serve("127.0.0.1", 4000)
+                main(["serve", "--host", "127.0.0.1", "--port", "4000"])
+
+
+def test_what_opens_is_named_and_called_once_beside_a_worker_alone(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "an_opener.py").write_text(
+        "import threading\ncalls = []\n\n"
+        "def open_it():\n    calls.append(threading.current_thread().name)\n    return calls\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    preload.begin("an_opener:open_it")  # in no worker: a launcher, a test
+    assert preload.take() is None
+    assert "an_opener" not in sys.modules
+    for _ in range(2):  # by worker.py, then by the module of the service
+        preload.begin("an_opener:open_it", worker=True)
+    opening = preload.take()
+    assert opening is not None
+    (thread,) = opening.result(10)
+    assert thread.startswith("preload")
+    assert preload.take() is None
+
+
+def test_nothing_of_the_service_is_imported_before_what_opens_runs() -> None:
+    code = "import sys, engine.covers.service.start\nprint(*sys.modules)"
+    command = [sys.executable, "-c", code]
+    run = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True)
+    ours = {name for name in run.stdout.split() if name.startswith("engine.")}
+    packages = {"engine.base", "engine.base.version", "engine.covers", "engine.covers.service"}
+    assert ours == {*packages, "engine.covers.service.start"}
+    assert "numpy" not in run.stdout.split()
