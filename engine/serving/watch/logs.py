@@ -7,7 +7,7 @@ import logging
 import time
 from collections.abc import Sequence
 
-OURS = ("shazam", "engine")
+OURS = "shazam"  # and below it: what has another name gets no handler
 FIELDS = ("request_id", "route", "status", "duration_ms", "batch_size")
 
 
@@ -39,9 +39,9 @@ def configure_logging(log_format: str, level: str, unknown: Sequence[str] = ()) 
     # BentoML disables what loggers there are when it sets up its own; ours may be made before, by
     # the thread that opens the artifact.
     for name, logger in list(logging.root.manager.loggerDict.items()):
-        if name.partition(".")[0] in OURS and isinstance(logger, logging.Logger):
+        if name.partition(".")[0] == OURS and isinstance(logger, logging.Logger):
             logger.disabled = False
-    ours = logging.getLogger("shazam")
+    ours = logging.getLogger(OURS)
     ours.setLevel(level.upper())
     ours.propagate = False
     if not ours.handlers:

@@ -186,9 +186,7 @@ def test_loggers_that_bentoml_disabled_speak_again(monkeypatch: pytest.MonkeyPat
 
     from engine.serving.watch.logs import configure_logging
 
-    loggers = [
-        logging.getLogger(name) for name in ("shazam", "shazam.access", "engine.covers.search")
-    ]
+    loggers = [logging.getLogger(name) for name in ("shazam", "shazam.access", "shazam.identify")]
     for logger in loggers:
         monkeypatch.setattr(logger, "disabled", True)
     handlers = list(loggers[0].handlers)
@@ -196,3 +194,11 @@ def test_loggers_that_bentoml_disabled_speak_again(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(loggers[0], "propagate", loggers[0].propagate)
     configure_logging("text", "info")
     assert not any(logger.disabled for logger in loggers)
+
+
+def test_every_logger_is_one_that_has_a_handler() -> None:
+    for path in (PROJECT / "engine").rglob("*.py"):
+        for name in re.findall(
+            r"^\w+ = logging\.getLogger\((.*)\)$", path.read_text(), re.MULTILINE
+        ):
+            assert re.fullmatch(r"\"shazam(\.\w+)?\"|OURS", name), path
