@@ -3,15 +3,16 @@
     python tests/fuzz_files.py SEED COUNT ARTIFACT
 
 Indexes of strangers and pickles; an artifact's index (read and mapped), rows, catalogue and
-manifest. ARTIFACT is a good one, whose manifest is damaged. A process of its own, with a bound on
-its memory: libraries that read files in C must neither end it nor ask for the machine. Anything but
-a named error ends it with a traceback.
+manifest; pictures of all layouts, with and without colour profiles. ARTIFACT is a good one, whose
+manifest is damaged. A process of its own, with a bound on its memory: libraries that read files in
+C must neither end it nor ask for the machine. Anything but a named error ends it with a traceback.
 """
 
 # ruff: noqa: E402 (it finds the project itself)
 from __future__ import annotations
 
 import faulthandler
+import io
 import pickle
 import resource
 import shutil
@@ -24,12 +25,16 @@ from pathlib import Path
 sys.path[:0] = [str(Path(__file__).parents[1])]
 
 import faiss
+import layouts
 import numpy as np
+import profiles
 from mutations import mutated
+from PIL import Image
 
 from engine.base.errors import ShazamError
 from engine.covers.artifact import check_ids
 from engine.covers.catalogue import Album, Catalogue, write_catalogue
+from engine.covers.image import decode
 from engine.covers.making.unpickle import read_metadata_pickle
 from engine.covers.manifest import read_manifest
 from engine.vectors import index as indexes
@@ -70,6 +75,25 @@ def pickles() -> list[Case]:
         for value in (columns, plain)
         for protocol in range(6)
     ]
+
+
+def pictures() -> list[Case]:
+    """Every layout, and pictures with a profile for each kind of colour."""
+
+    def read(path: Path) -> None:
+        decode(path.read_bytes(), max_pixels=1_000_000)
+
+    def saved(mode: str, format: str, profile: bytes) -> bytes:
+        buffer = io.BytesIO()
+        Image.new(mode, (40, 30), 90).save(buffer, format, icc_profile=profile)
+        return buffer.getvalue()
+
+    wide, inks = profiles.rgb(profiles.P3, 2.2), profiles.ink((255, 128, 128), (90, 160, 128))
+    coloured = [saved("RGB", kind, wide) for kind in ("JPEG", "PNG", "WEBP", "AVIF", "TIFF")]
+    coloured += [saved("CMYK", kind, inks) for kind in ("JPEG", "TIFF")]
+    coloured += [saved("L", kind, profiles.grey(1.8)) for kind in ("JPEG", "PNG", "TIFF")]
+    drawn = [layout.data for layout in layouts.all_layouts()]
+    return [("picture", data, read) for data in drawn + coloured * (len(drawn) // 20)]
 
 
 def own_indexes(rows: np.ndarray, catalogue: Catalogue, folder: Path) -> list[Case]:
@@ -145,6 +169,7 @@ def main(seed: int, count: int, artifact: Path) -> None:
             foreign_indexes(rows),
             own_indexes(rows, catalogue, folder),
             pickles(),
+            pictures(),
             [("artifact's catalogue", good.read_bytes(), read_catalogue)],
             [("artifact's manifest", manifest, read_changed_manifest)],
         ]

@@ -19,6 +19,10 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from engine.base.errors import ImageTooLarge, InvalidRequest, Overloaded, UnreadableImage
+from engine.covers.formats import bmff, bmp, jpeg, png
+from engine.covers.formats.colour import PROFILE_BYTES
+from engine.covers.formats.rgb import PLAIN, Scale, to_rgb
+from engine.covers.formats.unsupported import Unsupported
 
 Pixels = NDArray[np.uint8]
 
@@ -32,7 +36,7 @@ Image.MAX_IMAGE_PIXELS = None
 
 # Pillow knows some 40 formats; opening only the ones we promise keeps the rarely fuzzed decoders
 # (PSD, FLI, EPS…) out of reach of strangers' bytes. (JPEG's plugin opens MPO too.)
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "DIB", "TIFF", "HEIF", "AVIF")
+FORMATS = ("JPEG", "WEBP", "GIF")  # PNG, BMP, TIFF, HEIC and AVIF are known by their first bytes
 PROMISED = "JPEG, PNG, WebP, GIF, BMP, TIFF, HEIC or AVIF"
 
 # What the beginning of a refused file looks like, to say so: (offset, magic, sentence's end).
@@ -52,8 +56,8 @@ _LOOKALIKES: tuple[tuple[int, bytes, str], ...] = (
 )
 
 _MAGIC = re.compile(
-    rb"\xff\xd8\xff|\x89PNG\r\n|RIFF....WEBP|GIF8[79]a|BM|II\x2a\x00|MM\x00\x2a|II\x2b\x00|MM\x00\x2b"
-    rb"|....ftyp(heic|heix|hevc|hevx|heim|heis|mif1|msf1|avif|avis)",
+    rb"\xff\xd8\xff|\x89PNG\r\n|RIFF....WEBP|GIF8[79]a|BM"
+    rb"|II\x2a\x00|MM\x00\x2a|II\x2b\x00|MM\x00\x2b",
     re.DOTALL,
 )
 
@@ -124,10 +128,11 @@ def decode(
     max_pixels: int = MAX_IMAGE_PIXELS,
     shortest_side: int | None = None,
 ) -> Image.Image:
-    """Bytes of one picture → upright RGB image, first frame, alpha over white.
+    """Bytes of one picture → upright RGB image in sRGB, first frame, alpha over white.
 
-    `shortest_side` allows a large JPEG to be decoded at a fraction of its size (never below
-    1.25 times that side, in pixels), several times faster; leave it out where coordinates matter.
+    `shortest_side` allows a large JPEG, or a large picture in foreign colours, to come out at a
+    fraction of its size (never below 1.25 times that side, in pixels), several times faster; leave
+    it out where coordinates matter.
 
     Raises `InvalidRequest` (empty), `UnreadableImage` (not a picture, damaged, not a promised
     format), `ImageTooLarge` (more than `max_pixels`, checked before a pixel is decoded),
@@ -135,9 +140,8 @@ def decode(
     """
     if not data:
         raise InvalidRequest(f"{name} is empty. Send the bytes of a picture in the field 'file'.")
-    if not begins_like_a_picture(data):
+    if not _MAGIC.match(data) and bmff.container(data) is None:
         raise UnreadableImage(f"{name} is not an image we can read{_looks_like(data)}. {_ADVICE}")
-    _register_heif(data)
     try:
         with warnings.catch_warnings():
             # Pillow warns of odd metadata and of bombs; the cap below is the rule here.
@@ -145,21 +149,34 @@ def decode(
             return _decode(data, name, max_pixels, shortest_side)
     except (ImageTooLarge, UnreadableImage, Overloaded):
         raise
+    except Unsupported as error:
+        raise UnreadableImage(
+            f"{name} is laid out in a way we cannot read: {error}. Save it anew as JPEG or PNG."
+        ) from error
     except Exception as error:
         # Pillow's plugins raise nearly anything on damaged bytes (OSError, SyntaxError,
         # struct.error, ValueError, IndexError, MemoryError…); a caller needs this sentence.
         raise UnreadableImage(
-            f"{name} is damaged: it begins like a picture but cannot be decoded. Send it again, "
-            f"or save it anew as JPEG or PNG."
+            f"{name} is damaged, or laid out in a rare way: it begins like a picture but cannot be "
+            f"decoded. Send it again, or save it anew as JPEG or PNG."
         ) from error
 
 
 _ADVICE = f"Send a {PROMISED} picture."
 
 
+@dataclass(frozen=True)
+class _Opened:
+    """A picture whose size is known, and what is needed to see it right."""
+
+    image: Image.Image
+    profile: bytes
+    scale: Scale = PLAIN
+
+
 def _decode(data: bytes, name: str, max_pixels: int, shortest_side: int | None) -> Image.Image:
-    formats = FORMATS if _heif_registered else [name for name in FORMATS if name != "HEIF"]
-    image: Image.Image = Image.open(io.BytesIO(data), formats=formats)
+    opened = _open(data)
+    image = opened.image
     if not image.width or not image.height:
         raise UnreadableImage(f"{name} has no pixels. {_ADVICE}")
     if image.width * image.height > max_pixels:
@@ -167,16 +184,8 @@ def _decode(data: bytes, name: str, max_pixels: int, shortest_side: int | None) 
             f"{name} has {image.width} × {image.height} pixels; at most {max_pixels:,} are "
             f"accepted. Send a smaller picture: 1,000 pixels a side are plenty."
         )
-    if shortest_side and image.format in ("JPEG", "MPO"):
-        # libjpeg scales by 1/2, 1/4 or 1/8 while decoding. Twice the encoder's side is kept, so
-        # that the final bicubic step still decides what the pixels look like; halving may go
-        # further, since it moves pixels by less than 1/255 on average (1/8 moves them by 5).
-        half, least = min(image.size) // 2, 2 * shortest_side
-        if HALVED_SIDES * shortest_side <= half < least:
-            least = half
-        image.draft("RGB", (least, least))
     try:
-        image.load()
+        image = _load(image, data, shortest_side)
     except MemoryError:
         # Its size was checked, so it is we who are short. (While it was opened, MemoryError would
         # have meant an invented size.)
@@ -191,33 +200,74 @@ def _decode(data: bytes, name: str, max_pixels: int, shortest_side: int | None) 
     except Exception:
         # The pixels are whole; a broken EXIF block is no reason to refuse them.
         image.info.pop("exif", None)
-    return to_rgb(image)
+    enough = 2 * shortest_side if shortest_side else None
+    return to_rgb(image, opened.scale, opened.profile, enough)
 
 
-def to_rgb(image: Image.Image) -> Image.Image:
-    """Any Pillow mode → RGB; transparency is laid over white, 16 and 32 bits are scaled to 8."""
-    if image.mode == "RGB" and "transparency" not in image.info:
-        return image
-    if image.mode in ("I;16", "I;16B", "I;16L", "I;16N", "I", "F"):
-        return _grey_to_rgb(image)
-    if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
-        layered = image.convert("RGBA")
-        white = Image.new("RGBA", layered.size, (255, 255, 255, 255))
-        return Image.alpha_composite(white, layered).convert("RGB")
-    return image.convert("RGB")
+def _open(data: bytes) -> _Opened:
+    """Reads no more than a header, and a profile."""
+    if data.startswith(png.SIGNATURE):
+        data, profile = png.mended(data, PROFILE_BYTES)
+        return _Opened(_open_as(data, "PNG"), profile)
+    if data.startswith(b"BM"):
+        masked = bmp.masked(data)
+        opened = masked or _open_as(bmp.mended(data), "BMP", "DIB")
+        return _Opened(opened, bmp.profile(data, PROFILE_BYTES))
+    scale = PLAIN
+    if container := bmff.container(data):
+        if container.family == "HEIF":
+            _register_heif()
+        image = _open_as(container.data, container.family)
+    elif data[:2] in (b"II", b"MM"):
+        from engine.covers.formats import tiff  # Pillow's plugin takes 20 ms to import
 
-
-def _grey_to_rgb(image: Image.Image) -> Image.Image:
-    # Pillow's own conversion clips 16 bits at 255: a 16-bit scan would come out white.
-    values = np.nan_to_num(np.asarray(image).astype(np.float64))
-    if image.mode == "F":
-        top = 1.0 if values.max(initial=0.0) <= 1.0 else 255.0
+        image = tiff.opened(data)
+        scale = tiff.prepare(image)
     else:
-        highest = float(values.max(initial=0))
-        top = 65535.0 if image.mode.startswith("I;16") or 255 < highest <= 65535 else 255.0
-        top = max(top, highest)  # 32 bits have no white of their own: the brightest pixel is it
-    grey = np.clip(values * (255.0 / top), 0, 255).round().astype(np.uint8)
-    return Image.fromarray(grey).convert("RGB")
+        image = _open_as(data, *FORMATS)
+    return _Opened(image, image.info.get("icc_profile") or b"", scale)
+
+
+def _open_as(data: bytes, *formats: str) -> Image.Image:
+    return Image.open(io.BytesIO(data), formats=formats)
+
+
+def _load(image: Image.Image, data: bytes, shortest_side: int | None) -> Image.Image:
+    """A picture as it was opened → with its pixels."""
+    if image.format not in ("JPEG", "MPO"):
+        image.load()
+        return image
+
+    def load(data: bytes) -> Image.Image:
+        again = _open_as(data, "JPEG")
+        _reduce(again, shortest_side)
+        again.load()
+        return again
+
+    _reduce(image, shortest_side)
+    try:
+        image.load()
+        cut = jpeg.looks_cut(image) and jpeg.lacks_rows(data, load)
+    except OSError:
+        # It has no end. If that is all it lacks, it is the picture that was meant.
+        cut = jpeg.lacks_rows(data, load)
+        image = load(data + jpeg.END)
+    if cut:
+        raise OSError("rows are missing")
+    return image
+
+
+def _reduce(image: Image.Image, shortest_side: int | None) -> None:
+    """Have a large JPEG decoded at a fraction of its size."""
+    if not shortest_side:
+        return
+    # libjpeg scales by 1/2, 1/4 or 1/8 while decoding. Twice the encoder's side is kept, so
+    # that the final bicubic step still decides what the pixels look like; halving may go
+    # further, since it moves pixels by less than 1/255 on average (1/8 moves them by 5).
+    half, least = min(image.size) // 2, 2 * shortest_side
+    if HALVED_SIDES * shortest_side <= half < least:
+        least = half
+    image.draft("RGB", (least, least))
 
 
 def to_pixels(image: Image.Image, preprocessing: Preprocessing) -> Pixels:
@@ -265,13 +315,13 @@ def _looks_like(data: bytes) -> str:
 _heif_registered = False
 
 
-def _register_heif(data: bytes) -> None:
+def _register_heif() -> None:
     # pillow-heif loads libheif (10 MB); a service that never sees a HEIC never pays for it.
     global _heif_registered
-    if not _heif_registered and data[4:8] == b"ftyp":
+    if not _heif_registered:
         try:
             import pillow_heif
         except ImportError:  # left out for its licence (requirements/LICENCES.md)
-            return
+            raise Unsupported("it is a HEIC, and this service has no decoder for it") from None
         pillow_heif.register_heif_opener()
         _heif_registered = True

@@ -10,7 +10,9 @@ import tracemalloc
 import zlib
 from typing import Any
 
+import layouts
 import numpy as np
+import profiles
 import pytest
 from encoded import ENCODED, heic, quarters, saved
 from hypothesis import given, settings
@@ -177,6 +179,314 @@ def test_dark_thirty_two_bit_and_float_tiffs_are_readable() -> None:
     ]
     nan = np.array([[np.nan, 255.0]], np.float32)
     assert np.asarray(decode(saved(Image.fromarray(nan), "TIFF")))[0, :, 0].tolist() == [0, 255]
+
+
+# --- what may be missing, and what may not -------------------------------------------------------
+
+
+def cut_at(data: bytes, part: float) -> bytes:
+    """A JPEG without the last of its coded bytes, and without its end."""
+    start = data.index(b"\xff\xda")
+    return data[: start + int((len(data) - start) * part)]
+
+
+JPEGS: dict[str, dict[str, Any]] = {
+    "plain": {},
+    "grey": {},
+    "progressive": {"progressive": True},
+    "restarts": {"restart_marker_blocks": 3},
+    "a restart a row": {"restart_marker_rows": 1},
+    "CMYK": {},
+}
+
+
+def jpeg(name: str, size: tuple[int, int] = (330, 250)) -> bytes:
+    mode = {"grey": "L", "CMYK": "CMYK"}.get(name, "RGB")
+    return saved(photo(*size).convert(mode), "JPEG", quality=85, **JPEGS[name])
+
+
+@pytest.mark.parametrize("name", JPEGS)
+@pytest.mark.parametrize("size", [(330, 250), (1100, 900)])
+def test_a_jpeg_that_lacks_only_its_end_is_whole(name: str, size: tuple[int, int]) -> None:
+    data = jpeg(name, size)
+    assert data.endswith(b"\xff\xd9")
+    for side in (None, 224):
+        whole = np.asarray(decode(data, shortest_side=side))
+        for end in (data[:-2], data[:-1], data[:-2] + bytes(40)):
+            assert np.array_equal(np.asarray(decode(end, shortest_side=side)), whole)
+
+
+@pytest.mark.parametrize("name", [name for name in JPEGS if name != "progressive"])
+@pytest.mark.parametrize("end", [b"", b"\xff\xd9"])
+def test_a_jpeg_that_lacks_rows_is_damaged(name: str, end: bytes) -> None:
+    data = jpeg(name)
+    for part in (0.1, 0.5, 0.9, 0.97):
+        for side in (None, 120):
+            with pytest.raises(UnreadableImage, match="damaged"):
+                decode(cut_at(data, part) + end, shortest_side=side)
+
+
+def test_a_progressive_jpeg_has_its_rows_with_the_first_scan() -> None:
+    data = jpeg("progressive")
+    whole = np.asarray(decode(data)).astype(int)
+    first_ends = data.index(b"\xff\xda", data.index(b"\xff\xda") + 2)
+    for end in (b"", b"\xff\xd9"):
+        with pytest.raises(UnreadableImage, match="damaged"):
+            decode(data[: first_ends * 2 // 3] + end)
+        coarse = np.asarray(decode(cut_at(data, 0.8) + end)).astype(int)
+        assert np.abs(coarse - whole).mean() < 10
+
+
+def test_a_jpeg_whose_last_pixel_is_the_grey_of_missing_rows_is_whole() -> None:
+    for mode, options in (("RGB", {}), ("L", {}), ("RGB", {"restart_marker_rows": 1})):
+        grey = photo(64, 48).convert(mode)
+        grey.paste(128 if mode == "L" else (128, 128, 128), (0, 24, 64, 48))
+        data = saved(grey, "JPEG", quality=90, **options)
+        assert decode(data).getpixel((63, 47)) == (128, 128, 128)
+        assert decode(data[:-2]).getpixel((63, 47)) == (128, 128, 128)
+
+
+def with_chunk(chunk: bytes, after: bool = False) -> bytes:
+    colour = layouts.drawn(3, 255)
+    return layouts.png(colour, 8, 2, **{"after" if after else "before": chunk})
+
+
+MEGABYTES = zlib.compress(bytes(5_000_000))
+USELESS = {
+    "a long zTXt": layouts.chunk(b"zTXt", b"Comment\0\0" + MEGABYTES),
+    "a long iTXt": layouts.chunk(b"iTXt", b"Comment\0\1\0\0\0" + MEGABYTES),
+    "a long XMP": layouts.chunk(b"iTXt", b"XML:com.adobe.xmp\0\1\0\0\0" + MEGABYTES),
+    "a long raw profile": layouts.chunk(b"zTXt", b"Raw profile type exif\0\0" + MEGABYTES),
+    "a long profile": layouts.chunk(b"iCCP", b"wide\0\0" + MEGABYTES),
+    "a broken profile": layouts.chunk(b"iCCP", b"wide\0\0no zlib"),
+    "no zlib": layouts.chunk(b"zTXt", b"Comment\0\0no zlib"),
+    "an empty time": layouts.chunk(b"tIME", b""),
+    "short pHYs": layouts.chunk(b"pHYs", b"1"),
+    "short gAMA": layouts.chunk(b"gAMA", b"1"),
+    "short cHRM": layouts.chunk(b"cHRM", b"1"),
+    "empty sRGB": layouts.chunk(b"sRGB", b""),
+    "broken acTL": layouts.chunk(b"acTL", b"1"),
+    "broken fcTL": layouts.chunk(b"fcTL", b"1"),
+    "a wrong checksum of text": layouts.chunk(b"tEXt", b"Comment\0words", 1),
+    "a wrong checksum of a profile": layouts.chunk(b"iCCP", b"wide\0\0" + MEGABYTES[:50], 1),
+    "a wrong checksum of EXIF": layouts.chunk(b"eXIf", b"II*\0", 1),
+    "a wrong checksum of a time": layouts.chunk(b"tIME", bytes(7), 1),
+    "an unknown chunk": layouts.chunk(b"abCd", b"words", 1),
+}
+
+
+@pytest.mark.parametrize("name", USELESS)
+@pytest.mark.parametrize("after", [False, True])
+def test_what_says_nothing_of_a_pixel_damages_no_png(name: str, after: bool) -> None:
+    data = with_chunk(USELESS[name], after)
+    tracemalloc.start()
+    seen = np.asarray(decode(data))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert np.array_equal(seen, layouts.drawn(3, 255))
+    assert peak < 12_000_000  # of which five for a profile, read to its bound
+
+
+def test_a_hundred_long_texts_take_no_memory() -> None:
+    data = with_chunk(USELESS["a long zTXt"] * 100 + USELESS["a long XMP"] * 100)
+    tracemalloc.start()
+    decode(data)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 8_000_000
+
+
+def test_a_png_needs_neither_its_end_nor_the_checksum_of_its_end() -> None:
+    colour = layouts.drawn(3, 255)
+    for end in (b"", layouts.chunk(b"IEND", b"", 1), bytes(30), b"\0\0"):
+        assert np.array_equal(np.asarray(decode(layouts.png(colour, 8, 2, end=end))), colour)
+
+
+def test_a_wrong_checksum_of_what_carries_pixels_is_damage() -> None:
+    index = layouts.drawn(1, 255)
+    colours, clear = bytes(range(256)) * 3, bytes(range(256))
+    for broken in (
+        layouts.png(index, 8, 3, before=layouts.chunk(b"PLTE", colours, 1)),
+        layouts.png(
+            index, 8, 3, before=layouts.chunk(b"PLTE", colours) + layouts.chunk(b"tRNS", clear, 1)
+        ),
+        with_chunk(b"")[:20] + b"\0\0\0\x09" + with_chunk(b"")[24:],  # IHDR
+    ):
+        with pytest.raises(UnreadableImage, match="damaged"):
+            decode(broken)
+
+
+def test_a_png_that_lacks_rows_is_damaged() -> None:
+    data = saved(photo(200, 150), "PNG")
+    for part in (0.3, 0.7, 0.97):
+        cut = data[: int(len(data) * part)]
+        for end in (b"", layouts.chunk(b"IEND", b"")):
+            with pytest.raises(UnreadableImage, match="damaged"):
+                decode(cut + end)
+
+
+def rebranded(data: bytes, major: bytes, *brands: bytes) -> bytes:
+    """A HEIC or AVIF whose list of brands is another, of the same length."""
+    length = int.from_bytes(data[:4], "big")
+    listed = b"".join(brands)[: length - 16].ljust(length - 16, b"\0")
+    return data[:8] + major + bytes(4) + listed + data[length:]
+
+
+@pytest.mark.parametrize("major", [b"mif1", b"miaf", b"MA1B", b"MA1A", b"tmap", b"mif2", b"avif"])
+@pytest.mark.parametrize("others", [(b"avif", b"mif1", b"miaf", b"MA1B"), (b"mif1", b"miaf")])
+def test_an_avif_is_one_whatever_its_first_brand(major: bytes, others: tuple[bytes, ...]) -> None:
+    image = decode(rebranded(ENCODED["AVIF"], major, *others))
+    for colour, expected in zip(corners(image), (RED, GREEN, BLUE, WHITE), strict=True):
+        assert near(colour, expected, 25)
+
+
+@pytest.mark.parametrize("major", [b"mif1", b"miaf", b"MiHB", b"MiHE", b"tmap", b"heic", b"heix"])
+@pytest.mark.parametrize("others", [(b"heic", b"mif1", b"miaf"), (b"mif1", b"miaf")])
+def test_a_heic_is_one_whatever_its_first_brand(major: bytes, others: tuple[bytes, ...]) -> None:
+    image = decode(rebranded(ENCODED["HEIC"], major, *others))
+    for colour, expected in zip(corners(image), (RED, GREEN, BLUE, WHITE), strict=True):
+        assert near(colour, expected, 25)
+
+
+def test_an_avif_loads_no_decoder_of_heic(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine.covers.image._heif_registered", False)
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    assert decode(rebranded(ENCODED["AVIF"], b"mif1", b"avif")).size == (64, 48)
+
+
+def test_a_film_is_no_picture_whatever_its_brands() -> None:
+    for major in (b"isom", b"mp42", b"qt  ", b"M4V "):
+        data = b"\0\0\0\x18ftyp" + major + b"\0\0\2\0isommp42" + bytes(100)
+        with pytest.raises(UnreadableImage, match="not an image we can read"):
+            decode(data)
+
+
+# --- colour ---------------------------------------------------------------------------------------
+
+WIDE = {"Display P3": (profiles.P3, 2.2), "ProPhoto": (profiles.PROPHOTO, 1.8)}
+
+
+def colours() -> np.ndarray:
+    """(48, 64, 3) uint8, smooth."""
+    return np.asarray(photo(64, 48))
+
+
+def with_profile(format: str, picture: np.ndarray, profile: bytes) -> bytes:
+    options: dict[str, Any] = {
+        "JPEG": {"quality": 100, "subsampling": 0},
+        "WEBP": {"lossless": True},
+        "AVIF": {"quality": 100, "subsampling": "4:4:4"},
+    }.get(format, {})
+    image = Image.fromarray(picture)
+    if format == "HEIF":
+        image.info["icc_profile"] = profile
+        return heic(image, chroma=444)
+    if format == "BMP":
+        rows = [row.tobytes() for row in picture[..., ::-1]]
+        data = bytearray(layouts.bmp(rows, 24, header=124, width=64, height=48))
+        data[70:74] = b"DEBM"
+        data[126:134] = struct.pack("<II", len(data) - 14, len(profile))
+        return bytes(data) + profile
+    return saved(image, format, icc_profile=profile, **options)
+
+
+@pytest.mark.parametrize("space", WIDE)
+@pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "TIFF", "AVIF", "HEIF", "BMP"])
+def test_colours_of_a_wide_space_are_taken_to_srgb(format: str, space: str) -> None:
+    columns, gamma = WIDE[space]
+    meant = colours()
+    wide = profiles.in_space(meant, columns, gamma)
+    assert np.abs(wide.astype(int) - meant).mean() > 5
+    seen = np.asarray(decode(with_profile(format, wide, profiles.rgb(columns, gamma)))).astype(int)
+    assert np.abs(seen - meant).mean() < 2
+
+
+def test_a_palette_grey_and_transparent_pictures_have_profiles_too() -> None:
+    wide, grey = profiles.rgb(profiles.P3, 2.2), profiles.grey(1.0)
+    paletted = Image.new("P", (8, 8), 1)
+    paletted.putpalette([0, 0, 0, 200, 100, 50])
+    meant = decode(saved(paletted.convert("RGB"), "PNG", icc_profile=wide)).getpixel((4, 4))
+    assert meant != (200, 100, 50)
+    assert near(decode(saved(paletted, "PNG", icc_profile=wide)).getpixel((4, 4)), meant, 1)
+    layered = paletted.convert("RGBA")
+    layered.putpixel((0, 0), (0, 0, 0, 0))
+    image = decode(saved(layered, "PNG", icc_profile=wide))
+    assert near(image.getpixel((4, 4)), meant, 1)
+    assert image.getpixel((0, 0)) == WHITE
+    # Half of linear light is 188 in sRGB.
+    for mode, middle in (("L", 128), ("LA", (128, 255))):
+        data = saved(Image.new(mode, (8, 8), middle), "PNG", icc_profile=grey)
+        assert near(decode(data).getpixel((4, 4)), (188, 188, 188), 2)
+    deep = Image.fromarray(np.full((8, 8), 32896, np.uint16))
+    data = saved(deep, "PNG", icc_profile=grey)
+    assert near(decode(data).getpixel((4, 4)), (188, 188, 188), 2)
+
+
+@pytest.mark.parametrize("format", ["JPEG", "TIFF"])
+def test_inks_are_what_their_profile_says(format: str) -> None:
+    paper, full = (255, 128, 128), (128, 200, 128)  # Lab: white, and a purple for any ink
+    profile = profiles.ink(paper, full)
+    for inks in ((255, 0, 0, 0), (0, 0, 255, 0)):
+        data = saved(Image.new("CMYK", (16, 16), inks), format, icc_profile=profile, quality=100)
+        red, green, blue = decode(data).getpixel((8, 8))  # type: ignore[misc]
+        assert red > green + 60
+        assert blue > green + 30
+    data = saved(Image.new("CMYK", (16, 16)), format, icc_profile=profile, quality=100)
+    assert near(decode(data).getpixel((8, 8)), WHITE, 3)
+
+
+DRAWN = profiles.rgb(profiles.PROPHOTO, 1.8)
+UNUSABLE = {
+    "cut": DRAWN[:200],
+    "short": DRAWN[:60],
+    "noise": bytes(range(256)) * 4,
+    "empty table": DRAWN[:128] + bytes(len(DRAWN) - 128),
+    "grey's": profiles.grey(1.0),
+    "ink's": profiles.ink((255, 128, 128), (0, 128, 128)),
+    "a link": DRAWN[:12] + b"link" + DRAWN[16:],
+    "without red": DRAWN.replace(b"rXYZ", b"none", 1),
+    "too large": profiles.rgb(profiles.PROPHOTO, 1.8, padding=5_000_000),
+}
+
+
+@pytest.mark.parametrize("name", UNUSABLE)
+def test_a_profile_that_cannot_be_used_is_ignored(name: str) -> None:
+    for format in ("PNG", "TIFF"):
+        data = with_profile(format, colours(), UNUSABLE[name])
+        assert np.array_equal(np.asarray(decode(data)), colours())
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.sampled_from(["rgb", "ink", "grey"]), st.data())
+def test_a_damaged_profile_costs_no_picture(name: str, data: st.DataObject) -> None:
+    mode, profile = {
+        "rgb": ("RGB", DRAWN),
+        "ink": ("CMYK", profiles.ink((255, 128, 128), (0, 128, 128))),
+        "grey": ("L", profiles.grey(2.2)),
+    }[name]
+    damaged = bytearray(profile)
+    for _ in range(data.draw(st.integers(1, 12))):
+        damaged[data.draw(st.integers(0, len(damaged) - 1))] = data.draw(st.integers(0, 255))
+    picture = saved(Image.new(mode, (9, 7)), "TIFF", icc_profile=bytes(damaged))
+    assert decode(picture).mode == "RGB"
+
+
+def test_srgb_itself_changes_nothing() -> None:
+    library = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    plain = np.asarray(decode(saved(photo(64, 48), "JPEG")))
+    assert np.array_equal(
+        np.asarray(decode(saved(photo(64, 48), "JPEG", icc_profile=library))), plain
+    )
+
+
+def test_a_large_picture_in_foreign_colours_may_come_out_smaller() -> None:
+    profile = profiles.rgb(profiles.P3, 2.2)
+    data = saved(photo(320, 240).resize((2400, 1800)), "PNG", icc_profile=profile)
+    whole, reduced = decode(data), decode(data, shortest_side=224)
+    assert whole.size == (2400, 1800)
+    assert min(reduced.size) >= 2 * 224
+    assert min(reduced.size) < 1800
+    assert np.abs(to_pixels(whole, CLIP).astype(int) - to_pixels(reduced, CLIP)).mean() < 1.5
 
 
 def png(width: int, height: int, depth: int, colour: int, rows: bytes) -> bytes:
