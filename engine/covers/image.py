@@ -118,7 +118,7 @@ class Preprocessing:
 
 def begins_like_a_picture(head: bytes) -> bool:
     """Whether the first bytes of a file (64 are plenty) are those of a format we promise."""
-    return bool(_MAGIC.match(head))
+    return bool(_MAGIC.match(head)) or bmff.container(head) is not None
 
 
 def decode(
@@ -140,7 +140,7 @@ def decode(
     """
     if not data:
         raise InvalidRequest(f"{name} is empty. Send the bytes of a picture in the field 'file'.")
-    if not _MAGIC.match(data) and bmff.container(data) is None:
+    if not begins_like_a_picture(data):
         raise UnreadableImage(f"{name} is not an image we can read{_looks_like(data)}. {_ADVICE}")
     try:
         with warnings.catch_warnings():

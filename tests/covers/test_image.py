@@ -20,7 +20,13 @@ from hypothesis import strategies as st
 from PIL import Image, ImageCms
 
 from engine.base.errors import ImageTooLarge, InvalidRequest, UnreadableImage
-from engine.covers.image import Preprocessing, decode, thumbnail, to_pixels
+from engine.covers.image import (
+    Preprocessing,
+    begins_like_a_picture,
+    decode,
+    thumbnail,
+    to_pixels,
+)
 
 CLIP = Preprocessing(224, (0.48, 0.46, 0.41), (0.27, 0.26, 0.28))
 
@@ -51,6 +57,7 @@ RED, GREEN, BLUE, WHITE = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)
 
 @pytest.mark.parametrize("name", ENCODED)
 def test_every_promised_format_is_read(name: str) -> None:
+    assert begins_like_a_picture(ENCODED[name][:64])
     image = decode(ENCODED[name])
     assert (image.mode, image.size) == ("RGB", (64, 48))
     for colour, expected in zip(corners(image), (RED, GREEN, BLUE, WHITE), strict=True):
@@ -335,7 +342,9 @@ def rebranded(data: bytes, major: bytes, *brands: bytes) -> bytes:
 @pytest.mark.parametrize("major", [b"mif1", b"miaf", b"MA1B", b"MA1A", b"tmap", b"mif2", b"avif"])
 @pytest.mark.parametrize("others", [(b"avif", b"mif1", b"miaf", b"MA1B"), (b"mif1", b"miaf")])
 def test_an_avif_is_one_whatever_its_first_brand(major: bytes, others: tuple[bytes, ...]) -> None:
-    image = decode(rebranded(ENCODED["AVIF"], major, *others))
+    data = rebranded(ENCODED["AVIF"], major, *others)
+    assert begins_like_a_picture(data[:64])
+    image = decode(data)
     for colour, expected in zip(corners(image), (RED, GREEN, BLUE, WHITE), strict=True):
         assert near(colour, expected, 25)
 
@@ -343,7 +352,9 @@ def test_an_avif_is_one_whatever_its_first_brand(major: bytes, others: tuple[byt
 @pytest.mark.parametrize("major", [b"mif1", b"miaf", b"MiHB", b"MiHE", b"tmap", b"heic", b"heix"])
 @pytest.mark.parametrize("others", [(b"heic", b"mif1", b"miaf"), (b"mif1", b"miaf")])
 def test_a_heic_is_one_whatever_its_first_brand(major: bytes, others: tuple[bytes, ...]) -> None:
-    image = decode(rebranded(ENCODED["HEIC"], major, *others))
+    data = rebranded(ENCODED["HEIC"], major, *others)
+    assert begins_like_a_picture(data[:64])
+    image = decode(data)
     for colour, expected in zip(corners(image), (RED, GREEN, BLUE, WHITE), strict=True):
         assert near(colour, expected, 25)
 
