@@ -8,6 +8,7 @@ In: the environment, this machine, this disk. Out: settings, failures with names
     machine   cores, memory, accelerators
     places    where the project and its caches lie
     files     digests and hard links
+    texts     a caller's words: whether they show anything, and what a line can hold
     strict    JSON of foreign hands → fields of exactly the types it promised
     needs     packages that not every installation has
     progress  what a long command says while it runs

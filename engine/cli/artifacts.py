@@ -11,6 +11,7 @@ from engine.cli.terminal import (
     Commands,
     add_artifact,
     artifact_folder,
+    print_json,
     refuse_usage,
     whole,
 )
@@ -28,7 +29,7 @@ def _inspect(options: argparse.Namespace) -> int:
     folder = artifact_folder(options)
     read_manifest(folder)  # refuses what is no manifest, by name
     raw = json.loads((folder / MANIFEST).read_bytes())
-    print(json.dumps(raw, indent=2, ensure_ascii=False))
+    print_json(raw)
     return 0
 
 

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from engine.base.texts import from_terminal, in_one_line
 from engine.cli.terminal import (
     Bar,
     Commands,
     add_artifact,
     artifact_folder,
+    print_json,
     read_picture,
     refuse_usage,
     share,
     whole,
 )
 from engine.covers.making import DEFAULT_ENCODER
-from engine.covers.question import DEFAULT_K, MAX_K, Wanted
+from engine.covers.question import DEFAULT_K, MAX_K, Wanted, shown_text
 from engine.vectors.tuning import RECALL
 
 if TYPE_CHECKING:
@@ -219,7 +220,7 @@ def offer_query(commands: Commands) -> None:
     add_artifact(made)
     what = made.add_mutually_exclusive_group(required=True)
     what.add_argument("--image", type=Path, metavar="FILE")
-    what.add_argument("--text")
+    what.add_argument("--text", type=from_terminal)
     made.add_argument(
         "-k",
         type=whole(1, MAX_K),
@@ -233,6 +234,8 @@ def offer_query(commands: Commands) -> None:
 def _query(options: argparse.Namespace) -> int:
     from engine.covers.search import CoverSearch
 
+    if options.text is not None:
+        shown_text(options.text)  # blank words are refused before an artifact is read
     search = CoverSearch.open(artifact_folder(options))
     wanted = Wanted(k=options.k)
     if options.image:
@@ -240,13 +243,13 @@ def _query(options: argparse.Namespace) -> int:
     else:
         hits = search.by_text(options.text, wanted)
     if options.json:
-        print(json.dumps([_row_of(hit) for hit in hits], indent=2, ensure_ascii=False))
+        print_json([_row_of(hit) for hit in hits])
         return 0
     for hit in hits:
         album = hit.album
         genre = f" ({album.genre})" if album.genre else ""
         words = _words(album) or "untitled"
-        print(f"{hit.similarity:6.3f}  {album.album_id:>8}  {words}{genre}")
+        print(f"{hit.similarity:6.3f}  {album.album_id:>8}  {in_one_line(words + genre)}")
     return 0
 
 
@@ -279,7 +282,7 @@ def _identify(options: argparse.Namespace) -> int:
     data = read_picture(options.image)
     answers = Identifier.open(search).by_image(data, many=options.many)
     if options.json:
-        print(json.dumps([_row_of_answer(answer) for answer in answers], indent=2))
+        print_json([_row_of_answer(answer) for answer in answers])
         return 0
     for answer in answers:
         known = search.catalogue.albums([near.id for near in answer.candidates])
@@ -310,7 +313,7 @@ def _tell(answer: Identification, known: Mapping[int, Album]) -> None:
         "no_match": "not in the catalogue; most alike: ",
     }[answer.decision]
     names = "; ".join(f"{i} {_words(known[i])}" for i in shown[:3])
-    print(f"{answer.decision:<9}  {answer.confidence:.3f}  {words}{names}")
+    print(f"{answer.decision:<9}  {answer.confidence:.3f}  {words}{in_one_line(names)}")
     if answer.quad is not None:
         corners = ", ".join(f"({x:.0f}, {y:.0f})" for x, y in answer.quad)
         way = "mirrored; " if answer.mirrored else ""

@@ -9,11 +9,12 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 from engine.base.errors import ShazamError
 from engine.base.version import VERSION
 from engine.cli import artifacts, covers, trials
-from engine.cli.terminal import Commands, Run
+from engine.cli.terminal import Commands, Run, drop_output, fail, open_terminal
 
 # In the order of the help; each stands beside the function that runs it.
 OFFERED = (
@@ -38,26 +39,37 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # A command that computes on this machine must not stop to ask a hub for news.
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
-    options = _parser().parse_args(arguments)
-    run: Run = options.run
+    open_terminal()
     try:
-        return run(options)
+        return _run(arguments)
     except ShazamError as error:
-        print(f"{error.code}: {error.message}", file=sys.stderr)
-        return 1
+        return fail(f"{error.code}: {error.message}")
     except BrokenPipeError:
+        drop_output()
         return 0
     except KeyboardInterrupt:
-        print("interrupted; the same command goes on where it stopped", file=sys.stderr)
-        return 1
+        return fail("interrupted; the same command goes on where it stopped")
+    except UnicodeEncodeError as error:
+        # The bytes of a file's name, where they are no UTF-8: no catalogue or manifest holds them.
+        return fail(f"system: {error.object!r:.200} is not text in UTF-8; rename it")
     except OSError as error:
         # A full disk, a folder without permission: named by the system, told without a trace.
-        print(f"system: {error}", file=sys.stderr)
-        return 1
+        drop_output()
+        return fail(f"system: {error}")
+
+
+def _run(arguments: Sequence[str] | None) -> int:
+    """The command; all that it printed is written when this returns, or it raises OSError."""
+    try:
+        options = _parser().parse_args(arguments)
+        run: Run = options.run
+        return run(options)
+    finally:
+        sys.stdout.flush()
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="python -m engine",
         description="Make, check, search and measure artifacts: which album is this?",
     )
@@ -66,3 +78,10 @@ def _parser() -> argparse.ArgumentParser:
     for offer in OFFERED:
         offer(commands)
     return parser
+
+
+class _Parser(argparse.ArgumentParser):
+    """argparse passes over a help that could not be written."""
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        print(message, end="", file=file or sys.stderr)

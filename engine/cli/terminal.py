@@ -1,11 +1,16 @@
 """What every command shares: how it is offered, what many take, what it draws and says.
 
-Words on the command line → options, checked; progress → a bar on stderr.
+Words on the command line → options, checked; progress → a bar on stderr. What is printed fails
+for no letter: one that the terminal lacks is written otherwise.
 """
 
 from __future__ import annotations
 
 import argparse
+import codecs
+import io
+import json
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -13,8 +18,13 @@ from typing import Any, NoReturn
 
 from engine.base.errors import BuildError
 from engine.base.progress import Progress
+from engine.base.texts import in_one_line
 
 Run = Callable[[argparse.Namespace], int]
+
+# How a terminal of another alphabet is shown our signs; other letters it gets as "\\u2260".
+_PLAIN = {"→": "->", "…": "...", "–": "-", "×": "x", "’": "'"}
+_PLAINLY = "shazam-plainly"
 
 
 class Commands:
@@ -55,6 +65,43 @@ def read_picture(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise BuildError(f"{path} cannot be read: {error.strerror}.") from error
+
+
+def open_terminal() -> None:
+    """From here on no letter makes printing fail, nor does an output that the caller closed."""
+    codecs.register_error(_PLAINLY, _plainly)
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
+        elif isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors=_PLAINLY)
+
+
+def _plainly(error: UnicodeError) -> tuple[str, int]:
+    assert isinstance(error, UnicodeEncodeError)
+    shown = "".join(_PLAIN.get(letter, letter) for letter in error.object[error.start : error.end])
+    return shown.encode("ascii", "backslashreplace").decode(), error.end
+
+
+def drop_output() -> None:
+    """What stdout still holds nobody can be given: Python would try once more at its end, and
+    trace."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
+
+
+def fail(message: str) -> int:
+    """Tell a failure in one line; returns its exit status."""
+    print(in_one_line(message), file=sys.stderr)
+    return 1
+
+
+def print_json(value: Any) -> None:
+    """JSON that any reader takes: in UTF-8, else in ASCII."""
+    in_utf8 = codecs.lookup(sys.stdout.encoding or "ascii").name == "utf-8"
+    print(json.dumps(value, indent=2, ensure_ascii=not in_utf8))
 
 
 def refuse_usage(message: str) -> NoReturn:
@@ -115,6 +162,7 @@ class Bar(Progress):
         self._bar.update(done - self._bar.n)
 
     def remark(self, line: str) -> None:
+        line = in_one_line(line)
         if self._bar is not None and not self._bar.disable:
             self._bar.write(line, file=sys.stderr)
         else:

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from engine.cli.terminal import Bar, Commands, add_artifact, artifact_folder, refuse_usage, whole
+from engine.cli.terminal import (
+    Bar,
+    Commands,
+    add_artifact,
+    artifact_folder,
+    print_json,
+    refuse_usage,
+    whole,
+)
 
 if TYPE_CHECKING:
     from engine.covers.search import CoverSearch
@@ -71,7 +78,7 @@ def _evaluate(options: argparse.Namespace) -> int:
         if search.index.tuning is not None and search.index.tuning.curve:
             print(f"drew {plot_tuning(search.index.tuning, options.plots)}", file=sys.stderr)
     if options.json:
-        print(json.dumps(report.as_dict(), indent=2))
+        print_json(report.as_dict())
     else:
         _tell(report)
     return 0
@@ -117,7 +124,7 @@ def _try_identify(options: argparse.Namespace, search: CoverSearch) -> int:
     if options.plots:
         print(f"drew {plot(trial, options.plots / 'reliability.png')}", file=sys.stderr)
     if options.json:
-        print(json.dumps(trial.as_dict(), indent=2))
+        print_json(trial.as_dict())
     else:
         table(trial)
     return 0

@@ -1,8 +1,11 @@
 """The pipeline: a picture or words → albums.
 
-    search = CoverSearch.open("artifacts/starter")
-    search.by_image(Path("photo.jpg").read_bytes(), k=5)
-    search.by_text("a dark cover with a red moon")
+    >>> search = CoverSearch.open("artifacts/starter")
+    >>> photo = Path("tests/photos/02-psychedelic-on-carpet.jpg").read_bytes()
+    >>> search.by_image(photo, Wanted(k=3))[0].album.title
+    'A Parade for Vera'
+    >>> len(search.by_text("a dark cover with a red moon"))
+    5
 
 Each step is a method of its own (`pixels`, `nearest`, `hits`), because the service runs them in
 different places: decoding in a thread a request, encoder and index once a batch.
@@ -29,7 +32,7 @@ from engine.covers.catalogue import Album, Catalogue
 from engine.covers.encoder.encoder import Encoder
 from engine.covers.image import MAX_IMAGE_PIXELS, Pixels, decode, to_pixels
 from engine.covers.opening import import_openvino_ahead, load_encoder, open_index
-from engine.covers.question import Wanted
+from engine.covers.question import Wanted, shown_text
 from engine.vectors.embeddings import Embeddings
 from engine.vectors.index import Index, set_index_threads
 from engine.vectors.neighbours import Neighbour, VectorIndex
@@ -114,7 +117,8 @@ class CoverSearch:
         return self.by_vector(self._encoder.embed_images(self.pixels(data)[None])[0], wanted)
 
     def by_text(self, text: str, wanted: Wanted = Wanted()) -> list[Hit]:
-        return self.by_vector(self._encoder.embed_texts([text])[0], wanted)
+        """Words → hits, best first. Raises `InvalidRequest` for words that show nothing."""
+        return self.by_vector(self._encoder.embed_texts([shown_text(text)])[0], wanted)
 
     def by_vector(self, vector: NDArray[np.float32], wanted: Wanted = Wanted()) -> list[Hit]:
         """(D,) float32 unit vector → hits, best first."""

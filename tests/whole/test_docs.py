@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import ast
+import doctest
+import importlib
+import inspect
 import json
 import re
 import shlex
 import subprocess
+import textwrap
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -102,3 +108,43 @@ def test_every_name_that_contributors_are_sent_to_is_in_the_file_beside_it() -> 
     assert len(named) >= 5
     for name, path in named:
         assert re.search(rf"\b{name}\b", (PROJECT / path).read_text()), (name, path)
+
+
+# Modules, by their names, that show how they are called.
+EXAMPLES = sorted(
+    ".".join(path.relative_to(PROJECT).with_suffix("").parts)
+    for path in (PROJECT / "engine").rglob("*.py")
+    if ">>> " in path.read_text(encoding="utf-8")
+)
+
+
+def test_the_ways_in_show_how_they_are_called() -> None:
+    assert {"engine.covers.search", "engine.covers.identify.identifier"} <= set(EXAMPLES)
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_every_example_in_a_docstring_gives_what_it_says(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(PROJECT)
+    done = doctest.testmod(importlib.import_module(name))
+    assert done.attempted
+    assert not done.failed
+
+
+def docstrings() -> Iterator[tuple[str, str]]:
+    for path in [*(PROJECT / "engine").rglob("*.py"), PROJECT / "service.py"]:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+                where = f"{path.name}:{getattr(node, 'name', '')}"
+                yield where, inspect.cleandoc(ast.get_docstring(node) or "")
+
+
+def test_no_docstring_shows_a_call_that_no_test_runs() -> None:
+    for where, text in docstrings():
+        for block in re.findall(r"(?:^|\n\n)((?: {4}.*(?:\n|$))+)", text):
+            try:
+                shown = ast.walk(ast.parse(textwrap.dedent(block)))
+            except SyntaxError:
+                continue  # a drawing or a table
+            assert not any(isinstance(node, ast.Call) for node in shown), where

@@ -3,8 +3,12 @@
     photo ─candidates→ the likeliest album ─calibration→ decision ─encoder→ others like it
           └ where that shows none: mirrored, as front cameras take them, and more briefly
 
-    identifier = Identifier.open(search)
-    [answer] = identifier.by_image(Path("photo.jpg").read_bytes())
+    >>> from pathlib import Path
+    >>> search = CoverSearch.open("artifacts/starter")
+    >>> photo = Path("tests/photos/02-psychedelic-on-carpet.jpg").read_bytes()
+    >>> [answer] = Identifier.open(search).by_image(photo)
+    >>> answer.decision, search.album(answer.album_id).title
+    ('match', 'A Parade for Vera')
 
 An artifact without covers has nothing to prove with: then the encoder's similarity alone decides,
 on the whole photo and on what lies in its outlines, and says how little that is worth.

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 from engine.base.errors import CoverNotFound, InvalidRequest
 from engine.base.settings import Settings
-from engine.covers.question import QueryType, Wanted
+from engine.covers.question import QueryType, Wanted, cut_text
 from engine.covers.service.asking import AsyncSearch
-from engine.covers.service.forms import Sent, cut_text, data_uri, is_picture
+from engine.covers.service.forms import Sent, data_uri, is_picture
 from engine.covers.service.schemas import (
     AlbumModel,
     AlbumResult,

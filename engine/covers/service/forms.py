@@ -17,15 +17,13 @@ from pydantic import ValidationError
 from starlette.requests import Request
 
 from engine.base.errors import ImageTooLarge, InvalidRequest
+from engine.base.texts import is_blank
 from engine.covers.image import looks_like_picture
 from engine.covers.question import DEFAULT_K, MAX_K, Wanted
 from engine.covers.service.schemas import EmbeddingsRequest
-from engine.serving.http.forms import Upload, flag, integer, is_blank, number, read_body, words
+from engine.serving.http.forms import Upload, flag, integer, number, read_body, words
 from engine.serving.http.messages import first_error
 
-# CLIP reads 77 tokens; a text is cut here before the tokenizer sees it, so that a megabyte of
-# words costs nothing. No token of CLIP's vocabulary is longer than 26 characters on average text.
-MAX_TEXT = 4_000
 # OpenAI's own limit; its clients cut longer lists into requests of so many.
 MAX_EMBEDDINGS = 2_048
 
@@ -92,11 +90,6 @@ def needed_words(fields: Mapping[str, Any], name: str) -> str:
             f"{name}=a red album cover with a guitar."
         )
     return found
-
-
-def cut_text(text: str) -> str:
-    """A text the tokenizer can take: no longer than it reads, no half surrogate pairs."""
-    return text[:MAX_TEXT].encode("utf-8", "replace").decode()
 
 
 # OpenAI's inputs

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import math
-import unicodedata
 from collections.abc import AsyncGenerator, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -20,13 +19,12 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect, Request
 
 from engine.base.errors import InvalidRequest, ShazamError
+from engine.base.texts import is_blank
 
 MULTIPART, URLENCODED = "multipart/form-data", "application/x-www-form-urlencoded"
 MAX_FILES, MAX_FIELDS = 4, 32
 # What may stand before a form's first boundary (RFC 2046, 5.1.1): a note to people.
 PREAMBLE_BYTES = 64 * 1024
-# Letters, and a symbol, that show nothing: fillers of Hangul and the blank of Braille.
-_UNSEEN = "\u115f\u1160\u3164\uffa0\u2800"
 
 
 @dataclass(frozen=True)
@@ -98,15 +96,6 @@ def words(fields: Mapping[str, Any], name: str) -> str | None:
     if value is not None and not isinstance(value, str):
         raise InvalidRequest(f"{name}={shown(value)} is not a text.")
     return None if value is None or is_blank(value) else value
-
-
-def is_blank(text: str) -> bool:
-    """Whether a text shows nothing: blanks, controls, what has no width, marks without a letter."""
-    return not any(
-        unicodedata.category(letter) not in ("Cc", "Cf", "Zs", "Zl", "Zp", "Mn", "Me", "Mc")
-        and letter not in _UNSEEN
-        for letter in text
-    )
 
 
 async def read_json(request: Request) -> Any:

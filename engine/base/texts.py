@@ -1,0 +1,31 @@
+"""A text that a caller sent → whether it shows anything, and what of it can be written."""
+
+from __future__ import annotations
+
+import unicodedata
+
+# Letters, and a symbol, that show nothing: fillers of Hangul and the blank of Braille.
+_UNSEEN = "\u115f\u1160\u3164\uffa0\u2800"
+
+
+def is_blank(text: str) -> bool:
+    """Whether a text shows nothing: blanks, controls, what has no width, marks without a letter."""
+    return not any(
+        unicodedata.category(letter) not in ("Cc", "Cf", "Zs", "Zl", "Zp", "Mn", "Me", "Mc")
+        and letter not in _UNSEEN
+        for letter in text
+    )
+
+
+def from_terminal(text: str) -> str:
+    """Words of a command line as UTF-8, whatever the locale; a byte that is none becomes U+FFFD,
+    as it does in an address. Python holds bytes that it could not read as halves of pairs."""
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
+def in_one_line(text: str) -> str:
+    """A text whose line breaks and other controls are written out: a title or a file's name must
+    not colour a terminal, nor make two lines of one."""
+    return "".join(
+        repr(letter)[1:-1] if unicodedata.category(letter) == "Cc" else letter for letter in text
+    )
