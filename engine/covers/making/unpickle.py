@@ -123,6 +123,10 @@ class _Named:
         raise UnsafePickle("The pickle makes a container in an unusual way; save it again.")
 
 
+# The last two by Python 2's names.
+_PLAIN_TYPES = ("list", "dict", "int", "float", "str", "tuple", "long", "unicode")
+
+
 def _defaultdict(*_: Any) -> dict[Any, Any]:
     # Its items arrive later; what it would make for a missing key is of no use here.
     return {}
@@ -131,7 +135,7 @@ def _defaultdict(*_: Any) -> dict[Any, Any]:
 _ALLOWED: dict[tuple[str, str], Callable[..., Any]] = {
     ("collections", "OrderedDict"): OrderedDict,
     ("collections", "defaultdict"): _defaultdict,
-    **{("builtins", name): _Named for name in ("list", "dict", "int", "float", "str", "tuple")},
+    **{("builtins", name): _Named for name in _PLAIN_TYPES},
     ("builtins", "set"): set,
     ("builtins", "frozenset"): frozenset,
     ("builtins", "complex"): complex,

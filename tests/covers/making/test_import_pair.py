@@ -194,6 +194,52 @@ def test_labels_that_are_no_genre_are_refused(label: Any, bring: Any) -> None:
         bring(flat(), {"labels": [label, *LABELS[1:]]})
 
 
+@pytest.mark.parametrize(
+    ("factory", "metric", "words"),
+    [
+        ("SQ4", faiss.METRIC_INNER_PRODUCT, "IndexScalarQuantizer) keeps 16 of the 128 bytes"),
+        ("IDMap,PQ8x4", faiss.METRIC_L2, "IndexPQ) keeps 4 of the 128 bytes of a row, 3%"),
+    ],
+)
+def test_an_index_that_keeps_approximations_is_remarked_on(
+    factory: str, metric: int, words: str, bring: Any
+) -> None:
+    index = faiss.index_factory(WIDTH, factory, metric)
+    index.train(ROWS)
+    if factory.startswith("IDMap"):
+        index.add_with_ids(ROWS, np.arange(COUNT))
+    else:
+        index.add(ROWS)
+    told = Told()
+    bring(index, {"labels": LABELS}, progress=told)
+    assert sum(words in line for line in told.remarks) == 1
+
+
+def test_an_index_of_another_metric_is_refused(bring: Any) -> None:
+    index = faiss.IndexFlat(WIDTH, faiss.METRIC_L1)
+    index.add(ROWS)
+    with pytest.raises(BuildError, match="compares by L1 distance"):
+        bring(index, {"labels": LABELS})
+
+
+def test_removed_rows_and_titles_come_along(bring: Any, tmp_path: Path) -> None:
+    index = faiss.IndexIDMap2(faiss.IndexFlatIP(WIDTH))
+    index.add_with_ids(ROWS, np.arange(COUNT))
+    index.remove_ids(np.array([3, COUNT - 1]))
+    lines = [f"{i},Title {i}" for i in range(COUNT)]
+    (tmp_path / "titles.csv").write_text("\n".join(["album_id,title", *lines]))
+    told = Told()
+    built = bring(index, {"labels": LABELS}, titles=tmp_path / "titles.csv", progress=told)
+    assert built.manifest.catalogue.albums == COUNT - 2
+    search = CoverSearch.open(built.path, runtime="torch-cpu")
+    hit = search.by_vector(ROWS[7], Wanted(k=1))[0]
+    assert (hit.album.album_id, hit.album.title, hit.album.genre_id) == (7, "Title 7", 7)
+    assert told.remarks == [
+        "metadata.pkl: 2 of 2,000 rows belong to no row of album_covers.index and are left out",
+        "2 rows of titles.csv are about no album of the index",
+    ]
+
+
 def test_genre_names_come_from_a_file(bring: Any, tmp_path: Path) -> None:
     (tmp_path / "genres.txt").write_text("\n".join(f"genre {i}" for i in range(11)))
     built = bring(flat(), {"labels": LABELS}, genres=tmp_path / "genres.txt")
