@@ -21,6 +21,27 @@ from engine.covers.service.settings import VARIABLES, CoverSettings
 TABLE: dict[str, tuple[Any, str, Any, tuple[str, ...]]] = {
     "artifact": ("artifacts/starter", " shazam-visual:latest ", "shazam-visual:latest", ()),
     "index": ("artifact", " lancedb:s3://b/c ", "lancedb:s3://b/c", ("lancedb", "s3://b/c")),
+    "links": (
+        (),
+        " Discogs=https://d.example/?q={artist},{title}&t=a=b ,"
+        " Name of it=http://m.example/{year}, ",
+        (
+            ("Discogs", "https://d.example/?q={artist},{title}&t=a=b"),
+            ("Name of it", "http://m.example/{year}"),
+        ),
+        (
+            "https://d.example/",
+            "Discogs=d.example",
+            "Discogs=javascript:alert({title})",
+            "Discogs=ftp://d.example/{title}",
+            "D=https://d.example/{album}",
+            "D=https://d.example/{title",
+            "D=https://{artist}.example/",
+            "=https://d.example/",
+            "D=https://d.example/ {title}",
+            "D=https://d.example/a,D=https://d.example/b",
+        ),
+    ),
     "runtime": ("auto", "Torch-CPU", "torch-cpu", ("gpu", "torch")),
     "encoder_process": ("auto", "service", "service", ("thread",)),
     "workers": (1, "4", 4, ("0", "65", "two", "1.5", "-1")),

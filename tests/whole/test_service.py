@@ -63,6 +63,7 @@ def tiny(serve: Serve, tiny_artifact: Path) -> Server:
         SHAZAM_MAX_UPLOAD_BYTES="200000",
         SHAZAM_MAX_IMAGE_PIXELS="1000000",
         SHAZAM_ALLOWED_ORIGINS="http://localhost:3000,https://*.example.app",
+        SHAZAM_LINKS="Discogs=https://d.example/?q={artist}+{title},Other=https://o.example/{year}",
     )
 
 
@@ -286,8 +287,41 @@ def test_the_root_is_a_page_for_browsers_and_json_for_programs(http: httpx.Clien
     assert banner["endpoints"]["search_text"] == "/api/search-by-text"
     assert banner["endpoints"]["identify"] == "/api/identify"
     assert banner["endpoints"]["docs"] == "/docs"
+    assert banner["links"] == {
+        "Discogs": "https://d.example/?q={artist}+{title}",
+        "Other": "https://o.example/{year}",
+    }
     for path in banner["endpoints"].values():
         assert http.get(path).status_code != 404
+
+
+@pytest.mark.parametrize("accept", ["text/html", "*/*", None])
+def test_a_link_to_an_album_tells_those_who_preview_it_which(
+    http: httpx.Client, accept: str | None
+) -> None:
+    headers = {"Host": "covers.example", "X-Forwarded-Proto": "https", "Accept": accept or ""}
+    page = http.get("/?album=3&utm_source=chat", headers=headers)
+    assert page.headers["content-type"].startswith("text/html")
+    assert "<title>Title 3 · Shazam Visual</title>" in page.text
+    assert '<meta property="og:title" content="Title 3">' in page.text
+    assert '"og:description" content="Artist 3 · jazz · 1973"' in page.text
+    assert '"og:image" content="https://covers.example/api/albums/3/cover"' in page.text
+    assert "trusted-types" in page.headers["content-security-policy"]
+    kept = {**headers, "If-None-Match": page.headers["etag"]}
+    assert http.get("/?album=3", headers=kept).status_code == 304
+    assert http.get("/?album=4", headers=kept).status_code == 200
+
+
+def test_a_program_that_names_json_gets_it_whatever_the_album(http: httpx.Client) -> None:
+    answer = http.get("/?album=3", headers={"Accept": "application/json"})
+    assert answer.json()["status"] == "running"
+
+
+@pytest.mark.parametrize("album", ["999", "-1", "x", "", "9" * 30, "3%00"])
+def test_a_link_to_no_album_is_the_plain_page(http: httpx.Client, album: str) -> None:
+    page = http.get(f"/?album={album}", headers={"Accept": "text/html"})
+    assert page.status_code == 200
+    assert page.content == http.get("/", headers={"Accept": "text/html"}).content
 
 
 def test_head_is_answered_like_get_without_a_body(http: httpx.Client) -> None:

@@ -10,6 +10,7 @@ import faulthandler
 import functools
 import hashlib
 import logging
+import re
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -55,7 +56,8 @@ from engine.serving.http.bodies import FORM_OVERHEAD, BodyLimits
 from engine.serving.http.exchange import current_exchange
 from engine.serving.http.forms import read_json
 from engine.serving.http.messages import ErrorResponse, first_error, internal_error
-from engine.serving.http.page import AT_ROOT, Reply, etag_in, load_page, wants_html
+from engine.serving.http.page import AT_ROOT, Reply, etag_in, load_page, wants_html, wants_json
+from engine.serving.http.preview import Preview, public_base
 from engine.serving.http.queries import StrictRoute
 from engine.serving.process import preload
 from engine.serving.watch import tracing
@@ -200,8 +202,17 @@ AlbumId = Annotated[int, PathParam(examples=[17])]
 
 
 @api.get("/", response_model=Banner, tags=["service"], summary="The page, or what there is")
-async def home(request: Request) -> Response:
-    if wants_html(request.headers.get("accept")):
+async def home(
+    request: Request,
+    album: Annotated[str | None, Query(description="an album that the page begins with")] = None,
+) -> Response:
+    """The page where `Accept` says `text/html`, what there is as JSON otherwise. An address that
+    names an album is the page unless JSON is asked for by name, so that links to it are shown with
+    its title and picture."""
+    accept = request.headers.get("accept")
+    if album is not None and not wants_json(accept):
+        return page_reply(page.index(*_caching(request), preview=await _preview(request, album)))
+    if wants_html(accept):
         return page_reply(page.index(*_caching(request)))
     banner = Banner(
         message="Shazam Visual: send a picture of a record sleeve, or describe it.",
@@ -218,8 +229,28 @@ async def home(request: Request) -> Response:
             "docs": "/docs",
             "openapi": "/openapi.json",
         },
+        links=dict(settings.links),
     )
     return JSONResponse(banner.model_dump(), headers={"Vary": "Accept"})
+
+
+async def _preview(request: Request, album_id: str) -> Preview | None:
+    """What a link to an album shows; None where it is not known, now or at all."""
+    if not search().ready or not re.fullmatch(r"[0-9]{1,18}", album_id):
+        return None
+    try:
+        found = await answers().album(int(album_id))
+    except (ShazamError, sqlite3.Error):
+        return None  # the page itself says what is wrong
+    base = public_base(request.url.scheme, request.headers)
+    about = (found.artist, found.genre, str(found.year) if found.year else None)
+    return Preview(
+        title=found.title or f"Album {found.album_id}",
+        description=" · ".join(part for part in about if part),
+        picture=base + found.cover_url if base and found.cover_url else None,
+        address=f"{base}/?album={found.album_id}" if base else None,
+        kind="music.album",
+    )
 
 
 @api.get("/docs", tags=["service"], response_class=HTMLResponse, summary="This page")

@@ -122,6 +122,10 @@ class Banner(BaseModel):
     message: str
     status: Literal["running"] = "running"
     endpoints: dict[str, str]
+    links: dict[str, str] = Field(
+        description="`SHAZAM_LINKS`: names of other places and templates of their addresses, with "
+        "`{artist}`, `{title}`, `{year}` to be percent-encoded"
+    )
 
 
 class EmbeddingsRequest(BaseModel):

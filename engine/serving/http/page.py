@@ -8,6 +8,8 @@ They stay relative, so that the page works behind a path of somebody's choosing 
 
 A few files are asked for by names of their own (`AT_ROOT`): by browsers, or because what a service
 worker may look after is what lies beside it.
+
+The page's document may tell of what its address asks for (`Preview`), to those who run no script.
 """
 
 from __future__ import annotations
@@ -15,8 +17,10 @@ from __future__ import annotations
 import gzip
 import hashlib
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+
+from engine.serving.http.preview import Preview
 
 MEDIA_TYPES = {
     ".html": "text/html; charset=utf-8",
@@ -60,6 +64,7 @@ _COMMON_HEADERS = {
 }
 _FOR_EVER = "public, max-age=31536000, immutable"
 _ICON = re.compile(r'"src": "([\w.-]+)"')
+_TITLE = re.compile(rb"<title>[^<]*</title>")
 _REFERENCE = re.compile(r'\b(href|src)="([\w.-]+)(#[\w-]+)?"')
 
 
@@ -104,6 +109,15 @@ class PageFile:
             return Reply(200, headers, self.zipped)
         return Reply(200, headers, self.body)
 
+    def with_head(self, head: str) -> PageFile:
+        """This document with `head` in place of its title; its version is made of both, so that
+        what is long is neither hashed nor packed tightly for every request."""
+        added = head.encode()
+        body = _TITLE.sub(lambda _: added, self.body, count=1)
+        etag = hashlib.sha256(self.etag.encode() + added).hexdigest()[:16]
+        zipped = gzip.compress(body, 1, mtime=0) if self.zipped is not None else None
+        return replace(self, body=body, zipped=zipped, etag=f'W/"{etag}"')
+
 
 @dataclass(frozen=True, slots=True)
 class Page:
@@ -112,13 +126,23 @@ class Page:
     digest: str
     files: dict[str, PageFile]
 
-    def index(self, if_none_match: str | None = None, accept_encoding: str | None = None) -> Reply:
-        """`GET /` for a browser."""
-        return self._document("index.html", PAGE_POLICY, if_none_match, accept_encoding)
+    def index(
+        self,
+        if_none_match: str | None = None,
+        accept_encoding: str | None = None,
+        preview: Preview | None = None,
+    ) -> Reply:
+        """`GET /` for a browser, and for what shows a `preview` of a link to it."""
+        file = self.files["index.html"]
+        if preview is not None:
+            file = file.with_head(preview.head())
+        extra = {"Content-Security-Policy": PAGE_POLICY}
+        return file.reply("no-cache", extra, if_none_match, accept_encoding)
 
     def docs(self, if_none_match: str | None = None, accept_encoding: str | None = None) -> Reply:
         """`GET /docs`."""
-        return self._document("docs.html", DOCS_POLICY, if_none_match, accept_encoding)
+        extra = {"Content-Security-Policy": DOCS_POLICY}
+        return self.files["docs.html"].reply("no-cache", extra, if_none_match, accept_encoding)
 
     def asset(
         self,
@@ -145,12 +169,6 @@ class Page:
         """A path of `AT_ROOT`; None for any other."""
         file = self.files.get(AT_ROOT.get(path, ""))
         return file.reply("no-cache", {}, if_none_match, accept_encoding) if file else None
-
-    def _document(
-        self, name: str, policy: str, if_none_match: str | None, accept_encoding: str | None
-    ) -> Reply:
-        extra = {"Content-Security-Policy": policy}
-        return self.files[name].reply("no-cache", extra, if_none_match, accept_encoding)
 
 
 def load_page(folder: Path) -> Page:
@@ -204,6 +222,17 @@ def wants_html(accept: str | None) -> bool:
         return False
     html = _quality(accept, "text/html")
     return html > 0 and html >= _quality(accept, "application/json")
+
+
+def wants_json(accept: str | None) -> bool:
+    """Whether an Accept header asks for JSON by name, and no less than for a page.
+
+    Who previews a link asks for `*/*` as curl does, so this is what tells programs from them.
+    """
+    if accept is None:
+        return False
+    json = _quality(accept, "application/json")
+    return json > 0 and json >= _quality(accept, "text/html")
 
 
 def accepts(header: str | None, token: str) -> bool:
