@@ -11,7 +11,7 @@ export HF_HUB_OFFLINE = 1
 # A library that converts encoders sets the locale to C, in which Python would read ASCII alone.
 export PYTHONUTF8 = 1
 
-.PHONY: all install serve bento container container-test pack test test-ray test-engine fuzz faults endurance audit sbom chromium lint types format lock clean
+.PHONY: all install serve bento container container-test pack test test-ray test-engine fuzz faults endurance audit sbom chromium helm lint types format lock clean
 
 all: lint types test
 
@@ -51,7 +51,7 @@ container-test: $(VENV)/.serves
 pack: $(VENV)/.serves
 	$(BIN)/python -m engine pack '$(ARTIFACT)' --serving --force --out build/$(notdir $(ARTIFACT)).tar
 
-test: install chromium
+test: install chromium helm
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
 # The fuzz tests, FUZZ times as long; prints how many inputs were tried and how many gave a 5xx.
@@ -76,6 +76,11 @@ chromium:
 	  && echo "installing Debian's chromium for the browser tests" && apt-get update -qq >/dev/null \
 	  && apt-get install -y -qq --no-install-recommends chromium >/dev/null; } \
 	  || echo "no chromium here: the browser tests will be skipped"
+
+# The chart's tests lint and render it with the real helm; without it they say so and are skipped.
+helm: install
+	@test -x $(BIN)/helm || $(BIN)/python requirements/helm.py $(BIN)/helm \
+	  || echo "no helm here: the chart's tests will be skipped"
 
 lint: install
 	$(BIN)/ruff check .
