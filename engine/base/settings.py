@@ -195,6 +195,13 @@ class Settings:
                 ) from None
         return cls(**values)
 
+    @classmethod
+    def one(cls, name: str, environ: Mapping[str, str] | None = None) -> Any:
+        """One setting, whatever the others are: for jobs that no server's variable should stop."""
+        environ = os.environ if environ is None else environ
+        variable = PREFIX + name.upper()
+        return getattr(cls.from_environment({variable: environ.get(variable, "")}), name)
+
     def on_gpu(self) -> bool:
         """Whether the encoder runs on a GPU: as set, or because there is one."""
         return self.runtime == "torch-cuda" or (self.runtime == "auto" and gpu_present())

@@ -53,6 +53,7 @@ def offer_build(commands: Commands) -> None:
 
 def _build(options: argparse.Namespace) -> int:
     from engine.covers.making.build import build
+    from engine.covers.service.settings import CoverSettings
 
     with Bar() as bar:
         built = build(
@@ -66,6 +67,7 @@ def _build(options: argparse.Namespace) -> int:
             precision=options.precision,
             card=options.card,
             max_file_bytes=options.max_file_bytes,
+            max_image_pixels=CoverSettings.one("max_image_pixels"),
             force=options.force,
             progress=bar,
         )
@@ -151,6 +153,7 @@ def offer_add(commands: Commands) -> None:
 
 def _add(options: argparse.Namespace) -> int:
     from engine.covers.making.revise import add
+    from engine.covers.service.settings import CoverSettings
 
     with Bar() as bar:
         built = add(
@@ -159,6 +162,7 @@ def _add(options: argparse.Namespace) -> int:
             options.out,
             metadata=options.metadata,
             max_file_bytes=options.max_file_bytes,
+            max_image_pixels=CoverSettings.one("max_image_pixels"),
             force=options.force,
             progress=bar,
         )

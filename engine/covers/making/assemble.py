@@ -171,7 +171,7 @@ def _pictures_for_runtime(encoder: Encoder, covers: Sequence[tuple[int, Picture]
     """(N, S, S, 3) uint8 to calibrate and compare a runtime on: the artifact's own covers, else
     those of the starter, else drawn patterns."""
     step = max(1, len(covers) // RUNTIME_PICTURES)
-    images = [decode(path.read_bytes()) for _, path in covers[::step][:RUNTIME_PICTURES]]
+    images = [file.image() for _, file in covers[::step][:RUNTIME_PICTURES]]
     if not images and (STARTER / MANIFEST).is_file():
         catalogue = Artifact.open(STARTER).open_catalogue()
         ids = catalogue.ids()
@@ -188,9 +188,9 @@ def golden_queries(encoder: Encoder, covers: Sequence[tuple[int, Picture]]) -> G
     """Golden queries: some covers that must find themselves, or drawn pictures where none came."""
     size = encoder.preprocessing.size
     chosen = covers[:: max(1, len(covers) // GOLDEN_PICTURES)][:GOLDEN_PICTURES]
-    pictures = [
-        to_pixels(decode(path.read_bytes()), encoder.preprocessing) for _, path in chosen
-    ] or [_pattern(size, i) for i in range(GOLDEN_PICTURES)]
+    pictures = [to_pixels(file.image(), encoder.preprocessing) for _, file in chosen] or [
+        _pattern(size, i) for i in range(GOLDEN_PICTURES)
+    ]
     album_ids = [album_id for album_id, _ in chosen] or [-1] * len(pictures)
     pixels = np.stack(pictures)
     return GoldenQueries(

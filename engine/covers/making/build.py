@@ -14,6 +14,7 @@ from engine.base.errors import BuildError
 from engine.base.progress import Progress
 from engine.covers.encoder.encoder import WantedPrecision
 from engine.covers.encoder.on_torch import open_torch_encoder
+from engine.covers.image import MAX_IMAGE_PIXELS
 from engine.covers.making import DEFAULT_ENCODER
 from engine.covers.making.assemble import Built, Material, Wish, assemble
 from engine.covers.making.embedding import EmbeddedRows, Workspace, embed
@@ -36,21 +37,28 @@ def build(
     precision: WantedPrecision = "auto",
     card: Path | None = None,
     max_file_bytes: int = MAX_FILE_BYTES,
+    max_image_pixels: int = MAX_IMAGE_PIXELS,
     force: bool = False,
     progress: Progress | None = None,
 ) -> Built:
     """A folder of covers → an artifact at `out`.
 
     Files are taken in order of their relative path, which gives the album ids. A file that is no
-    picture, or has more than `max_file_bytes`, is named and skipped. Metadata are read and checked
-    whole before anything is embedded. Interrupted, the same command goes on where it stopped:
-    finished embeddings wait in a work folder beside `out`. `covers` may be the URL of an object
-    store, and `ray` the address of a cluster that embeds. Raises `BuildError`.
+    picture, or has more than `max_file_bytes` or `max_image_pixels`, is named and skipped. Metadata
+    are read and checked whole before anything is embedded. Interrupted, the same command goes on
+    where it stopped: finished embeddings wait in a work folder beside `out`. `covers` may be the
+    URL of an object store, and `ray` the address of a cluster that embeds. Raises `BuildError`.
     """
     progress = progress or Progress()
     refuse_existing(out, force=force)
     table = read_metadata(metadata, progress) if metadata else None
-    found = cover_files(covers, (metadata, card, out), progress, most_bytes=max_file_bytes)
+    found = cover_files(
+        covers,
+        (metadata, card, out),
+        progress,
+        most_bytes=max_file_bytes,
+        most_pixels=max_image_pixels,
+    )
     files = found.files
     planned = Planned([file.name for file in files], table, progress)
     with staging(out, force=force) as folder:

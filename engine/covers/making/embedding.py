@@ -20,7 +20,7 @@ from engine.base.errors import ShazamError
 from engine.base.progress import Progress
 from engine.covers.encoder.encoder import Encoder
 from engine.covers.encoder.folder import digest_of_folder
-from engine.covers.image import Pixels, decode, thumbnail, to_pixels
+from engine.covers.image import Pixels, thumbnail, to_pixels
 from engine.covers.making.files import Picture
 from engine.vectors.embeddings import BLOCK, Embeddings
 
@@ -83,7 +83,7 @@ def embed_batch(
         digest = hashlib.sha256(data).hexdigest()
         if digest in known:
             return Embedded(file, digest), None
-        image = decode(data, name=file.name)
+        image = file.decoded(data)
         small = thumbnail(image, THUMBNAIL_SIDE, THUMBNAIL_QUALITY)
         return Embedded(file, digest, None, small), to_pixels(image, encoder.preprocessing)
 

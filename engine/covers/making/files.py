@@ -11,13 +11,15 @@ import re
 from collections import Counter, deque
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any
 
+from PIL import Image
+
 from engine.base.errors import BuildError, ImageTooLarge
 from engine.base.progress import Progress
-from engine.covers.image import begins_like_a_picture, decode
+from engine.covers.image import MAX_IMAGE_PIXELS, begins_like_a_picture, decode
 
 # The 50 megapixels that are decoded at most are 400 MB, uncompressed, in 16 bits with alpha.
 MAX_FILE_BYTES = 512 << 20
@@ -72,11 +74,24 @@ _LITTER_PATTERNS = {
 @dataclass(frozen=True)
 class Picture:
     """A cover's file: its name below the folder, and where its bytes are: a path, or the URL of an
-    object store (`s3://…`) that fsspec reads. At most `most_bytes` are read."""
+    object store (`s3://…`) that fsspec reads. At most `most_bytes` are read, and pictures of at
+    most `most_pixels` decoded."""
 
     name: str
     where: str
     most_bytes: int = MAX_FILE_BYTES
+    most_pixels: int = MAX_IMAGE_PIXELS
+
+    def image(self) -> Image.Image:
+        """Upright, RGB. Raises what `read_bytes` and `decode` raise."""
+        return self.decoded(self.read_bytes())
+
+    def decoded(self, data: bytes) -> Image.Image:
+        """The file's bytes, read before → the picture, as `image`."""
+        try:
+            return decode(data, name=self.name, max_pixels=self.most_pixels)
+        except ImageTooLarge as error:
+            raise ImageTooLarge(f"{error.message} Or set SHAZAM_MAX_IMAGE_PIXELS higher.") from None
 
     def read_bytes(self) -> bytes:
         """Raises `UnreadableImage`, `InvalidRequest` (empty), `ImageTooLarge`, `OSError`."""
@@ -130,12 +145,16 @@ def cover_files(
     progress: Progress | None = None,
     *,
     most_bytes: int = MAX_FILE_BYTES,
+    most_pixels: int = MAX_IMAGE_PIXELS,
 ) -> Found:
     """The files below a folder or an object store's URL without `except_for` and what systems leave
     behind, which is counted and told. Raises `BuildError` where there is no such place."""
     progress = progress or Progress()
     if "://" in str(covers):
-        return _objects(str(covers), progress, most_bytes)
+        found = _objects(str(covers), progress, most_bytes)
+        return replace(
+            found, files=[replace(file, most_pixels=most_pixels) for file in found.files]
+        )
     folder = Path(covers)
     if not folder.is_dir():
         raise BuildError(f"{covers} is not a folder. Give --covers a folder of pictures.")
@@ -148,8 +167,10 @@ def cover_files(
             f"{len(walk.again)} linked folders lead to folders that are there already and are not "
             f"taken twice; the first is {min(walk.again)}"
         )
-    found = [Picture(name, str(path.absolute()), most_bytes) for name, path in walk.files]
-    return Found(sorted(found, key=lambda file: file.name), tuple(sorted(walk.skipped)))
+    files = [
+        Picture(name, str(path.absolute()), most_bytes, most_pixels) for name, path in walk.files
+    ]
+    return Found(sorted(files, key=lambda file: file.name), tuple(sorted(walk.skipped)))
 
 
 class _Walk:

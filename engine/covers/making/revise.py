@@ -25,6 +25,7 @@ from engine.covers.catalogue import (
 )
 from engine.covers.encoder.on_torch import open_torch_encoder
 from engine.covers.golden import GoldenQueries
+from engine.covers.image import MAX_IMAGE_PIXELS
 from engine.covers.making.assemble import Built, digest_of, give_identify, golden_queries
 from engine.covers.making.embedding import Workspace, embed
 from engine.covers.making.files import MAX_FILE_BYTES, Picture, cover_files
@@ -56,6 +57,7 @@ def add(
     *,
     metadata: Path | None = None,
     max_file_bytes: int = MAX_FILE_BYTES,
+    max_image_pixels: int = MAX_IMAGE_PIXELS,
     force: bool = False,
     progress: Progress | None = None,
 ) -> Built:
@@ -68,7 +70,13 @@ def add(
     refuse_existing(out, force=force)
     old = _open_complete(source)
     table = read_metadata(metadata, progress) if metadata else None
-    found = cover_files(covers, (metadata, source, out), progress, most_bytes=max_file_bytes)
+    found = cover_files(
+        covers,
+        (metadata, source, out),
+        progress,
+        most_bytes=max_file_bytes,
+        most_pixels=max_image_pixels,
+    )
     catalogue = old.open_catalogue()
     known = {album.digest: album.album_id for album in catalogue if album.digest}
     skipped, fresh = [*found.skipped], []

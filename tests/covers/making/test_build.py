@@ -15,6 +15,7 @@ from PIL import Image
 
 from engine.base.errors import ArtifactError, BuildError
 from engine.base.progress import Progress
+from engine.cli.main import main
 from engine.covers.artifact import Artifact
 from engine.covers.encoder.on_torch import TorchEncoder
 from engine.covers.identify.identifier import Identifier
@@ -138,6 +139,30 @@ def test_an_unreadable_file_is_named_and_skipped(
     monkeypatch.setattr(Path, "open", refuse)
     built = build(folder, tmp_path / "out", encoder=str(tiny_clip))
     assert [name for name, _ in built.skipped] == ["cover-01.png"]
+
+
+def test_the_largest_picture_of_a_build_is_what_the_setting_says(
+    tiny_clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = few(tmp_path / "covers", 1, 2)
+    Image.new("L", (7300, 7000), 90).save(folder / "scan.png")  # an LP at 600 dpi: 51 megapixels
+    told = Told()
+    build(folder, tmp_path / "less", encoder=str(tiny_clip), progress=told)
+    [reason] = [line for line in told.remarks if "scan.png" in line]
+    assert "at most 50,000,000 are accepted" in reason
+    assert reason.endswith("Or set SHAZAM_MAX_IMAGE_PIXELS higher.")
+    monkeypatch.setenv("SHAZAM_MAX_IMAGE_PIXELS", "60000000")
+    monkeypatch.setenv("SHAZAM_WORKERS", "of no concern to a build")
+    artifact = tmp_path / "more"
+    options = ["--covers", str(folder), "--out", str(artifact), "--encoder", str(tiny_clip)]
+    assert main(["build", *options]) == 0
+    assert len(albums(artifact)) == 3
+    monkeypatch.setenv("SHAZAM_MAX_IMAGE_PIXELS", "10000")
+    others = few(tmp_path / "others", 3)
+    Image.new("L", (200, 100), 90).save(others / "wide.png")
+    added = tmp_path / "added"
+    assert main(["add", str(artifact), "--covers", str(others), "--out", str(added)]) == 0
+    assert len(albums(added)) == 4
 
 
 def test_the_same_cover_many_times_is_as_many_albums(tiny_clip: Path, tmp_path: Path) -> None:
