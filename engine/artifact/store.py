@@ -19,7 +19,7 @@ from engine.artifact.opened import Opened
 from engine.artifact.pack import pack
 from engine.artifact.remote import RemoteArtifact, fetch, is_url
 from engine.base.errors import ArtifactNotFound, ManifestInvalid, SettingsError, ShazamError
-from engine.base.places import PROJECT
+from engine.base.places import PROJECT, ensure_bentoml_home
 from engine.base.progress import Progress
 
 _TAG = re.compile(r"[A-Za-z0-9_-]+:[\w.-]+")
@@ -83,6 +83,7 @@ def publish(artifact: Opened[Any], *, serving: bool = False) -> str:
     The store's `latest` is the newest entry, so an artifact published before is written anew; that
     is also how to roll back: publish the older tag.
     """
+    ensure_bentoml_home()
     import bentoml
     from bentoml.exceptions import NotFound
 
@@ -107,6 +108,7 @@ def publish(artifact: Opened[Any], *, serving: bool = False) -> str:
 
 def published_folder(tag: str) -> Path:
     """The artifact's folder in the BentoML model store; `ArtifactNotFound` with the way out."""
+    ensure_bentoml_home()
     import bentoml
     from bentoml.exceptions import BentoMLException
 

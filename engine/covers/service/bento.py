@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from engine.base.errors import ShazamError
 from engine.covers.service import start
-from engine.serving.process import collector, preload
+from engine.serving.process import collector, orphan, preload
 
 # All this before BentoML is imported, here and in the workers that are given this environment.
 collector.pause()
@@ -66,6 +66,9 @@ if preload.in_worker():
     from engine.serving.http.connections import bound_connections
 
     bound_connections()
+    orphan.end_with(os.getppid())
+elif preload.launching():
+    orphan.end_at_hangup()
 
 # A client session to a dependency is closed by BentoML after 100 requests or 300 s with calls in
 # flight, which fails 1 to 28 % of them; these bounds are never reached.

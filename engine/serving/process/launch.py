@@ -18,7 +18,9 @@ import threading
 import time
 from types import FrameType
 
-from engine.base.places import PROJECT
+from engine.base.errors import SettingsError
+from engine.base.places import PROJECT, ensure_bentoml_home
+from engine.serving.process.orphan import hangup_matters
 from engine.serving.process.preload import set_environment
 
 BACKLOG = 2_048
@@ -27,23 +29,47 @@ YOUNG_S, PAUSE_S = 5.0, 1.0
 
 
 def serve(host: str, port: int, *, service: str, opener: str, several: bool) -> int:
-    """Serve until SIGTERM or SIGINT; returns the exit status. Raises OSError where the port is
-    taken.
+    """Serve until SIGTERM, SIGINT or SIGHUP; returns the exit status. Raises OSError where the port
+    is taken, `SettingsError` for a host that is none of this machine's.
 
     `service` is BentoML's name of it ("module:class"), `opener` what opens its artifact
     ("module:function"); `several` processes of it are BentoML's to start.
     """
     set_environment()
+    ensure_bentoml_home(elsewhere=True)
+    host = address_of(host)
     python = [sys.executable, "-m"]
     if several:
         os.chdir(PROJECT)
         options = ["--host", host, "--port", str(port)]
         os.execv(sys.executable, [*python, "bentoml", "serve", service, *options])
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.create_server((host, port), family=family, backlog=BACKLOG) as listening:
+    with listen(host, port) as listening:
         handle = listening.fileno()
-        worker = [*python, "engine.serving.process.worker", opener, service, "--fd", str(handle)]
-        return _Watch(worker, handle).run()
+        worker = [*python, "engine.serving.process.worker", str(os.getpid()), opener, service]
+        return _Watch([*worker, "--fd", str(handle)], handle).run()
+
+
+def address_of(host: str) -> str:
+    """A name or an address, an IPv6 one in brackets or not → an address: BentoML takes no names."""
+    try:
+        found = socket.getaddrinfo(host.strip("[]"), None, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        raise SettingsError(f"--host {host[:200]!r} is no address of this machine.") from error
+    # `localhost` is 127.0.0.1 for whoever asks there, and ::1 for few.
+    found.sort(key=lambda entry: entry[0] != socket.AF_INET)
+    return str(found[0][4][0])
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A socket at an address; at `::` it takes IPv4, too, as BentoML's own does."""
+    if ":" not in host:
+        return socket.create_server((host, port), backlog=BACKLOG)
+    return socket.create_server(
+        (host, port),
+        family=socket.AF_INET6,
+        backlog=BACKLOG,
+        dualstack_ipv6=host == "::" and socket.has_dualstack_ipv6(),
+    )
 
 
 class _Watch:
@@ -56,7 +82,8 @@ class _Watch:
         self._stopping = threading.Event()
 
     def run(self) -> int:
-        for number in (signal.SIGTERM, signal.SIGINT):
+        hangup = [signal.SIGHUP] if hangup_matters() else []
+        for number in (signal.SIGTERM, signal.SIGINT, *hangup):
             signal.signal(number, self._stop)
         while not self._stopping.is_set():
             began = time.monotonic()

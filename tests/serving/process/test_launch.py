@@ -16,8 +16,9 @@ import psutil
 import pytest
 from conftest import PROJECT
 
+from engine.base.errors import SettingsError
 from engine.cli.main import main
-from engine.serving.process import preload
+from engine.serving.process import launch, preload
 
 
 @pytest.fixture
@@ -31,16 +32,19 @@ def free_port() -> int:
 def started(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[bytes]]]:
     processes = []
 
-    def start(port: int, artifact: Path | str) -> subprocess.Popen[bytes]:
+    def start(
+        port: int, artifact: Path | str, *before: str, **environment: str
+    ) -> subprocess.Popen[bytes]:
         options = ["--host", "127.0.0.1", "--port", str(port)]
         processes.append(
             subprocess.Popen(
-                [sys.executable, "-m", "engine", "serve", *options],
+                [*before, sys.executable, "-m", "engine", "serve", *options],
                 cwd=PROJECT,
                 env={
                     **os.environ,
                     "SHAZAM_ARTIFACT": str(artifact),
                     "BENTOML_HOME": str(tmp_path / "bentoml"),
+                    **environment,
                 },
                 stderr=subprocess.PIPE,
             )
@@ -50,7 +54,7 @@ def started(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[bytes]]]:
     yield start
     for process in processes:
         if process.poll() is None:
-            for one in [*psutil.Process(process.pid).children(), process]:
+            for one in [*psutil.Process(process.pid).children(recursive=True), process]:
                 one.kill()
         process.communicate()
 
@@ -142,3 +146,135 @@ def test_nothing_of_the_service_is_imported_before_what_opens_runs() -> None:
     packages = {"engine.base", "engine.base.version", "engine.covers", "engine.covers.service"}
     assert ours == {*packages, "engine.covers.service.start"}
     assert "numpy" not in run.stdout.split()
+
+
+# --- how it ends --------------------------------------------------------------------------------
+
+
+def answered(port: int, process: subprocess.Popen[bytes]) -> None:
+    """Waits until a service lives."""
+    deadline = time.monotonic() + 90
+    while True:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/livez", timeout=60):
+                return
+        except OSError:
+            assert process.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
+
+
+def all_ended(workers: list[psutil.Process]) -> bool:
+    gone, left = psutil.wait_procs(workers, 30)
+    return not left and bool(gone)
+
+
+def is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        return probe.bind(("127.0.0.1", port)) is None
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_launcher_that_is_killed_leaves_no_worker_and_a_free_port(
+    workers: str,
+    started: Callable[..., subprocess.Popen[bytes]],
+    tiny_artifact: Path,
+    free_port: int,
+) -> None:
+    process = started(free_port, tiny_artifact, SHAZAM_WORKERS=workers)
+    answered(free_port, process)
+    left = psutil.Process(process.pid).children(recursive=True)
+    process.kill()
+    assert all_ended(left)
+    assert is_free(free_port)
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_closed_terminal_stops_as_sigterm_does(
+    workers: str,
+    started: Callable[..., subprocess.Popen[bytes]],
+    tiny_artifact: Path,
+    free_port: int,
+) -> None:
+    process = started(free_port, tiny_artifact, SHAZAM_WORKERS=workers)
+    answered(free_port, process)
+    left = psutil.Process(process.pid).children(recursive=True)
+    for one in [process, *left]:  # as a terminal does
+        one.send_signal(signal.SIGHUP)
+    assert process.wait(60) == 0
+    assert all_ended(left)
+
+
+def test_what_nohup_started_outlives_its_terminal(
+    started: Callable[..., subprocess.Popen[bytes]], tiny_artifact: Path, free_port: int
+) -> None:
+    process = started(free_port, tiny_artifact, "nohup")
+    answered(free_port, process)
+    for one in [process, *psutil.Process(process.pid).children(recursive=True)]:
+        one.send_signal(signal.SIGHUP)
+    with pytest.raises(subprocess.TimeoutExpired):
+        process.wait(2)
+    answered(free_port, process)
+
+
+# --- where it listens ---------------------------------------------------------------------------
+
+
+def reached(host: str, port: int) -> bool:
+    try:
+        with socket.create_connection((host, port), timeout=5):
+            return True
+    except OSError:
+        return False
+
+
+def test_all_addresses_of_ipv6_are_those_of_ipv4_too() -> None:
+    if not socket.has_dualstack_ipv6():
+        pytest.skip("this machine has no IPv6")
+    with launch.listen("::", 0) as listening:
+        port = listening.getsockname()[1]
+        assert reached("127.0.0.1", port)
+        assert reached("::1", port)
+    with launch.listen("0.0.0.0", 0) as listening:
+        port = listening.getsockname()[1]
+        assert (reached("127.0.0.1", port), reached("::1", port)) == (True, False)
+
+
+def test_a_host_is_a_name_or_an_address_and_else_refused_in_one_line() -> None:
+    for given, meant in (("localhost", "127.0.0.1"), ("[::]", "::"), ("0.0.0.0", "0.0.0.0")):
+        assert launch.address_of(given) == meant
+    for given in ("", "no such host", "1.2.3.4.5", "a" * 300, "bj\udcff"):
+        with pytest.raises(SettingsError, match="--host"):
+            launch.address_of(given)
+
+
+# --- without a home -----------------------------------------------------------------------------
+
+
+def test_a_home_that_cannot_be_written_is_done_without(
+    started: Callable[..., subprocess.Popen[bytes]],
+    tiny_artifact: Path,
+    free_port: int,
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "file").touch()
+    homeless = {"HOME": str(tmp_path / "file"), "BENTOML_HOME": "", "TMPDIR": str(tmp_path)}
+    answered(free_port, started(free_port, tiny_artifact, **homeless))
+    (made,) = tmp_path.glob("shazam-visual-*/bentoml")
+    assert made.is_dir()
+
+
+def test_a_bentoml_home_that_cannot_be_written_is_told_in_one_line(
+    started: Callable[..., subprocess.Popen[bytes]],
+    tiny_artifact: Path,
+    free_port: int,
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "file").touch()
+    process = started(free_port, tiny_artifact, BENTOML_HOME=str(tmp_path / "file" / "bentoml"))
+    _, errors = process.communicate(timeout=60)
+    (line,) = errors.decode().splitlines()
+    assert process.returncode == 1
+    assert line.startswith("invalid_setting: BentoML cannot keep its folders in ")
+    assert "Set BENTOML_HOME" in line
