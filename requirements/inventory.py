@@ -12,6 +12,7 @@ from __future__ import annotations
 import email.message
 import importlib.metadata
 import json
+import os
 import re
 import sys
 import uuid
@@ -19,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 LOCK = Path(__file__).parent / "serve.lock"
-SERVICE = Path(__file__).parents[1] / "service.py"
+RECIPE = Path(__file__).parents[1] / "engine" / "covers" / "service" / "bento.py"
 # Declared by classifier or free text: the SPDX identifier each of those stands for.
 SPDX = {
     "Apache License 2.0": "Apache-2.0",
@@ -119,6 +120,20 @@ def licences() -> str:
     return "\n".join(lines) + "\n"
 
 
+def base_image(given: str | None) -> dict[str, object]:
+    """The image below ours, as CycloneDX has it: `given` or the recipe's, by tag or digest."""
+    if given is None:
+        default = re.search(r'"BASE_IMAGE", "([^"]+)"', RECIPE.read_text())
+        assert default is not None
+        given = default[1]
+    found = re.fullmatch(r"(.+?):([^:@/]+)(?:@sha256:([0-9a-f]{64}))?", given)
+    if found is None:
+        raise ValueError(f"BASE_IMAGE is {given}: name:tag or name:tag@sha256:… is expected")
+    name, tag, digest = found.groups()
+    image = {"type": "container", "name": name, "version": tag, "bom-ref": given}
+    return image | ({"hashes": [{"alg": "SHA-256", "content": digest}]} if digest else {})
+
+
 def sbom() -> str:
     """CycloneDX 1.6 (cyclonedx.org/docs/1.6/json); the same lock gives the same document."""
     components = []
@@ -135,10 +150,7 @@ def sbom() -> str:
         if one.homepage:
             component["externalReferences"] = [{"type": "website", "url": one.homepage}]
         components.append(component)
-    base = re.search(r'base_image="([^"]+?):([^":]+)"', SERVICE.read_text())
-    assert base is not None
-    name, tag = base.groups()
-    image = {"type": "container", "name": name, "version": tag, "bom-ref": f"{name}:{tag}"}
+    image = base_image(os.environ.get("BASE_IMAGE"))
     application = {"type": "application", "name": "shazam-visual", "bom-ref": "self"}
     document = {
         "bomFormat": "CycloneDX",

@@ -24,7 +24,7 @@ import yaml
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
-BASE = "docker.io/library/python:3.11-slim"
+BASE = os.environ.get("BASE_IMAGE", "docker.io/library/python:3.11-slim")
 # What works for root in a bare virtual machine. Other users' buildah knows better by itself.
 if hasattr(os, "geteuid") and os.geteuid() == 0:
     os.environ.setdefault("STORAGE_DRIVER", "overlay")

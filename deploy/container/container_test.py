@@ -34,7 +34,7 @@ from typing import Any
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
-BASE = "docker.io/library/python:3.11-slim"
+BASE = os.environ.get("BASE_IMAGE", "docker.io/library/python:3.11-slim")
 USER = 1034
 GIB = 1 << 30
 

@@ -22,6 +22,7 @@ from engine.covers.manifest import read_manifest
 from engine.covers.service.settings import VARIABLES
 
 RECIPES = ("bentofile.yaml", "bentofile.gpu.yaml")
+BASE_IMAGE = "docker.io/library/python:3.11-slim@sha256:" + "0e" * 32
 
 
 def recipe(name: str) -> dict[str, Any]:
@@ -36,7 +37,7 @@ def bento(tmp_path_factory: pytest.TempPathFactory, tiny_artifact: Path) -> Path
     done = subprocess.run(
         [sys.executable, "deploy/container/bento.py", str(tiny_artifact)],
         cwd=PROJECT,
-        env={**os.environ, "BENTOML_HOME": str(home)},
+        env={**os.environ, "BENTOML_HOME": str(home), "BASE_IMAGE": BASE_IMAGE},
         capture_output=True,
         text=True,
         timeout=120,
@@ -44,6 +45,11 @@ def bento(tmp_path_factory: pytest.TempPathFactory, tiny_artifact: Path) -> Path
     assert done.returncode == 0, done.stderr
     name, _, version = done.stdout.strip().splitlines()[-1].partition(":")
     return home / "bentos" / name / version
+
+
+def test_an_image_is_built_on_the_digest_that_is_named(bento: Path) -> None:
+    dockerfile = (bento / "env" / "docker" / "Dockerfile").read_text()
+    assert re.findall(r"^FROM (\S+)", dockerfile, re.M) == [BASE_IMAGE]
 
 
 def test_a_bento_names_its_artifact_and_holds_a_serving_copy(

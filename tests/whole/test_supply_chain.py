@@ -65,6 +65,32 @@ def test_the_bill_of_materials_is_valid_and_holds_every_locked_package_once(
     ]
 
 
+def test_a_base_image_by_digest_is_one_in_the_bill_of_materials(
+    inventory: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    digest = "0d" * 32
+    monkeypatch.setenv("BASE_IMAGE", f"docker.io/library/python:3.11-slim@sha256:{digest}")
+    text = inventory.sbom()
+    assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(text) is None
+    image = json.loads(text)["components"][0]
+    assert image["version"] == "3.11-slim"
+    assert image["hashes"] == [{"alg": "SHA-256", "content": digest}]
+    with pytest.raises(ValueError, match="python@3"):
+        inventory.base_image("python@3")
+
+
+def test_all_who_name_the_base_image_name_the_same() -> None:
+    names = set()
+    for file in ("engine/covers/service/bento.py", "deploy/container/bento.py"):
+        names |= set(re.findall(r'"BASE_IMAGE", "([^"]+)"', (PROJECT / file).read_text()))
+    trial = (PROJECT / "deploy/container/container_test.py").read_text()
+    assert names == set(re.findall(r'"BASE_IMAGE", "([^"]+)"', trial))
+    assert len(names) == 1
+    assert (
+        f"image=${{1:-{names.pop()}}}" in (PROJECT / "deploy/container/base-image.sh").read_text()
+    )
+
+
 def test_the_lock_for_serving_is_a_part_of_the_lock_for_everything() -> None:
     serve, everything = (
         set((PROJECT / "requirements" / name).read_text().split())

@@ -82,7 +82,8 @@ BEHIND_OURS = {"timeout": settings.timeout_s + 30}
 # build-essential and git: 300 MB, and a compiler. The code goes in before the packages, so that
 # deploy/container/slim.sh can compile it: the root file system of a container is read-only.
 IMAGE = bentoml.images.Image(
-    base_image="docker.io/library/python:3.11-slim",
+    # A release names a digest: BASE_IMAGE=docker.io/library/python:3.11-slim@sha256:…
+    base_image=os.environ.get("BASE_IMAGE", "docker.io/library/python:3.11-slim"),
     distro="bare",
     python_version="3.11",
     build_include_paths=["service.py", "engine"],
