@@ -1,5 +1,6 @@
 // Requests that outlive an overloaded, sleeping or unreachable service, within bounds.
 import { base, kind } from "./address.js";
+import { language } from "./language.js";
 
 const SHOWN = 13; // the best and twelve more
 const PAGE = 36;
@@ -15,9 +16,10 @@ const LONGEST_PAUSE = 30; // seconds, whatever Retry-After says
 
 /** The end of a search without an answer. `state`: refused, busy, asleep or cut. */
 export class Trouble extends Error {
-  constructor(state, message = "", status = 0, code = "") {
+  constructor(state, message = "", status = 0, code = "", spoken = "") {
     super(message);
     this.code = code;
+    this.spoken = spoken; // the language that the message is in
     this.state = state;
     this.status = status;
   }
@@ -58,7 +60,8 @@ async function bounded(path, options, signal, limit, ticks = () => {}) {
   }, SECOND);
   try {
     if (signal.aborted) throw aborted();
-    const response = await fetch(base + path.slice(1), { ...options, signal: stopper.signal });
+    const headers = { "Accept-Language": language(), ...options.headers };
+    const response = await fetch(base + path.slice(1), { ...options, headers, signal: stopper.signal });
     // Read here: a body that never ends must run into the limit too.
     return { response, text: await response.text() };
   } catch (error) {
@@ -140,7 +143,8 @@ export async function request(path, options, signal, tell) {
       if (broken > BROKEN_TRIES) throw new Trouble("cut");
       await untilReady(signal, tell);
     } else {
-      throw new Trouble("refused", body?.error?.message ?? `HTTP ${status}`, status, code);
+      const spoken = reply?.response.headers.get("Content-Language") ?? "";
+      throw new Trouble("refused", body?.error?.message ?? `HTTP ${status}`, status, code, spoken);
     }
   }
 }

@@ -244,7 +244,7 @@ const retry = () => [t("again"), () => search({ focus: true, reveal: false })];
 const another = () => [t("another"), () => $("file").click()];
 const startOver = () => [t("start_over"), () => go({ ...blank }, { focus: true })];
 
-function fail({ state, message, status, code }) {
+function fail({ state, message, status, code, spoken }) {
   const heading = {
     busy: t("busy_title"),
     asleep: t("asleep_title"),
@@ -257,8 +257,8 @@ function fail({ state, message, status, code }) {
   results.unhead();
   const picture = state === "refused" && ask.picture && status < 500;
   const actions = [picture ? another() : status > 0 && status < 500 ? startOver() : retry()];
-  // The service's own message is in English, whatever the page speaks.
-  results.panel({ name: state, heading, text, actions, language: state === "refused" && !own ? "en" : "" });
+  // The service was asked for its message in the page's language, which may have changed since.
+  results.panel({ name: state, heading, text, actions, language: state === "refused" && !own ? spoken : "" });
   results.say(`${heading}. ${text}`);
 }
 

@@ -324,6 +324,52 @@ def test_a_link_to_no_album_is_the_plain_page(http: httpx.Client, album: str) ->
     assert page.content == http.get("/", headers={"Accept": "text/html"}).content
 
 
+@pytest.mark.parametrize(
+    ("wanted", "language", "message"),
+    [
+        (None, "en", "There is no album 999. GET /api/albums lists those there are."),
+        ("de", "en", "There is no album 999. GET /api/albums lists those there are."),
+        ("en;q=0.4, fr-CA;q=0.9", "fr", "L'album 999 n'existe pas."),
+    ],
+)
+def test_messages_are_in_the_callers_language_and_codes_are_not(
+    http: httpx.Client, wanted: str | None, language: str, message: str
+) -> None:
+    headers = {"Accept-Language": wanted} if wanted else {}
+    answer = http.get("/api/albums/999", headers={**headers, "Origin": "http://localhost:3000"})
+    error = is_error(answer, 404, "album_not_found")
+    assert error["message"].startswith(message)
+    assert answer.headers["content-language"] == language
+    vary = {name.strip() for name in answer.headers["vary"].split(",")}
+    assert vary == {"Accept-Language", "Origin"}
+
+
+def test_every_layer_speaks_french(http: httpx.Client) -> None:
+    http.headers["Accept-Language"] = "fr"
+    try:
+        answers = [
+            http.get("/nothing/here"),
+            http.delete("/api/albums"),
+            http.get("/static_content/none.css"),
+            http.get("/api/albums?limit=0"),
+            http.get("/api/albums?size=3"),
+            http.post("/api/search-by-image", files={"file": b"%PDF-1.4"}),
+            http.post("/api/search-by-image", content=b"x" * 400_000),
+            http.post("/v1/embeddings", json={"input": []}),
+            http.options(
+                "/health",
+                headers={"Origin": "http://evil.example", "Access-Control-Request-Method": "GET"},
+            ),
+        ]
+    finally:
+        del http.headers["Accept-Language"]
+    for answer in answers:
+        assert answer.status_code >= 400
+        assert answer.headers["content-language"] == "fr", answer.text
+        message = answer.json()["error"]["message"]
+        assert re.search(r"\b(une?|le|la|est|les|de|des|il|elle|pas)\b", message, re.I), message
+
+
 def test_head_is_answered_like_get_without_a_body(http: httpx.Client) -> None:
     for path in ("/", "/health", "/api/albums/3/cover"):
         answer = http.head(path)

@@ -226,6 +226,7 @@ def _answers() -> Answers:
 def _serve_routes(service: Any) -> None:
     """Put every public route on the service, and our limits and errors before them."""
     from engine.covers.service import routes
+    from engine.covers.service.french import LANGUAGES
     from engine.serving.http.connections import BoundedProtocol
     from engine.serving.http.front import Front
 
@@ -247,6 +248,7 @@ def _serve_routes(service: Any) -> None:
         settings=settings,
         metrics=routes.metrics,
         artifact_id=routes.artifact_id,
+        languages=LANGUAGES,
     )
 
 

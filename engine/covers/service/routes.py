@@ -53,9 +53,9 @@ from engine.covers.service.schemas import (
 )
 from engine.covers.service.towers import RemoteEncoder
 from engine.serving.http.bodies import FORM_OVERHEAD, BodyLimits
-from engine.serving.http.exchange import current_exchange
+from engine.serving.http.exchange import Exchange, current_exchange
 from engine.serving.http.forms import read_json
-from engine.serving.http.messages import ErrorResponse, first_error, internal_error
+from engine.serving.http.messages import ErrorResponse, error_headers, first_error, internal_error
 from engine.serving.http.page import AT_ROOT, Reply, etag_in, load_page, wants_html, wants_json
 from engine.serving.http.preview import Preview, public_base
 from engine.serving.http.queries import StrictRoute
@@ -467,9 +467,9 @@ async def models() -> Models:
 
 
 def _failure(request: Request, error: ShazamError) -> JSONResponse:
-    exchange = current_exchange()
-    body = ErrorResponse.of(error, exchange.request_id if exchange else "unknown")
-    return JSONResponse(body.model_dump(), int(error.status), error.headers())
+    exchange = current_exchange() or Exchange("unknown")
+    body = ErrorResponse.of(error, exchange)
+    return JSONResponse(body.model_dump(), int(error.status), error_headers(error, exchange))
 
 
 @api.exception_handler(ShazamError)
@@ -480,8 +480,11 @@ async def on_named(request: Request, error: ShazamError) -> JSONResponse:
 @api.exception_handler(sqlite3.Error)
 async def on_lost_catalogue(request: Request, error: sqlite3.Error) -> JSONResponse:
     logger.error("the catalogue cannot be read: %s", error)
-    message = "The catalogue's files were damaged since the start. Repair them and restart."
-    return _failure(request, NotReady(message, retry_after_s=60))
+    damaged = NotReady(
+        "The catalogue's files were damaged since the start. Repair them and restart.",
+        retry_after_s=60,
+    )
+    return _failure(request, damaged)
 
 
 @api.exception_handler(RequestValidationError)
@@ -497,10 +500,11 @@ async def on_http(request: Request, error: HTTPException) -> JSONResponse:
         )
     if error.status_code == 405:
         allow = (error.headers or {}).get("Allow", "")
-        message = (
-            f"{request.method} does not work here; {allow or 'another method'} does. See /docs."
+        refusal = MethodNotAllowed(
+            f"{request.method} does not work here; {allow or 'another method'} does. See /docs.",
+            allow=allow,
         )
-        return _failure(request, MethodNotAllowed(message, allow=allow))
+        return _failure(request, refusal)
     return _failure(request, InvalidRequest(str(error.detail)))
 
 

@@ -108,7 +108,7 @@ class Bodies:
 
 async def _refuse(error: ShazamError, exchange: Exchange, send: Send, receive: Receive) -> None:
     """Answer at once, then read what the client is still sending."""
-    start, body = error_messages(error, exchange.request_id)
+    start, body = error_messages(error, exchange)
     start["headers"].append((b"connection", b"close"))
     await send(start)
     await send({**body, "more_body": True})

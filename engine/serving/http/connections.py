@@ -21,6 +21,7 @@ import uvicorn.protocols.http.auto
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from engine.base.errors import InvalidRequest
+from engine.serving.http.exchange import Exchange
 from engine.serving.http.messages import error_messages
 
 # From connecting, or from a request's first byte, to the end of its headers.
@@ -111,13 +112,13 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def send_400_response(self, msg: str) -> None:
         """What is not HTTP gets our error shape, too; uvicorn's is plain text."""
-        request_id = uuid.uuid4().hex
+        exchange = Exchange(uuid.uuid4().hex)  # in English: nothing is known of the caller
         error = InvalidRequest(f"{msg} Send HTTP/1.1; see /docs for the routes.")
-        start, body = error_messages(error, request_id)
+        start, body = error_messages(error, exchange)
         status = HTTPStatus(start["status"])
         headers = [
             *start["headers"],
-            (b"x-request-id", request_id.encode()),
+            (b"x-request-id", exchange.request_id.encode()),
             (b"x-artifact", b"none"),
             (b"x-content-type-options", b"nosniff"),
             (b"connection", b"close"),

@@ -11,8 +11,8 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import JSONResponse, Response
 
 from engine.base.errors import InvalidRequest
-from engine.serving.http.exchange import current_exchange
-from engine.serving.http.messages import App, ErrorResponse
+from engine.serving.http.exchange import Exchange, current_exchange
+from engine.serving.http.messages import App, ErrorResponse, error_headers
 
 
 class Cors(CORSMiddleware):
@@ -25,14 +25,16 @@ class Cors(CORSMiddleware):
         answer = super().preflight_response(request_headers)
         if answer.status_code < 400:
             return answer
-        exchange = current_exchange()
+        exchange = current_exchange() or Exchange("unknown")
         error = InvalidRequest(
             f"{bytes(answer.body).decode()}: a page of this origin may not ask this. "
             "SHAZAM_ALLOWED_ORIGINS names those that may."
         )
-        body = ErrorResponse.of(error, exchange.request_id if exchange else "unknown")
+        body = ErrorResponse.of(error, exchange)
         kept = {name: value for name, value in answer.headers.items() if name[:8] != "content-"}
-        return JSONResponse(body.model_dump(), int(error.status), kept)
+        told = error_headers(error, exchange)
+        told["Vary"] = ", ".join(filter(None, [kept.pop("vary", ""), told["Vary"]]))
+        return JSONResponse(body.model_dump(), int(error.status), {**kept, **told})
 
 
 def cors_options(origins: Iterable[str]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""One request on its way, and its id."""
+"""One request on its way: its id, its language, what became of it."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 
 from starlette.datastructures import Headers
 
+from engine.serving.http.languages import ENGLISH, Language
+
 _REQUEST_ID = re.compile(r"[\x21-\x7e]{1,128}")
 
 
@@ -20,6 +22,7 @@ class Exchange:
     """One request on its way: what the layers need to tell each other."""
 
     request_id: str
+    language: Language = ENGLISH
     started: float = field(default_factory=time.perf_counter)
     status: int = 0
     finished: bool = False

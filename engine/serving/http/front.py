@@ -33,6 +33,7 @@ from engine.serving.http.access import Access
 from engine.serving.http.bodies import Bodies, BodyLimits
 from engine.serving.http.cors import Cors
 from engine.serving.http.exchange import Exchange, answering, current_exchange, request_id_of
+from engine.serving.http.languages import Languages
 from engine.serving.http.messages import (
     App,
     Message,
@@ -89,10 +90,12 @@ class Front:
         settings: Settings,
         metrics: Callable[[], Metrics],
         artifact_id: Callable[[], str],
+        languages: Languages,
     ) -> None:
         self._settings = settings
         self._metrics = metrics
         self._artifact_id = artifact_id
+        self._languages = languages
         self._native = Native(app)
         self._api = api
         self._routes = frozenset({SCHEMA, *routes})
@@ -121,14 +124,14 @@ class Front:
         headers = Headers(scope=scope)
         if "origin" in headers or scope["method"] not in (("GET",) if probe else ("GET", "POST")):
             return None
-        exchange = Exchange(request_id_of(headers))
+        exchange = self._exchange(headers)
         try:
             if probe is None:
                 self._check_caller(scope, headers)
                 raise self._full(exchange)
             start, body = json_messages(200, json.dumps(probe(), separators=(",", ":")).encode())
         except ShazamError as error:
-            start, body = error_messages(error, exchange.request_id)
+            start, body = error_messages(error, exchange)
         exchange.status = start["status"]
         self._put_headers(start, exchange)
         self._record(scope, exchange)
@@ -138,11 +141,15 @@ class Front:
         if scope["type"] != "http":
             await self._native.app(scope, receive, send)
             return
-        exchange = Exchange(request_id_of(Headers(scope=scope)))
+        exchange = self._exchange(Headers(scope=scope))
         with answering(exchange):
             if self._settings.traces:
                 describe_request(exchange.request_id)
             await self._answer(scope, receive, send, exchange)
+
+    def _exchange(self, headers: Headers) -> Exchange:
+        language = self._languages.wanted(headers.get("accept-language", ""))
+        return Exchange(request_id_of(headers), language)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send, exchange: Exchange) -> None:
         head = scope["method"] == "HEAD"

@@ -23,9 +23,16 @@ class ErrorResponse(BaseModel):
     error: ErrorBody
 
     @classmethod
-    def of(cls, error: ShazamError, request_id: str) -> ErrorResponse:
-        details = {**error.details, "request_id": request_id}
-        return cls(error=ErrorBody(code=error.code, message=error.message, details=details))
+    def of(cls, error: ShazamError, exchange: Exchange) -> ErrorResponse:
+        details = {**error.details, "request_id": exchange.request_id}
+        message = exchange.language.tell(error)
+        return cls(error=ErrorBody(code=error.code, message=message, details=details))
+
+
+def error_headers(error: ShazamError, exchange: Exchange) -> dict[str, str]:
+    """What an error's answer says beside its body."""
+    told = {"Content-Language": exchange.language.code, "Vary": "Accept-Language"}
+    return {**told, **error.headers()}
 
 
 def describe(error: dict[str, Any] | Any) -> str:
@@ -60,14 +67,14 @@ def internal_error(request_id: str) -> Internal:
 
 
 async def send_error(error: ShazamError, exchange: Exchange, send: Send) -> None:
-    for message in error_messages(error, exchange.request_id):
+    for message in error_messages(error, exchange):
         await send(message)
 
 
-def error_messages(error: ShazamError, request_id: str) -> tuple[Message, Message]:
+def error_messages(error: ShazamError, exchange: Exchange) -> tuple[Message, Message]:
     """ASGI's two messages of an error: the one place where its body is written."""
-    body = ErrorResponse.of(error, request_id).model_dump_json().encode()
-    return json_messages(int(error.status), body, error.headers())
+    body = ErrorResponse.of(error, exchange).model_dump_json().encode()
+    return json_messages(int(error.status), body, error_headers(error, exchange))
 
 
 def json_messages(
