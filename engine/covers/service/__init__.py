@@ -6,6 +6,7 @@
     asking   the pipeline for many callers: off the event loop, batched, opened anew if it fails
     towers   the encoder for many callers, in this process or in one of its own
     schemas  the shapes of requests and responses
+    french   every message in French
     start    what a process does first: settings, and the artifact opened by them
     settings what it reads from its environment
     bento    the service as BentoML sees it: processes, typed APIs, image

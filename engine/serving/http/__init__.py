@@ -8,12 +8,15 @@ Begin with `front`, whose docstring draws the order.
     bodies       what a body may weigh, by its path, and all together
     inflating    a compressed body → what it holds
     cors         pages of which origins may ask
-    exchange     one request on its way, and its id
+    exchange     one request on its way: its id, its language
     messages     a failure → the messages of ASGI that tell it
+    languages    an English message → the same in the caller's language
+    french       what any service says of a request, in French
     forms        query strings, forms, JSON → checked values
     queries      a route that refuses parameters it does not know
     native       what BentoML answers itself, its errors in our shape
     page         files of `web/` → answers with addresses that change with their content
+    preview      what a link to the page shows where it is pasted
 
 Imports `base` and `watch`. Not to be imported: `covers`, a service's routes, what computes.
 """
