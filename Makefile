@@ -1,72 +1,76 @@
-# One front door. `make` runs what CI runs, and the linters and the type checker before it.
+# One front door. `make` runs what CI runs, and the linters and the type checker before it; `make help`
+# lists what else there is.
 PYTHON   ?= python3
 VENV     ?= .venv
 BIN      := $(VENV)/bin
 PORT     ?= 3000
 ARTIFACT ?= $(or $(SHAZAM_ARTIFACT),artifacts/starter)
 PIP      := $(BIN)/python -m pip --quiet --disable-pip-version-check
+INSTALL  := $(PYTHON) requirements/install.py $(VENV)
 
 export BENTOML_DO_NOT_TRACK = True
 export HF_HUB_OFFLINE = 1
 # A library that converts encoders sets the locale to C, in which Python would read ASCII alone.
 export PYTHONUTF8 = 1
 
-.PHONY: all install serve bento container container-test pack test test-ray test-engine fuzz faults endurance audit sbom chromium helm lint types format lock clean
+.PHONY: all help install serve bento container container-test pack test test-ray test-engine fuzz faults endurance audit sbom chromium helm lint types format lock clean
 
-all: lint types test
+all: lint types test  ## what CI runs (make test), and the linters and the type checker before it
+
+help:  ## this list
+	@echo 'make TARGET [PORT=3000] [ARTIFACT=folder, tag or URL] [PYTHON=python3.12]'
+	@sed -n 's/^\([a-z-]*\):.*  ## \(.*\)/  \1|\2/p' Makefile | sort | awk -F'|' '{printf "%-18s %s\n", $$1, $$2}'
 
 # Everything: serving, making artifacts, training, tests.
-install: $(VENV)/.installed
+install: $(VENV)/.installed  ## .venv with everything: serving, making artifacts, training, tests
 
 $(VENV)/.installed: requirements/all.lock
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(PIP) install -r requirements/all.lock
+	@$(INSTALL) requirements/all.lock '500 MB, on Linux 2 GB more where torch brings CUDA'
 	@touch $@ $(VENV)/.serves
 
 # Serving alone needs neither torch nor transformers: a quarter of the download.
 $(VENV)/.serves: requirements/serve.lock
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(PIP) install -r requirements/serve.lock
+	@$(INSTALL) requirements/serve.lock 'about 220 MB'
 	@touch $@
 
-serve: $(VENV)/.serves
+serve: $(VENV)/.serves  ## install what serving needs, and serve ARTIFACT at PORT
 	SHAZAM_ARTIFACT='$(ARTIFACT)' $(BIN)/python -m engine serve --port $(PORT)
 
 # A bento of one artifact, pinned: ARTIFACT=folder, tag or URL; RECIPE=bentofile.gpu.yaml for GPUs.
 RECIPE   ?= bentofile.yaml
 IMAGE    ?= shazam-visual:latest
 
-bento: $(VENV)/.serves
+bento: $(VENV)/.serves  ## a bento of ARTIFACT (RECIPE=bentofile.gpu.yaml for GPUs)
 	$(BIN)/python deploy/container/bento.py '$(ARTIFACT)' --recipe $(RECIPE)
 
 # … and its image, by Docker or buildah.
-container: $(VENV)/.serves
+container: $(VENV)/.serves  ## its image, by Docker or buildah
 	$(BIN)/python deploy/container/bento.py '$(ARTIFACT)' --recipe $(RECIPE) --image $(IMAGE)
 
 # Size, start, search, stop under load; skipped where buildah cannot run.
-container-test: $(VENV)/.serves
+container-test: $(VENV)/.serves  ## try the image: size, start, search, stop under load
 	$(BIN)/python deploy/container/container_test.py '$(ARTIFACT)'
 
 # One file to upload, for SHAZAM_ARTIFACT=URL#sha256=…
-pack: $(VENV)/.serves
+pack: $(VENV)/.serves  ## ARTIFACT to one file to upload
 	$(BIN)/python -m engine pack '$(ARTIFACT)' --serving --force --out build/$(notdir $(ARTIFACT)).tar
 
-test: install chromium helm
+test: install chromium helm  ## every test (PYTEST_ARGS=…)
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
 # The fuzz tests, FUZZ times as long; prints how many inputs were tried and how many gave a 5xx.
 FUZZ     ?= 20
 
-fuzz: install
+fuzz: install  ## the fuzz tests, FUZZ times as long
 	FUZZ=$(FUZZ) $(BIN)/python -m pytest tests/whole/test_fuzz.py --timeout=3600 $(PYTEST_ARGS)
 
 # `build --ray` on a real cluster of two workers on this machine.
-test-ray: install
+test-ray: install  ## build --ray on a cluster on this machine
 	$(PIP) install -r requirements/ray.in
 	$(BIN)/python -m pytest tests/covers/making/test_cluster.py $(PYTEST_ARGS)
 
 # The index in LanceDB: what any index must do, and what only an engine does.
-test-engine: install
+test-engine: install  ## the index in LanceDB
 	$(PIP) install -r requirements/lancedb.in
 	$(BIN)/python -m pytest tests/vectors/test_index.py tests/vectors/test_lance.py $(PYTEST_ARGS)
 
@@ -78,38 +82,39 @@ chromium:
 	  || echo "no chromium here: the browser tests will be skipped"
 
 # The chart's tests lint and render it with the real helm; without it they say so and are skipped.
-helm: install
+helm: install  ## the real helm, for the tests of the chart
 	@test -x $(BIN)/helm || $(BIN)/python requirements/helm.py $(BIN)/helm \
 	  || echo "no helm here: the chart's tests will be skipped"
 
-lint: install
+lint: install  ## linter, formatter, import contracts
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	PYTHONPATH=. $(BIN)/lint-imports --no-cache --no-logo
 
-format: install
+format: install  ## put the code in its form
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-types: install
+types: install  ## mypy, strict
 	$(BIN)/mypy
 
 # Newest versions of everything in requirements/*.in, tried in a fresh environment and written down.
 # By the newest pip: the one in Python 3.11.7 found no set of OpenTelemetry's betas that fits. What
-# serves is chosen first; what only builds and tests must fit to it.
-lock:
+# serves is chosen first; what only builds and tests must fit to it. A build without CUDA, where one
+# was found, is not asked of other machines.
+lock:  ## newest versions of everything, tried and written down
 	rm -rf build/lock && $(PYTHON) -m venv --upgrade-deps build/lock
 	build/lock/bin/python -m pip install --quiet -r requirements/serve.in
 	build/lock/bin/python -m pip freeze > requirements/serve.lock
 	build/lock/bin/python -m pip install --quiet -c requirements/serve.lock \
 	  -r requirements/build.in -r requirements/dev.in
 	build/lock/bin/python -m pip check
-	build/lock/bin/python -m pip freeze > requirements/all.lock
+	build/lock/bin/python -m pip freeze | sed 's/+cpu$$//' > requirements/all.lock
 	rm -rf build/lock
 
 # Known vulnerabilities of what is locked, from PyPI's advisories. Fails where they cannot be read,
 # as behind a mirror that does not carry them.
-audit: build/audit/bin/pip-audit
+audit: build/audit/bin/pip-audit  ## known vulnerabilities of what is locked
 	build/audit/bin/pip-audit --strict --disable-pip --no-deps -r requirements/serve.lock
 	build/audit/bin/pip-audit --strict --disable-pip --no-deps -r requirements/all.lock
 
@@ -119,18 +124,18 @@ build/audit/bin/pip-audit:
 	build/audit/bin/python -m pip install --quiet pip-audit==2.10.1
 
 # The image's bill of materials (CycloneDX), and the licences of what is in it.
-sbom: $(VENV)/.serves
+sbom: $(VENV)/.serves  ## the bill of materials, and the licences
 	@mkdir -p build
 	$(BIN)/python requirements/inventory.py sbom > build/sbom.json
 	$(BIN)/python requirements/inventory.py licences > requirements/LICENCES.md
 
 # An hour's worth of mixed requests in minutes: memory, descriptors, threads.
-endurance: install
+endurance: install  ## an hour of mixed requests in minutes
 	$(BIN)/python benchmarks/endurance.py
 
 # Faults injected, and survived.
-faults: install
+faults: install  ## faults injected, and survived
 	$(BIN)/python -m pytest tests/whole/test_faults.py $(PYTEST_ARGS)
 
-clean:
+clean:  ## remove .venv and what is built
 	rm -rf $(VENV) build .pytest_cache .mypy_cache .ruff_cache

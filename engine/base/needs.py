@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import sys
+from pathlib import Path
 from types import ModuleType
 
 from engine.base.errors import BuildError, ShazamError
+from engine.base.places import INSTALLED, PROJECT
 
 
 def need(
@@ -44,9 +47,29 @@ def is_installed(package: str) -> bool:
     return importlib.util.find_spec(package) is not None
 
 
+def remedy() -> str:
+    """What to do where this Python lacks a package that most installations have."""
+    if INSTALLED:
+        return f"Run: {how_to_install('build.in')}"
+    if Path(sys.prefix) == PROJECT / ".venv":
+        return "Run: make install (serving needs less than making artifacts does)"
+    first = "" if (PROJECT / ".venv").is_dir() else "make install && "
+    return f"Run, in the project's folder: {first}source .venv/bin/activate"
+
+
+def how_to_install(requirements: str) -> str:
+    """The command that installs `requirements/<requirements>`, or the extra of the same name."""
+    if INSTALLED:
+        name = requirements.partition(".")[0]
+        return (
+            f"pip install 'shazam-visual[{name}]'"
+            if name != "serve"
+            else ("pip install --force-reinstall shazam-visual")
+        )
+    return f"pip install -r requirements/{requirements}"
+
+
 def _missing(
     module: str, what: str, requirements: str, by: str, failure: type[ShazamError]
 ) -> ShazamError:
-    return failure(
-        f"{by} needs {module}, which {what}. Run: pip install -r requirements/{requirements}"
-    )
+    return failure(f"{by} needs {module}, which {what}. Run: {how_to_install(requirements)}")

@@ -1,4 +1,4 @@
-"""Where things are: the project's own folder."""
+"""Where things are: the project's own folder, or what the installed package has of it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ from pathlib import Path
 from engine.base.errors import ArtifactUnavailable, SettingsError
 
 ENGINE = Path(__file__).resolve().parents[1]
-PROJECT = ENGINE.parent
+# A wheel has what lies beside engine/ (service.py, the page, the starter) in it: pyproject.toml.
+_PACKED = ENGINE / "_data"
+INSTALLED = _PACKED.is_dir()
+PROJECT = _PACKED if INSTALLED else ENGINE.parent
 STARTER = PROJECT / "artifacts" / "starter"
 ROOT = 0  # what root wants to change, root can change anyway
 

@@ -7,6 +7,7 @@ options) beside `_x` (what it does).
     artifacts  inspect, verify, serve, publish, pack
     covers     build, import, add, remove, compact, query, identify
     trials     evaluate
+    completion a script by which a shell completes the command
     terminal   what all share: progress bars, types of options, the artifact that is meant
 
 The topmost room: it may import every other, inside the functions that need it. `--help` loads

@@ -4,22 +4,29 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
+from dataclasses import asdict
 from pathlib import Path
 
+from engine.base.needs import is_installed
 from engine.cli.terminal import (
     Bar,
     Commands,
     add_artifact,
+    add_json,
     artifact_folder,
     print_json,
+    program,
     refuse_usage,
+    tell,
     whole,
 )
 
 
 def offer_inspect(commands: Commands) -> None:
-    made = commands.add("inspect", _inspect, "Print the manifest.")
+    made = commands.add("inspect", _inspect, "Print the manifest.", "artifacts/starter")
     add_artifact(made)
+    add_json(made)  # which it is, asked for or not
 
 
 def _inspect(options: argparse.Namespace) -> int:
@@ -34,8 +41,15 @@ def _inspect(options: argparse.Namespace) -> int:
 
 
 def offer_verify(commands: Commands) -> None:
-    made = commands.add("verify", _verify, "Check every hash, count and golden query.")
+    made = commands.add(
+        "verify",
+        _verify,
+        "Check every hash, count and golden query.",
+        "artifacts/starter",
+        "shazam-visual:latest --json",
+    )
     add_artifact(made)
+    add_json(made)
 
 
 def _verify(options: argparse.Namespace) -> int:
@@ -44,18 +58,33 @@ def _verify(options: argparse.Namespace) -> int:
     search = CoverSearch.open(artifact_folder(options))
     search.artifact.verify_rest()
     manifest = search.artifact.manifest
-    print(
-        f"{manifest.id}: {len(manifest.files)} files, {manifest.catalogue.albums:,} albums and "
-        "every golden query are as the manifest says"
+    files, albums = len(manifest.files), manifest.catalogue.albums
+    tell(
+        options,
+        {"artifact": manifest.id, "files": files, "albums": albums, "verified": True},
+        f"{manifest.id}: {files} files, {albums:,} albums and every golden query are as the "
+        "manifest says",
     )
     return 0
 
 
 def offer_serve(commands: Commands) -> None:
-    made = commands.add("serve", _serve, "Serve the artifact that SHAZAM_ARTIFACT names.")
+    made = commands.add(
+        "serve",
+        _serve,
+        "Serve an artifact: the page, and searches over HTTP.",
+        "",
+        "artifacts/mine --port 8080",
+        "shazam-visual:latest --host 127.0.0.1",
+    )
+    add_artifact(made, optional=True)
     made.add_argument("--host", default="0.0.0.0", help="address to listen at (default: all)")
     made.add_argument(
-        "--port", type=whole(1, 65_535), default=3000, metavar="N", help="default: 3000"
+        "--port",
+        type=whole(1, 65_535),
+        default=3000,
+        metavar="N",
+        help="port to listen at (default: 3000)",
     )
 
 
@@ -64,13 +93,34 @@ def _serve(options: argparse.Namespace) -> int:
     from engine.covers.service.start import OPENER, SERVICE
     from engine.serving.process.launch import serve
 
+    if not is_installed("bentoml"):  # told here and once, not by every worker
+        raise ModuleNotFoundError(name="bentoml")
+    _name_artifact(options.artifact)
     several = CoverSettings.from_environment().several_processes()
     return serve(options.host, options.port, service=SERVICE, opener=OPENER, several=several)
 
 
+def _name_artifact(where: str | None) -> None:
+    """Put what is to be served into the environment, which the workers read: they run in a folder
+    of their own, so one that lies here is named from the root."""
+    from engine.artifact.folder import MANIFEST
+
+    where = where or os.environ.get("SHAZAM_ARTIFACT")
+    if where is not None:
+        here = (Path(where) / MANIFEST).is_file()
+        os.environ["SHAZAM_ARTIFACT"] = str(Path(where).resolve()) if here else where
+
+
 def offer_publish(commands: Commands) -> None:
-    made = commands.add("publish", _publish, "Into the BentoML model store, as shazam-visual:<id>.")
+    made = commands.add(
+        "publish",
+        _publish,
+        "Into the BentoML model store, as shazam-visual:<id>.",
+        "artifacts/mine",
+        "artifacts/mine --index lancedb:s3://bucket/covers",
+    )
     add_artifact(made)
+    add_json(made)
     _add_serving(made)
     made.add_argument(
         "--index",
@@ -88,8 +138,17 @@ def _publish(options: argparse.Namespace) -> int:
         return _publish_index(options)
     tag = publish(Artifact.open(artifact_folder(options)), serving=options.serving)
     latest = tag.partition(":")[0] + ":latest"
-    print(f"published {tag}; serve it with SHAZAM_ARTIFACT={tag} (or {latest})")
+    tell(
+        options,
+        {"tag": tag, "latest": latest},
+        f"published {tag}; serve it with SHAZAM_ARTIFACT={tag} (or {latest})",
+        _next(f"serve {tag}"),
+    )
     return 0
+
+
+def _next(command: str) -> str:
+    return f"next: {program()} {command}"
 
 
 def _publish_index(options: argparse.Namespace) -> int:
@@ -104,18 +163,24 @@ def _publish_index(options: argparse.Namespace) -> int:
         if told.lists
         else "few enough to compare all"
     )
-    print(
+    tell(
+        options,
+        asdict(told),
         f"published {told.rows:,} rows as {told.table}, {told.added:,} of them now; {searched}; "
-        f"serve it with SHAZAM_INDEX={options.index}"
+        f"serve it with SHAZAM_INDEX={options.index}",
     )
     return 0
 
 
 def offer_pack(commands: Commands) -> None:
     made = commands.add(
-        "pack", _pack, "To one file for SHAZAM_ARTIFACT=URL#sha256=…, or to a folder."
+        "pack",
+        _pack,
+        "To one file for SHAZAM_ARTIFACT=URL#sha256=…, or to a folder.",
+        "artifacts/mine --serving --out mine.tar",
     )
     add_artifact(made)
+    add_json(made)
     _add_serving(made)
     made.add_argument(
         "--out",
@@ -146,10 +211,20 @@ def _pack(options: argparse.Namespace) -> int:
         force=options.force,
     )
     if digest is None:
-        print(f"{options.out}: serve it with SHAZAM_ARTIFACT={options.out}")
+        tell(
+            options,
+            {"path": str(options.out)},
+            f"{options.out}: serve it with SHAZAM_ARTIFACT={options.out}",
+            _next(f"serve {options.out}"),
+        )
         return 0
-    print(f"{options.out}: {options.out.stat().st_size / 1e6:,.1f} MB")
-    print(f"upload it, and serve it with SHAZAM_ARTIFACT=URL#sha256={digest}")
+    size = options.out.stat().st_size
+    tell(
+        options,
+        {"path": str(options.out), "bytes": size, "sha256": digest},
+        f"{options.out}: {size / 1e6:,.1f} MB",
+        f"upload it, and serve it with SHAZAM_ARTIFACT=URL#sha256={digest}",
+    )
     return 0
 
 

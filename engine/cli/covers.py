@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,11 +13,14 @@ from engine.cli.terminal import (
     Bar,
     Commands,
     add_artifact,
+    add_json,
     artifact_folder,
     print_json,
+    program,
     read_picture,
     refuse_usage,
     share,
+    tell,
     whole,
 )
 from engine.covers.making import DEFAULT_ENCODER
@@ -29,6 +33,17 @@ if TYPE_CHECKING:
     from engine.covers.making.assemble import Built
     from engine.covers.search import Hit
 
+BUILDS = (
+    "--covers my-covers --out artifacts/mine",
+    "--covers my-covers --metadata my-covers.csv --encoder openai/clip-vit-base-patch32 "
+    "--out artifacts/mine",
+)
+ADDS = ("artifacts/mine --covers new-covers --out artifacts/mine-2",)
+REMOVES = ("artifacts/mine --ids 3,17 --out artifacts/mine-2",)
+QUERIES = (
+    "artifacts/starter --image tests/photos/01-soundtrack-on-planks.jpg",
+    'artifacts/starter --text "a red album cover with a guitar" -k 3',
+)
 # What can be made of rows; `import` may also keep the index as it is.
 KINDS = ("auto", "flat", "hnsw", "ivf")
 IMPORT_KINDS = ("auto", "keep", "flat", "hnsw", "ivf")
@@ -37,10 +52,10 @@ PRECISIONS = ("auto", "fp32", "bf16", "int8")
 
 
 def offer_build(commands: Commands) -> None:
-    made = commands.add("build", _build, "A folder of covers to an artifact.")
+    made = commands.add("build", _build, "A folder of covers to an artifact.", *BUILDS)
     _add_covers(made)
     _add_encoder(made)
-    made.add_argument("--index", choices=KINDS, default="auto")
+    _add_index(made)
     _add_recall(made)
     made.add_argument(
         "--ray",
@@ -71,12 +86,15 @@ def _build(options: argparse.Namespace) -> int:
             force=options.force,
             progress=bar,
         )
-    return _report(built)
+    return _report(options, built)
 
 
 def offer_import(commands: Commands) -> None:
     made = commands.add(
-        "import", _import, "An existing FAISS index and metadata.pkl to an artifact."
+        "import",
+        _import,
+        "An existing FAISS index and metadata.pkl to an artifact.",
+        "--index album_covers.index --metadata metadata.pkl --out artifacts/mine",
     )
     made.set_defaults(index_file=None, index_kind="auto")
     made.add_argument(
@@ -86,7 +104,13 @@ def offer_import(commands: Commands) -> None:
         metavar="FILE|KIND",
         help="your index file; given a second time, the kind to make: " + ", ".join(IMPORT_KINDS),
     )
-    made.add_argument("--metadata", type=Path, required=True, metavar="FILE.pkl")
+    made.add_argument(
+        "--metadata",
+        type=Path,
+        required=True,
+        metavar="FILE.pkl",
+        help="your pickle: a dict or a list of dicts",
+    )
     _add_recall(made)
     made.add_argument(
         "--genres",
@@ -125,7 +149,7 @@ def _import(options: argparse.Namespace) -> int:
             force=options.force,
             progress=bar,
         )
-    return _report(built)
+    return _report(options, built)
 
 
 class _IndexOption(argparse.Action):
@@ -145,7 +169,9 @@ class _IndexOption(argparse.Action):
 
 
 def offer_add(commands: Commands) -> None:
-    made = commands.add("add", _add, "Further covers to a new version; nothing is embedded twice.")
+    made = commands.add(
+        "add", _add, "Further covers to a new version; nothing is embedded twice.", *ADDS
+    )
     add_artifact(made)
     _add_covers(made)
     _add_out(made)
@@ -166,13 +192,15 @@ def _add(options: argparse.Namespace) -> int:
             force=options.force,
             progress=bar,
         )
-    return _report(built)
+    return _report(options, built)
 
 
 def offer_remove(commands: Commands) -> None:
-    made = commands.add("remove", _remove, "A new version without some albums.")
+    made = commands.add("remove", _remove, "A new version without some albums.", *REMOVES)
     add_artifact(made)
-    made.add_argument("--ids", nargs="+", required=True, metavar="ID", help="3 17 or 3,17")
+    made.add_argument(
+        "--ids", nargs="+", required=True, metavar="ID", help="the albums': 3 17 or 3,17"
+    )
     _add_out(made)
 
 
@@ -184,7 +212,7 @@ def _remove(options: argparse.Namespace) -> int:
         built = remove(
             artifact_folder(options), ids, options.out, force=options.force, progress=bar
         )
-    return _report(built)
+    return _report(options, built)
 
 
 def _album_id(text: str) -> int:
@@ -196,10 +224,13 @@ def _album_id(text: str) -> int:
 
 def offer_compact(commands: Commands) -> None:
     made = commands.add(
-        "compact", _compact, "Train and tune the index again, on the rows it holds."
+        "compact",
+        _compact,
+        "Train and tune the index again, on the rows it holds.",
+        "artifacts/mine --recall 0.99 --out artifacts/mine-2",
     )
     add_artifact(made)
-    made.add_argument("--index", choices=KINDS, default="auto")
+    _add_index(made)
     _add_recall(made)
     _add_out(made)
 
@@ -216,23 +247,23 @@ def _compact(options: argparse.Namespace) -> int:
             force=options.force,
             progress=bar,
         )
-    return _report(built)
+    return _report(options, built)
 
 
 def offer_query(commands: Commands) -> None:
-    made = commands.add("query", _query, "Search without a server.")
+    made = commands.add("query", _query, "Search without a server.", *QUERIES)
     add_artifact(made)
     what = made.add_mutually_exclusive_group(required=True)
-    what.add_argument("--image", type=Path, metavar="FILE")
-    what.add_argument("--text", type=from_terminal)
+    what.add_argument("--image", type=Path, metavar="FILE", help="a picture of a cover")
+    what.add_argument("--text", type=from_terminal, metavar="WORDS", help="what the cover shows")
     made.add_argument(
         "-k",
         type=whole(1, MAX_K),
         default=DEFAULT_K,
         metavar="N",
-        help=f"1 to {MAX_K} (default: {DEFAULT_K})",
+        help=f"how many albums, 1 to {MAX_K} (default: {DEFAULT_K})",
     )
-    made.add_argument("--json", action="store_true")
+    add_json(made)
 
 
 def _query(options: argparse.Namespace) -> int:
@@ -249,11 +280,12 @@ def _query(options: argparse.Namespace) -> int:
     if options.json:
         print_json([_row_of(hit) for hit in hits])
         return 0
+    print(f"{'similarity':>10}  {'album':>8}")
     for hit in hits:
         album = hit.album
-        genre = f" ({album.genre})" if album.genre else ""
-        words = _words(album) or "untitled"
-        print(f"{hit.similarity:6.3f}  {album.album_id:>8}  {in_one_line(words + genre)}")
+        about = ", ".join(str(part) for part in (album.genre, album.year) if part)
+        words = (_words(album) or album.source or "untitled") + (f" ({about})" if about else "")
+        print(f"{hit.similarity:10.3f}  {album.album_id:>8}  {in_one_line(words)}")
     return 0
 
 
@@ -270,12 +302,16 @@ def _row_of(hit: Hit) -> dict[str, Any]:
 
 def offer_identify(commands: Commands) -> None:
     made = commands.add(
-        "identify", _identify, "Which album a photo shows: match, ambiguous, no_match."
+        "identify",
+        _identify,
+        "Which album a photo shows: match, ambiguous, no_match.",
+        "artifacts/starter --image tests/photos/01-soundtrack-on-planks.jpg",
+        "artifacts/mine --image two-sleeves.jpg --many --json",
     )
     add_artifact(made)
-    made.add_argument("--image", type=Path, required=True, metavar="FILE")
+    made.add_argument("--image", type=Path, required=True, metavar="FILE", help="the photo")
     made.add_argument("--many", action="store_true", help="every sleeve in the photo")
-    made.add_argument("--json", action="store_true")
+    add_json(made)
 
 
 def _identify(options: argparse.Namespace) -> int:
@@ -328,19 +364,38 @@ def _words(album: Album) -> str:
     return " – ".join(part for part in (album.artist, album.title) if part)
 
 
-def _report(built: Built) -> int:
+def _report(options: argparse.Namespace, built: Built) -> int:
     manifest = built.manifest
-    print(
-        f"{built.path}: artifact {manifest.id}, {manifest.catalogue.albums:,} albums in "
-        f"{manifest.catalogue.genres} genres, {manifest.index.kind} index of "
-        f"{manifest.index.dimension} dimensions, {built.embedded:,} covers embedded, "
-        f"{len(built.skipped):,} files skipped"
+    albums, genres = manifest.catalogue.albums, manifest.catalogue.genres
+    result = {
+        "path": str(built.path),
+        "artifact": manifest.id,
+        "albums": albums,
+        "genres": genres,
+        "index": manifest.index.kind,
+        "dimension": manifest.index.dimension,
+        "embedded": built.embedded,
+        "skipped": [{"file": file, "reason": reason} for file, reason in built.skipped],
+    }
+    tell(
+        options,
+        result,
+        f"{built.path}: artifact {manifest.id}, {albums:,} albums in {genres} genres, "
+        f"{manifest.index.kind} index of {manifest.index.dimension} dimensions, "
+        f"{built.embedded:,} covers embedded, {len(built.skipped):,} files skipped",
+        f"next: {program()} serve {shlex.quote(str(built.path))}",
     )
     return 0
 
 
 def _add_covers(made: argparse.ArgumentParser) -> None:
-    made.add_argument("--covers", required=True, metavar="DIR|s3://…")
+    made.add_argument(
+        "--covers",
+        required=True,
+        metavar="DIR|s3://…",
+        help="the pictures, in folders as they lie; without --metadata a name such as "
+        "'Artist - Title (1999).jpg' or 'Artist/Title/cover.jpg' tells what they are",
+    )
     made.add_argument(
         "--metadata",
         type=Path,
@@ -371,6 +426,15 @@ def _add_encoder(made: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_index(made: argparse.ArgumentParser) -> None:
+    made.add_argument(
+        "--index",
+        choices=KINDS,
+        default="auto",
+        help="its kind (default: %(default)s, by how many albums there are)",
+    )
+
+
 def _add_recall(made: argparse.ArgumentParser) -> None:
     made.add_argument(
         "--recall",
@@ -383,5 +447,8 @@ def _add_recall(made: argparse.ArgumentParser) -> None:
 
 
 def _add_out(made: argparse.ArgumentParser) -> None:
-    made.add_argument("--out", type=Path, required=True, metavar="DIR")
+    made.add_argument(
+        "--out", type=Path, required=True, metavar="DIR", help="where the artifact is to be"
+    )
     made.add_argument("--force", action="store_true", help="replace the artifact at --out")
+    add_json(made)

@@ -13,8 +13,8 @@ from typing import Any
 
 from engine.base.errors import ShazamError
 from engine.base.version import VERSION
-from engine.cli import artifacts, covers, trials
-from engine.cli.terminal import Commands, Run, drop_output, fail, open_terminal
+from engine.cli import artifacts, completion, covers, trials
+from engine.cli.terminal import Commands, Run, drop_output, fail, open_terminal, program
 
 # In the order of the help; each stands beside the function that runs it.
 OFFERED = (
@@ -31,7 +31,15 @@ OFFERED = (
     trials.offer_evaluate,
     artifacts.offer_publish,
     artifacts.offer_pack,
+    completion.offer_completion,
 )
+
+EXAMPLES = """\
+from a folder of covers to a service:
+  %(prog)s build --covers my-covers --out artifacts/mine
+  %(prog)s serve artifacts/mine
+
+%(prog)s COMMAND --help tells what a command takes, with examples."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -61,23 +69,31 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(arguments: Sequence[str] | None) -> int:
     """The command; all that it printed is written when this returns, or it raises OSError."""
     try:
-        options = _parser().parse_args(arguments)
+        arguments = sys.argv[1:] if arguments is None else arguments
+        parser, commands = parser_and_commands()
+        if arguments:
+            commands.refuse_unknown(arguments[0])
+        options = parser.parse_args(arguments)
         run: Run = options.run
         return run(options)
     finally:
         sys.stdout.flush()
 
 
-def _parser() -> argparse.ArgumentParser:
+def parser_and_commands() -> tuple[argparse.ArgumentParser, Commands]:
     parser = _Parser(
-        prog="python -m engine",
+        prog=program(),
         description="Make, check, search and measure artifacts: which album is this?",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--version", action="version", version=VERSION)
+    parser.add_argument(
+        "--version", action="version", version=VERSION, help="print the version and end"
+    )
     commands = Commands(parser)
     for offer in OFFERED:
         offer(commands)
-    return parser
+    return parser, commands
 
 
 class _Parser(argparse.ArgumentParser):

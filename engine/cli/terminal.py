@@ -1,18 +1,19 @@
 """What every command shares: how it is offered, what many take, what it draws and says.
 
-Words on the command line → options, checked; progress → a bar on stderr. What is printed fails
-for no letter: one that the terminal lacks is written otherwise.
+Words on the command line → options, checked; progress → a bar on stderr; a result → lines or JSON.
+What is printed fails for no letter: one that the terminal lacks is written otherwise.
 """
 
 from __future__ import annotations
 
 import argparse
 import codecs
+import difflib
 import io
 import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -27,24 +28,63 @@ _PLAIN = {"→": "->", "…": "...", "–": "-", "×": "x", "’": "'"}
 _PLAINLY = "shazam-plainly"
 
 
+def program() -> str:
+    """What the user typed to get here: the installed command, or Python."""
+    name = Path(sys.argv[0]).name
+    return name if name == "shazam-visual" else "python -m engine"
+
+
 class Commands:
     """The commands of one parser, in the order of its help."""
 
     def __init__(self, parser: argparse.ArgumentParser) -> None:
         self._commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+        self.parsers: dict[str, argparse.ArgumentParser] = {}
 
-    def add(self, name: str, run: Run, text: str) -> argparse.ArgumentParser:
-        """The parser of a new command, which `run` carries out; `text` is its line of help."""
-        made = self._commands.add_parser(name, help=text, description=text)
+    def add(self, name: str, run: Run, text: str, *examples: str) -> argparse.ArgumentParser:
+        """The parser of a new command, which `run` carries out; `text` is its line of help, and
+        `examples` are what may stand behind its name."""
+        lines = [f"  %(prog)s {example}".rstrip() for example in examples]
+        made = self._commands.add_parser(
+            name,
+            help=text,
+            description=text,
+            epilog="\n".join(["examples:" if len(lines) > 1 else "example:", *lines]),
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
         made.set_defaults(run=run)
+        self.parsers[name] = made
         return made
 
+    def refuse_unknown(self, name: str) -> None:
+        """Bad usage where there is no command of this name, and the one that may be meant."""
+        if name in self.parsers or name.startswith("-"):
+            return
+        near = difflib.get_close_matches(name, self.parsers, 1)
+        meant = f"did you mean {near[0]}?" if near else f"there are {', '.join(self.parsers)}"
+        refuse_usage(f"there is no command {name!r}; {meant}")
 
-def add_artifact(made: argparse.ArgumentParser) -> None:
+
+def add_json(made: argparse.ArgumentParser) -> None:
+    made.add_argument("--json", action="store_true", help="print the result as JSON, for programs")
+
+
+def tell(options: argparse.Namespace, result: Mapping[str, Any], *lines: str) -> None:
+    """Print a command's result: as JSON where `--json` asks for it, else `lines`."""
+    if options.json:
+        print_json(result)
+    else:
+        print("\n".join(lines))
+
+
+def add_artifact(made: argparse.ArgumentParser, *, optional: bool = False) -> None:
+    """`optional`: where none is given, SHAZAM_ARTIFACT names one, or else it is the starter."""
+    left_out = " (default: what SHAZAM_ARTIFACT names, else artifacts/starter)" if optional else ""
     made.add_argument(
         "artifact",
         metavar="ARTIFACT",
-        help="a folder, a tag such as shazam-visual:latest, or a URL with #sha256=…",
+        nargs="?" if optional else None,
+        help="a folder, a tag such as shazam-visual:latest, or a URL with #sha256=…" + left_out,
     )
 
 
@@ -106,7 +146,7 @@ def print_json(value: Any) -> None:
 
 def refuse_usage(message: str) -> NoReturn:
     """Bad usage that argparse cannot see: exit status 2."""
-    print(f"python -m engine: {message}", file=sys.stderr)
+    print(f"{program()}: {message}", file=sys.stderr)
     raise SystemExit(2)
 
 

@@ -11,6 +11,7 @@ from engine.cli.terminal import (
     Bar,
     Commands,
     add_artifact,
+    add_json,
     artifact_folder,
     print_json,
     refuse_usage,
@@ -24,7 +25,12 @@ if TYPE_CHECKING:
 
 def offer_evaluate(commands: Commands) -> None:
     made = commands.add(
-        "evaluate", _evaluate, "Recall by distortion, agreement, false accepts, latency"
+        "evaluate",
+        _evaluate,
+        "Recall by distortion, agreement, false accepts, latency.",
+        "artifacts/mine --sample 50",
+        "artifacts/mine --queries my-photos --plots plots",
+        "artifacts/mine --identify --json",
     )
     add_artifact(made)
     made.add_argument(
@@ -58,8 +64,10 @@ def offer_evaluate(commands: Commands) -> None:
     made.add_argument(
         "--sample", type=whole(1, 10**9), default=200, help="albums a distortion (default: 200)"
     )
-    made.add_argument("--seed", type=whole(0, 2**32 - 1), default=0)
-    made.add_argument("--json", action="store_true")
+    made.add_argument(
+        "--seed", type=whole(0, 2**32 - 1), default=0, help="of what is drawn (default: 0)"
+    )
+    add_json(made)
 
 
 def _evaluate(options: argparse.Namespace) -> int:

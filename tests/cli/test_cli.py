@@ -6,6 +6,7 @@ import json
 import os
 import pickle
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -19,7 +20,7 @@ from conftest import COVERS, PROJECT, draw_cover
 
 from engine import __version__
 from engine.cli.covers import PRECISIONS
-from engine.cli.main import main
+from engine.cli.main import main, parser_and_commands
 from engine.cli.terminal import Bar
 from engine.covers.encoder.encoder import WantedPrecision
 from engine.covers.manifest import read_manifest
@@ -31,12 +32,19 @@ COMMANDS = (
     "import",
     "add",
     "remove",
+    "compact",
     "inspect",
     "verify",
+    "serve",
     "query",
+    "identify",
     "evaluate",
     "publish",
+    "pack",
+    "completion",
 )
+# serve answers over HTTP, and a completion is a script.
+WITHOUT_JSON = {"serve", "completion"}
 
 
 class Ran:
@@ -83,6 +91,27 @@ def test_every_command_explains_itself(command: str | None, run: Any) -> None:
     assert ran.out.startswith("usage: python -m engine")
     if command is None:
         assert all(name in ran.out for name in COMMANDS)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_shows_an_example_and_says_what_each_option_is(command: str) -> None:
+    _, commands = parser_and_commands()
+    assert tuple(commands.parsers) == COMMANDS
+    parser = commands.parsers[command]
+    examples = parser.format_help().partition("\nexample")[2].splitlines()[1:]
+    assert examples
+    for example in examples:
+        words = shlex.split(example.partition(">")[0].replace("python -m engine ", ""))
+        assert parser.parse_args(words[1:])
+    assert [action.dest for action in parser._actions if not action.help] == []
+    assert ("--json" in parser.format_help()) == (command not in WITHOUT_JSON)
+
+
+def test_a_misspelt_command_is_told_which_one_may_be_meant(run: Any) -> None:
+    ran = run("biuld", "--covers", "x")
+    assert (ran.status, ran.out) == (2, "")
+    assert ran.err == "python -m engine: there is no command 'biuld'; did you mean build?\n"
+    assert "there are build, import," in run("fly").err
 
 
 def test_the_version_is_told(run: Any) -> None:
@@ -196,6 +225,7 @@ def test_build_prints_its_result_and_names_what_it_skipped(
     assert ran.out == (
         f"{out}: artifact {read_manifest(out).id}, {COVERS} albums in 3 genres, flat index of 32 "
         f"dimensions, {COVERS} covers embedded, 1 files skipped\n"
+        f"next: python -m engine serve {out}\n"
     )
     assert "skipped broken.jpg: broken.jpg is damaged" in ran.err
     assert "covers:" not in ran.err  # no progress bar where there is no terminal
@@ -270,8 +300,9 @@ def test_verify_says_what_was_checked(run: Any, tiny_artifact: Path) -> None:
 def test_query_by_picture_and_by_words(run: Any, tiny_artifact: Path, covers: Path) -> None:
     ran = run("query", tiny_artifact, "--image", covers / "cover-07.png", "-k", "3")
     lines = ran.out.splitlines()
-    assert (ran.status, ran.err, len(lines)) == (0, "", 3)
-    assert lines[0].split() == ["1.000", "7", "Artist", "0", "–", "Title", "7", "(metal)"]
+    assert (ran.status, ran.err, len(lines)) == (0, "", 4)
+    assert lines[0].split() == ["similarity", "album"]
+    assert lines[1].split() == ["1.000", "7", "Artist", "0", "–", "Title", "7", "(metal,", "1977)"]
     ran = run("query", tiny_artifact, "--text", "a red album cover", "--json")
     rows = json.loads(ran.out)
     assert len(rows) == 5
@@ -320,6 +351,53 @@ def test_publish_prints_the_tag_to_serve(run: Any, tiny_artifact: Path) -> None:
     assert (ran.status, ran.err) == (0, "")
     assert f"SHAZAM_ARTIFACT={tag}" in ran.out
     assert run("verify", tag).status == 0
+
+
+def test_what_a_command_did_can_be_had_as_json(
+    run: Any, tiny_artifact: Path, covers: Path, tmp_path: Path
+) -> None:
+    told = json.loads(run("verify", tiny_artifact, "--json").out)
+    assert (told["albums"], told["verified"]) == (COVERS, True)
+    out = tmp_path / "without"
+    told = json.loads(run("remove", tiny_artifact, "--ids", "3", "--out", out, "--json").out)
+    assert told == {
+        "path": str(out),
+        "artifact": read_manifest(out).id,
+        "albums": COVERS - 1,
+        "genres": 3,
+        "index": "flat",
+        "dimension": 32,
+        "embedded": 0,
+        "skipped": [],
+    }
+    tar = tmp_path / "packed.tar"
+    told = json.loads(run("pack", tiny_artifact, "--out", tar, "--json").out)
+    assert told["bytes"] == tar.stat().st_size
+    assert re.fullmatch(r"[0-9a-f]{64}", told["sha256"])
+    tag = json.loads(run("publish", tiny_artifact, "--json").out)["tag"]
+    assert tag == f"shazam-visual:{read_manifest(tiny_artifact).id}"
+
+
+def test_what_is_served_is_named_from_the_root(
+    run: Any, tiny_artifact: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    served: list[tuple[str, int, str]] = []
+
+    def serve(host: str, port: int, **_: Any) -> int:
+        served.append((host, port, os.environ["SHAZAM_ARTIFACT"]))
+        return 0
+
+    monkeypatch.setattr("engine.serving.process.launch.serve", serve)
+    monkeypatch.chdir(tiny_artifact.parent)
+    monkeypatch.setenv("SHAZAM_ARTIFACT", "artifacts/starter")
+    assert run("serve", "--port", "4000").status == 0
+    assert run("serve", tiny_artifact.name, "--host", "127.0.0.1").status == 0
+    assert run("serve", "shazam-visual:latest").status == 0
+    assert served == [
+        ("0.0.0.0", 4000, "artifacts/starter"),
+        ("127.0.0.1", 3000, str(tiny_artifact)),
+        ("0.0.0.0", 3000, "shazam-visual:latest"),
+    ]
 
 
 # --- as a process -------------------------------------------------------------------------------
