@@ -12,7 +12,10 @@ packages=$(python -c 'import sysconfig; print(sysconfig.get_paths()["purelib"])'
 cd "$packages/openvino"
 rm -r include cmake
 cd libs
-rm libopenvino_intel_gpu_plugin.so libopenvino_intel_npu_*.so cache.json
+# The wheel for ARM has none of Intel's.
+if [ -e libopenvino_intel_cpu_plugin.so ]; then
+    rm libopenvino_intel_gpu_plugin.so libopenvino_intel_npu_*.so cache.json
+fi
 rm libopenvino_onnx_* libopenvino_tensorflow_* libopenvino_paddle_* libopenvino_pytorch_* \
    libopenvino_gguf_* libopenvino_jax_*
 

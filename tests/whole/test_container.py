@@ -164,3 +164,32 @@ def test_container_test_says_why_it_cannot_run_and_succeeds(tmp_path: Path) -> N
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert re.match(r"container-test skipped: \w.*buildah", done.stdout)
+
+
+# Of a wheel of OpenVINO, what slim.sh looks at: for x86-64 and for ARM.
+INTEL = ("libopenvino_intel_cpu_plugin.so", "libopenvino_intel_gpu_plugin.so", "cache.json")
+INTEL += ("libopenvino_intel_npu_plugin.so", "libopenvino_intel_npu_compiler.so")
+ARM = ("libopenvino_arm_cpu_plugin.so",)
+READERS = [f"libopenvino_{name}_frontend.so.2641" for name in ("onnx", "tensorflow", "paddle")]
+READERS += [f"libopenvino_{name}_frontend.so.2641" for name in ("pytorch", "gguf", "jax")]
+
+
+@pytest.mark.parametrize("machine", [INTEL, ARM], ids=["amd64", "arm64"])
+def test_slim_takes_the_wheels_of_both_machines(machine: tuple[str, ...], tmp_path: Path) -> None:
+    libraries = tmp_path / "openvino" / "libs"
+    libraries.mkdir(parents=True)
+    for name in ("include", "cmake"):
+        (tmp_path / "openvino" / name).mkdir()
+    for name in (*machine, *READERS, "libopenvino.so.2641", "libopenvino_ir_frontend.so.2641"):
+        (libraries / name).touch()
+    script = (PROJECT / "deploy/container/slim.sh").read_text()
+    # Its own part alone: the rest would empty this machine's /tmp.
+    part = script[script.index('cd "$packages/openvino"') : script.index("# botocore")]
+    assert "/tmp" not in part
+    subprocess.run(["sh", "-euc", part], env={**os.environ, "packages": str(tmp_path)}, check=True)
+    assert {path.name for path in libraries.iterdir()} == {
+        machine[0],
+        "libopenvino.so.2641",
+        "libopenvino_ir_frontend.so.2641",
+    }
+    assert [path.name for path in (tmp_path / "openvino").iterdir()] == ["libs"]
