@@ -94,6 +94,15 @@ def _collector(text: str) -> str:
     return text.strip()
 
 
+def path_prefix(text: str) -> str:
+    """The path behind which a proxy shows a service, as `/records`, without a slash at its end.
+    Raises ValueError: nothing in it may be taken for a host, for HTML or for a way up."""
+    path = text.strip().rstrip("/")
+    if not re.fullmatch(r"(/[A-Za-z0-9_~-][A-Za-z0-9._~-]{0,99}){0,8}", path):
+        raise ValueError("is not a path such as /records: letters, digits, '-', '_', '~' and '.'")
+    return path
+
+
 SHARED: dict[str, Variable] = {
     "runtime": Variable(
         choice("auto", "torch-cuda", "torch-cpu", "openvino-cpu"),
@@ -108,6 +117,12 @@ SHARED: dict[str, Variable] = {
         _origins,
         "https://*.example.app",
         "Origins a browser may call from, comma-separated; a `*` inside a host is a wildcard",
+    ),
+    "root_path": Variable(
+        path_prefix,
+        "/records",
+        "The path behind which a proxy shows the service, whether it takes it off or not; unset: "
+        "what the proxy says in `X-Forwarded-Prefix`",
     ),
     "api_keys": Variable(
         _key_digests,
@@ -160,6 +175,7 @@ class Settings:
     runtime: str = "auto"
     workers: int = 1
     allowed_origins: tuple[str, ...] = ("http://localhost:3000",)
+    root_path: str = ""
     api_keys: tuple[str, ...] = ()  # sha256 in hex, nothing else is kept of them
     rate_limit: int = 0
     max_upload_bytes: int = 10 * MEBI

@@ -86,6 +86,21 @@ def offer_serve(commands: Commands) -> None:
         metavar="N",
         help="port to listen at (default: 3000)",
     )
+    made.add_argument(
+        "--root-path",
+        type=_path_prefix,
+        metavar="/PATH",
+        help="the path behind which a proxy shows the service (default: SHAZAM_ROOT_PATH)",
+    )
+
+
+def _path_prefix(text: str) -> str:
+    from engine.base.settings import path_prefix
+
+    try:
+        return path_prefix(text)
+    except ValueError as problem:
+        raise argparse.ArgumentTypeError(f"{text!r} {problem}") from None
 
 
 def _serve(options: argparse.Namespace) -> int:
@@ -96,6 +111,8 @@ def _serve(options: argparse.Namespace) -> int:
     if not is_installed("bentoml"):  # told here and once, not by every worker
         raise ModuleNotFoundError(name="bentoml")
     _name_artifact(options.artifact)
+    if options.root_path is not None:
+        os.environ["SHAZAM_ROOT_PATH"] = options.root_path  # for the workers, too
     several = CoverSettings.from_environment().several_processes()
     return serve(options.host, options.port, service=SERVICE, opener=OPENER, several=several)
 

@@ -51,6 +51,7 @@ TABLE: dict[str, tuple[Any, str, Any, tuple[str, ...]]] = {
         ("https://a.example", "https://*.example.app:8443"),
         ("a.example", "https://a.example/path", "ftp://a.example", "https://a.example, nonsense"),
     ),
+    "root_path": ("", " /records/ ", "/records", ("records", "//a.example", "/a/../b", "/a b")),
     "api_keys": ((), f"one, sha256:{'aB' * 32},", (sha256(b"one").hexdigest(), "ab" * 32), ()),
     "rate_limit": (0, "60", 60, ("-1", "often", "1.5")),
     "max_upload_bytes": (10_485_760, "2048", 2048, ("0", "10MB", "-5", str(1 << 31))),

@@ -480,3 +480,20 @@ def test_what_can_take_minutes_tells_how_far_it_is(
 
 def test_a_precision_that_can_be_asked_for_is_one_that_an_encoder_has() -> None:
     assert get_args(WantedPrecision) == PRECISIONS
+
+
+def test_serve_hands_its_path_to_the_workers(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    served: list[str] = []
+
+    def serve(host: str, port: int, **_: Any) -> int:
+        served.append(os.environ["SHAZAM_ROOT_PATH"])
+        return 0
+
+    monkeypatch.setattr("engine.serving.process.launch.serve", serve)
+    monkeypatch.setenv("SHAZAM_ROOT_PATH", "/other")
+    assert run("serve").status == 0
+    assert run("serve", "--root-path", "/records/").status == 0
+    assert served == ["/other", "/records"]
+    ran = run("serve", "--root-path", "//evil.example")
+    assert (ran.status, ran.out) == (2, "")
+    assert "'//evil.example' is not a path such as /records" in ran.err

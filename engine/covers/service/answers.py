@@ -34,6 +34,7 @@ from engine.covers.service.schemas import (
     SearchResponse,
     Usage,
 )
+from engine.serving.http.prefix import prefix_here
 
 if TYPE_CHECKING:
     from engine.covers.catalogue import Album
@@ -221,7 +222,9 @@ class Answers:
             "artist": album.artist,
             "genre": album.genre,
             "year": album.year,
-            "cover_url": f"/api/albums/{album.album_id}/cover" if has_covers else None,
+            "cover_url": f"{prefix_here()}/api/albums/{album.album_id}/cover"
+            if has_covers
+            else None,
         }
 
 

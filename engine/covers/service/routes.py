@@ -57,7 +57,8 @@ from engine.serving.http.exchange import Exchange, current_exchange
 from engine.serving.http.forms import read_json
 from engine.serving.http.messages import ErrorResponse, error_headers, first_error, internal_error
 from engine.serving.http.page import AT_ROOT, Reply, etag_in, load_page, wants_html, wants_json
-from engine.serving.http.preview import Preview, public_base
+from engine.serving.http.prefix import prefix_here
+from engine.serving.http.preview import Preview, public_origin
 from engine.serving.http.queries import StrictRoute
 from engine.serving.process import preload
 from engine.serving.watch import tracing
@@ -201,6 +202,21 @@ MinScore = Annotated[float | None, Query(ge=-1, le=1, description="at least this
 AlbumId = Annotated[int, PathParam(examples=[17])]
 
 
+ENDPOINTS = {
+    "search_image": "/api/search-by-image",
+    "search_text": "/api/search-by-text",
+    "search": "/api/search",
+    "identify": "/api/identify",
+    "albums": "/api/albums",
+    "genres": "/api/genres",
+    "embeddings": "/v1/embeddings",
+    "health": "/health",
+    "metrics": "/metrics",
+    "docs": "/docs",
+    "openapi": "/openapi.json",
+}
+
+
 @api.get("/", response_model=Banner, tags=["service"], summary="The page, or what there is")
 async def home(
     request: Request,
@@ -216,19 +232,7 @@ async def home(
         return page_reply(page.index(*_caching(request)))
     banner = Banner(
         message="Shazam Visual: send a picture of a record sleeve, or describe it.",
-        endpoints={
-            "search_image": "/api/search-by-image",
-            "search_text": "/api/search-by-text",
-            "search": "/api/search",
-            "identify": "/api/identify",
-            "albums": "/api/albums",
-            "genres": "/api/genres",
-            "embeddings": "/v1/embeddings",
-            "health": "/health",
-            "metrics": "/metrics",
-            "docs": "/docs",
-            "openapi": "/openapi.json",
-        },
+        endpoints={name: prefix_here() + path for name, path in ENDPOINTS.items()},
         links=dict(settings.links),
     )
     return JSONResponse(banner.model_dump(), headers={"Vary": "Accept"})
@@ -242,13 +246,13 @@ async def _preview(request: Request, album_id: str) -> Preview | None:
         found = await answers().album(int(album_id))
     except (ShazamError, sqlite3.Error):
         return None  # the page itself says what is wrong
-    base = public_base(request.url.scheme, request.headers)
+    origin = public_origin(request.url.scheme, request.headers)
     about = (found.artist, found.genre, str(found.year) if found.year else None)
     return Preview(
         title=found.title or f"Album {found.album_id}",
         description=" · ".join(part for part in about if part),
-        picture=base + found.cover_url if base and found.cover_url else None,
-        address=f"{base}/?album={found.album_id}" if base else None,
+        picture=origin + found.cover_url if origin and found.cover_url else None,
+        address=f"{origin}{prefix_here()}/?album={found.album_id}" if origin else None,
         kind="music.album",
     )
 
@@ -259,7 +263,7 @@ async def docs(request: Request) -> Response:
 
 
 async def at_root(request: Request) -> Response:
-    reply = page.at_root(request.scope["path"], *_caching(request))
+    reply = page.at_root(request.scope["route"].path, *_caching(request))
     if reply is None:
         raise NotFound("The page has no such file.")
     return page_reply(reply)

@@ -8,6 +8,7 @@ Begin with `front`, whose docstring draws the order.
     bodies       what a body may weigh, by its path, and all together
     inflating    a compressed body → what it holds
     cors         pages of which origins may ask
+    prefix       a path that a proxy puts before ours
     exchange     one request on its way: its id, its language
     messages     a failure → the messages of ASGI that tell it
     languages    an English message → the same in the caller's language

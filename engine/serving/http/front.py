@@ -46,6 +46,7 @@ from engine.serving.http.messages import (
     send_error,
 )
 from engine.serving.http.native import FILES, SCHEMA, Native
+from engine.serving.http.prefix import Prefix, behind, make_relative, prefix_here
 from engine.serving.watch.metrics import Metrics
 from engine.serving.watch.tracing import describe_request
 
@@ -65,6 +66,8 @@ DEFAULT_HEADERS = (
 # writing is a fifth of what a refusal costs.
 REFUSALS_TOLD_EVERY_S = 1.0
 
+# To another address, for good or for now, with the same method.
+REDIRECTIONS = (307, 308)
 # What nginx logs, too, for a caller who did not wait. It is never sent.
 CLIENT_GONE = 499
 
@@ -99,6 +102,7 @@ class Front:
         self._native = Native(app)
         self._api = api
         self._routes = frozenset({SCHEMA, *routes})
+        self._prefix = Prefix(settings.root_path, {FILES, *self._routes})
         self._probes = probes
         self._free = frozenset(free)
         self._free_below = tuple(path for path in free if path.endswith("/"))
@@ -115,7 +119,9 @@ class Front:
         Of 64 callers who ask again as soon as they are refused, half as many milliseconds each are
         half as long a wait.
         """
-        path = scope["path"]
+        prefix = self._prefix.of(scope)
+        path = self._prefix.own_path(scope["path"], prefix)
+        scope = dict(scope, path=path) if prefix else scope
         probe = self._probes.get(path)
         full = self._in_flight >= self._settings.max_concurrency and not self._is_free(path)
         # Whose rate it counts for, a proxy may know better; traces begin in BentoML's layers.
@@ -124,7 +130,7 @@ class Front:
         headers = Headers(scope=scope)
         if "origin" in headers or scope["method"] not in (("GET",) if probe else ("GET", "POST")):
             return None
-        exchange = self._exchange(headers)
+        exchange = self._exchange(headers, prefix)
         try:
             if probe is None:
                 self._check_caller(scope, headers)
@@ -141,15 +147,18 @@ class Front:
         if scope["type"] != "http":
             await self._native.app(scope, receive, send)
             return
-        exchange = self._exchange(Headers(scope=scope))
+        prefix = self._prefix.of(scope)
+        if prefix:
+            scope = dict(scope, path=self._prefix.own_path(scope["path"], prefix))
+        exchange = self._exchange(Headers(scope=scope), prefix)
         with answering(exchange):
             if self._settings.traces:
                 describe_request(exchange.request_id)
             await self._answer(scope, receive, send, exchange)
 
-    def _exchange(self, headers: Headers) -> Exchange:
+    def _exchange(self, headers: Headers, prefix: str) -> Exchange:
         language = self._languages.wanted(headers.get("accept-language", ""))
-        return Exchange(request_id_of(headers), language)
+        return Exchange(request_id_of(headers), language, prefix)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send, exchange: Exchange) -> None:
         head = scope["method"] == "HEAD"
@@ -158,6 +167,8 @@ class Front:
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 exchange.status = message["status"]
+                if exchange.status in REDIRECTIONS:
+                    make_relative(message)
                 self._put_headers(message, exchange)
             else:
                 exchange.finished = not message.get("more_body")
@@ -284,10 +295,29 @@ class Front:
             await _cancelled(work)
 
     async def _dispatch(self, scope: Scope, receive: Receive, send: Send) -> None:
+        prefix = prefix_here()
         if self._native.owns(scope["path"]):
             await self._native(scope, receive, send)
-        else:
+        elif not prefix:
             await self._api(scope, receive, send)
+        else:
+            await self._behind(prefix, scope, receive, send)
+
+    async def _behind(self, prefix: str, scope: Scope, receive: Receive, send: Send) -> None:
+        if not scope["path"]:
+            # Beside `/records` the page's files would be looked for at `/web/`.
+            query = scope["query_string"]
+            location = prefix.encode() + b"/" + (b"?" + query if query else b"")
+            start = {"type": "http.response.start", "status": 307}
+            await send({**start, "headers": [(b"location", location), (b"content-length", b"0")]})
+            await send({"type": "http.response.body", "body": b""})
+            return
+        inner = behind(scope, prefix)
+        try:
+            await self._api(inner, receive, send)
+        finally:
+            if "route" in inner:
+                scope["route"] = inner["route"]
 
     def _record(self, scope: Scope, exchange: Exchange) -> None:
         seconds = time.perf_counter() - exchange.started

@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 _HOST = re.compile(r"[A-Za-z0-9.-]{1,253}(:\d{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](:\d{1,5})?")
-_PREFIX = re.compile(r"(/[\w.~%-]{1,100}){0,8}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +46,9 @@ class Preview:
         return "\n".join([f"<title>{title}</title>", *tags, card])
 
 
-def public_base(scheme: str, headers: Mapping[str, str]) -> str | None:
-    """Where callers find the service, as `https://host/prefix`: what its proxy says, else what the
-    request does; None where that is no address.
+def public_origin(scheme: str, headers: Mapping[str, str]) -> str | None:
+    """Where callers find the service, as `https://host`: what its proxy says, else what the request
+    does; None where that is no address. The path there is `prefix`'s.
 
     Whoever forges these headers is told a forged address and nobody else is.
     """
@@ -59,7 +58,6 @@ def public_base(scheme: str, headers: Mapping[str, str]) -> str | None:
 
     told = first("x-forwarded-proto").lower()
     host = first("x-forwarded-host") or headers.get("host", "")
-    prefix = first("x-forwarded-prefix").rstrip("/")
-    if not _HOST.fullmatch(host) or not _PREFIX.fullmatch(prefix):
+    if not _HOST.fullmatch(host):
         return None
-    return f"{told if told in ('http', 'https') else scheme}://{host}{prefix}"
+    return f"{told if told in ('http', 'https') else scheme}://{host}"
