@@ -166,7 +166,7 @@ def prepare() -> dict[str, Path]:
         faiss.write_index(flat, str(index))
         metadata.write_bytes(pickle.dumps({"labels": rng.integers(0, 20, ALBUMS).tolist()}))
     # Named after what exports it: an artifact of an older exporter is no measure of this one.
-    exporter = (PROJECT / "engine" / "covers" / "encoder" / "on_openvino.py").read_bytes()
+    exporter = (PROJECT / "engine" / "covers" / "making" / "export.py").read_bytes()
     artifact = WORK / f"artifact-{hashlib.sha256(exporter).hexdigest()[:8]}"
     if not artifact.is_dir():
         for older in WORK.glob("artifact*"):
