@@ -148,3 +148,13 @@ def test_no_docstring_shows_a_call_that_no_test_runs() -> None:
             except SyntaxError:
                 continue  # a drawing or a table
             assert not any(isinstance(node, ast.Call) for node in shown), where
+
+
+def test_every_test_in_the_table_of_what_was_tried_is_there() -> None:
+    told = (PROJECT / "tests" / "README.md").read_text(encoding="utf-8")
+    there = "\n".join(
+        path.read_text(encoding="utf-8") for path in (PROJECT / "tests").rglob("test_*.py")
+    )
+    named = re.findall(r"`(test_\w+)`", told)
+    assert len(named) > 40
+    assert [name for name in named if f"def {name}(" not in there] == []
