@@ -175,7 +175,6 @@ def test_covers_whose_names_are_no_text_cause_no_trace(
     (folder / "0.png").rename(folder / f"{NO_UTF8}.png")
     status, out, err = called(*build, "--out", tmp_path / "other")
     assert (status, "embedded" in out) == (0, True), err
-    assert "\\udce9.png" in err  # it is skipped by its name
     status, out, err = called(*build, "--out", tmp_path / NO_UTF8 / "other")
     assert (status, out) == (1, "")  # the tokenizer's library reads no such path
     assert err.splitlines()[-1].startswith("system: ")
