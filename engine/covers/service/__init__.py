@@ -7,6 +7,7 @@
     towers   the encoder for many callers, in this process or in one of its own
     schemas  the shapes of requests and responses
     french   every message in French
+    snippets each operation for a shell, Python and JavaScript
     start    what a process does first: settings, and the artifact opened by them
     settings what it reads from its environment
     bento    the service as BentoML sees it: processes, typed APIs, image

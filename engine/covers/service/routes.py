@@ -51,6 +51,7 @@ from engine.covers.service.schemas import (
     Models,
     SearchResponse,
 )
+from engine.covers.service.snippets import add_snippets
 from engine.covers.service.towers import RemoteEncoder
 from engine.serving.http.bodies import FORM_OVERHEAD, BodyLimits
 from engine.serving.http.exchange import Exchange, current_exchange
@@ -159,6 +160,15 @@ class Route(StrictRoute):
     )
 
 
+# In the order of the API page.
+TAGS = {
+    "search": "Find albums by a picture, by words, or by both.",
+    "identify": "Which album is this a photo of?",
+    "catalogue": "The albums themselves.",
+    "embeddings": "The encoder alone, for clients of OpenAI's API.",
+    "service": "Is it alive, and what does it serve?",
+}
+
 api = FastAPI(
     title="Shazam Visual",
     version=VERSION,
@@ -167,6 +177,7 @@ api = FastAPI(
     redoc_url=None,
     lifespan=lifespan,
     responses=FAILURES,
+    openapi_tags=[{"name": name, "description": about} for name, about in TAGS.items()],
     separate_input_output_schemas=False,
 )
 api.router.route_class = Route
@@ -217,7 +228,9 @@ ENDPOINTS = {
 }
 
 
-@api.get("/", response_model=Banner, tags=["service"], summary="The page, or what there is")
+@api.get(
+    "/", response_model=Banner, tags=["service"], summary="The page; for programs, what there is"
+)
 async def home(
     request: Request,
     album: Annotated[str | None, Query(description="an album that the page begins with")] = None,
@@ -257,7 +270,7 @@ async def _preview(request: Request, album_id: str) -> Preview | None:
     )
 
 
-@api.get("/docs", tags=["service"], response_class=HTMLResponse, summary="This page")
+@api.get("/docs", tags=["service"], response_class=HTMLResponse, summary="The page of the API")
 async def docs(request: Request) -> Response:
     return page_reply(page.docs(*_caching(request)))
 
@@ -281,13 +294,19 @@ async def asset(digest: str, name: str, request: Request) -> Response:
     return page_reply(reply)
 
 
-@api.get("/health", response_model=Health, tags=["service"], responses={503: {"model": Health}})
+@api.get(
+    "/health",
+    response_model=Health,
+    tags=["service"],
+    responses={503: {"model": Health}},
+    summary="What is served, and whether a search would be answered",
+)
 async def health() -> Response:
     body = answers().health()
     return JSONResponse(body.model_dump(), 200 if body.status == "healthy" else 503)
 
 
-@api.get("/livez", tags=["service"], summary="Alive")
+@api.get("/livez", tags=["service"], summary="The process is alive")
 async def livez() -> dict[str, str]:
     return _alive()
 
@@ -297,7 +316,7 @@ async def readyz() -> dict[str, str]:
     return _ready()
 
 
-@api.get("/metrics", tags=["service"], response_class=Response, summary="For Prometheus")
+@api.get("/metrics", tags=["service"], response_class=Response, summary="Figures for Prometheus")
 async def prometheus() -> Response:
     body, media_type = metrics().page()
     return Response(body, media_type=media_type)
@@ -307,6 +326,7 @@ async def prometheus() -> Response:
     "/api/search-by-image",
     response_model=SearchResponse,
     tags=["search"],
+    summary="Albums that look like a picture",
     openapi_extra=form_body(SEARCH_FORM, needs=["file"]),
 )
 @api.post(
@@ -327,7 +347,12 @@ async def search_by_image(request: Request) -> SearchResponse:
     return await answers().by_image(sent.image, sent.wanted)
 
 
-@api.get("/api/search-by-text", response_model=SearchResponse, tags=["search"])
+@api.get(
+    "/api/search-by-text",
+    response_model=SearchResponse,
+    tags=["search"],
+    summary="Albums that look like a description",
+)
 async def search_by_text(
     request: Request,
     query: Annotated[str, Query(min_length=1, examples=["a red album cover with a guitar"])],
@@ -355,6 +380,7 @@ async def search_by_text_native(request: Request) -> SearchResponse:
     "/api/search",
     response_model=SearchResponse,
     tags=["search"],
+    summary="One search by picture, words and unwanted words",
     openapi_extra=form_body(MIXED_FORM, needs=[]),
 )
 @api.post(
@@ -372,7 +398,8 @@ async def search_by_all(request: Request) -> SearchResponse:
     "/api/identify",
     response_model=IdentifyResponse | IdentifyManyResponse,
     responses={200: {"content": {"application/json": {"examples": IDENTIFY_EXAMPLES}}}},
-    tags=["search"],
+    tags=["identify"],
+    summary="Which album is this a photo of?",
     openapi_extra=form_body({"file": SEARCH_FORM["file"]}, needs=["file"]),
 )
 async def identify(
@@ -393,7 +420,12 @@ async def identify_native(request: Request, many: Annotated[bool, Query()] = Fal
     return await identify(request)
 
 
-@api.get("/api/albums", response_model=AlbumsPage, tags=["catalogue"])
+@api.get(
+    "/api/albums",
+    response_model=AlbumsPage,
+    tags=["catalogue"],
+    summary="A page of all albums, or those called so",
+)
 async def albums(
     offset: Annotated[int, Query(ge=0)] = 0,
     limit: Annotated[int, Query(ge=1, le=1000)] = 50,
@@ -407,12 +439,19 @@ async def albums(
     return await answers().albums(offset, limit, genre_id, q)
 
 
-@api.get("/api/albums/{album_id}", response_model=AlbumModel, tags=["catalogue"])
+@api.get(
+    "/api/albums/{album_id}", response_model=AlbumModel, tags=["catalogue"], summary="One album"
+)
 async def album(album_id: AlbumId) -> AlbumModel:
     return await answers().album(album_id)
 
 
-@api.get("/api/albums/{album_id}/similar", response_model=SearchResponse, tags=["catalogue"])
+@api.get(
+    "/api/albums/{album_id}/similar",
+    response_model=SearchResponse,
+    tags=["catalogue"],
+    summary="Albums that look like this one",
+)
 async def similar(
     request: Request,
     album_id: AlbumId,
@@ -424,7 +463,12 @@ async def similar(
     return await answers().similar(album_id, read_wanted(request.query_params))
 
 
-@api.get("/api/albums/{album_id}/cover", tags=["catalogue"], response_class=Response)
+@api.get(
+    "/api/albums/{album_id}/cover",
+    tags=["catalogue"],
+    response_class=Response,
+    summary="A cover's thumbnail",
+)
 async def cover(
     album_id: AlbumId, if_none_match: Annotated[str | None, Header()] = None
 ) -> Response:
@@ -438,7 +482,12 @@ async def cover(
     return Response(image, media_type=media_type, headers=headers)
 
 
-@api.get("/api/genres", response_model=list[GenreModel], tags=["catalogue"])
+@api.get(
+    "/api/genres",
+    response_model=list[GenreModel],
+    tags=["catalogue"],
+    summary="Genres, and how many albums each has",
+)
 async def genres() -> list[GenreModel]:
     return await answers().genres()
 
@@ -447,6 +496,7 @@ async def genres() -> list[GenreModel]:
     "/v1/embeddings",
     response_model=EmbeddingsResponse,
     tags=["embeddings"],
+    summary="Texts and pictures to vectors, in OpenAI's shape",
     openapi_extra={
         "requestBody": {
             "required": True,
@@ -464,10 +514,18 @@ async def embeddings(request: Request) -> Response:
     return Response(body, media_type="application/json")
 
 
-@api.get("/v1/models", response_model=Models, tags=["embeddings"])
+@api.get(
+    "/v1/models",
+    response_model=Models,
+    tags=["embeddings"],
+    summary="The encoder's name, in OpenAI's shape",
+)
 async def models() -> Models:
     """OpenAI's list: the encoder."""
     return answers().models()
+
+
+add_snippets(api.routes)
 
 
 def _failure(request: Request, error: ShazamError) -> JSONResponse:

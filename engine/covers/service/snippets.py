@@ -1,0 +1,131 @@
+"""Each operation of the API page → the same call for a shell, Python and JavaScript.
+
+A test runs the first two as they are shown.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from fastapi.routing import APIRoute
+
+AT = "http://localhost:3000"
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call: a path of the service, its query, a picture in `file`, form fields, or JSON."""
+
+    path: str
+    query: Mapping[str, str | int] = field(default_factory=dict)
+    picture: bool = False
+    form: Mapping[str, str] = field(default_factory=dict)
+    body: Mapping[str, Any] | None = None
+    saved_as: str = ""  # the answer is a file, not JSON
+
+    @property
+    def address(self) -> str:
+        asked = urlencode(self.query, quote_via=quote)
+        return f"{AT}{self.path}" + (f"?{asked}" if asked else "")
+
+    @property
+    def posts(self) -> bool:
+        return self.picture or bool(self.form) or self.body is not None
+
+
+def curl(call: Call) -> str:
+    words = ["curl"]
+    if call.picture:
+        words += ["-F", "file=@photo.jpg"]
+    for name, value in call.form.items():
+        words += ["-F", f"{name}={value}"]
+    if call.body is not None:
+        words += ["-H", "Content-Type: application/json", "-d", _json(call.body)]
+    if call.saved_as:
+        words += ["-o", call.saved_as]
+    return shlex.join([*words, call.address])
+
+
+def python(call: Call) -> str:
+    given = [_quoted(call.address)]
+    if call.picture:
+        given.append('files={"file": open("photo.jpg", "rb")}')
+    if call.form:
+        given.append(f"data={_json(call.form)}")
+    if call.body is not None:
+        given.append(f"json={_json(call.body)}")
+    verb = "post" if call.posts else "get"
+    asked = f"answer = requests.{verb}({', '.join(given)})"
+    if call.saved_as:
+        read = f'open({_quoted(call.saved_as)}, "wb").write(answer.content)'
+    else:
+        read = "print(answer.json())"
+    return f"import requests\n\n{asked}\n{read}"
+
+
+def javascript(call: Call) -> str:
+    lines: list[str] = []
+    options = ""
+    if call.picture or call.form:
+        lines.append("const body = new FormData();")
+        if call.picture:
+            lines.append('body.set("file", document.querySelector("input[type=file]").files[0]);')
+        lines += [f"body.set({_quoted(k)}, {_quoted(v)});" for k, v in call.form.items()]
+        options = ', { method: "POST", body }'
+    elif call.body is not None:
+        lines.append(f"const body = JSON.stringify({_json(call.body)});")
+        lines.append('const headers = { "Content-Type": "application/json" };')
+        options = ', { method: "POST", headers, body }'
+    lines.append(f"const answer = await fetch({_quoted(call.address)}{options});")
+    read = "await answer.blob()" if call.saved_as else "await answer.json()"
+    return "\n".join([*lines, f"console.log({read});"])
+
+
+# Route → what its snippets ask.
+CALLS = {
+    "/api/search-by-image": Call("/api/search-by-image", {"k": 5}, picture=True),
+    "/api/search-by-text": Call("/api/search-by-text", {"query": "a red moon", "k": 5}),
+    "/api/search": Call(
+        "/api/search", picture=True, form={"query": "at night", "negative": "people"}
+    ),
+    "/api/identify": Call("/api/identify", picture=True),
+    "/api/albums": Call("/api/albums", {"q": "night", "limit": 10}),
+    "/api/albums/{album_id}": Call("/api/albums/17"),
+    "/api/albums/{album_id}/similar": Call("/api/albums/17/similar", {"k": 5}),
+    "/api/albums/{album_id}/cover": Call("/api/albums/17/cover", saved_as="cover.webp"),
+    "/api/genres": Call("/api/genres"),
+    "/v1/embeddings": Call(
+        "/v1/embeddings", body={"model": "starter", "input": ["a red album cover"]}
+    ),
+    "/v1/models": Call("/v1/models"),
+    "/health": Call("/health"),
+}
+
+
+def add_snippets(routes: Iterable[Any]) -> None:
+    """Put the snippets below the description of each documented route of `CALLS`."""
+    for route in routes:
+        if isinstance(route, APIRoute) and route.include_in_schema and route.path in CALLS:
+            call = CALLS[route.path]
+            blocks = [
+                f"**{name}**\n```{tag}\n{write(call)}\n```"
+                for name, tag, write in (
+                    ("curl", "sh", curl),
+                    ("Python", "python", python),
+                    ("JavaScript", "js", javascript),
+                )
+            ]
+            route.description = "\n\n".join(filter(None, [route.description, *blocks]))
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _quoted(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)

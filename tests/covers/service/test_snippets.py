@@ -1,0 +1,70 @@
+"""`engine/covers/service/snippets.py`: what the API page shows is what works."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from conftest import PROJECT, Server
+
+from engine.covers.service.snippets import AT, CALLS, curl, javascript, python
+
+PHOTO = PROJECT / "tests" / "photos" / "01-soundtrack-on-planks.jpg"
+
+
+@pytest.fixture(scope="module")
+def document(server: Server) -> Any:
+    return httpx.get(f"{server.url}/openapi.json").json()
+
+
+def operations(document: Any) -> list[dict[str, Any]]:
+    return [operation for path in document["paths"].values() for operation in path.values()]
+
+
+def test_the_page_begins_with_search_and_ends_with_the_service(document: Any) -> None:
+    names = [tag["name"] for tag in document["tags"]]
+    assert names == ["search", "identify", "catalogue", "embeddings", "service"]
+    assert {tag for one in operations(document) for tag in one["tags"]} == set(names)
+
+
+def test_every_summary_says_more_than_the_name_of_its_function(document: Any) -> None:
+    for operation in operations(document):
+        name = operation["operationId"].split("_api_")[0].replace("_", " ")
+        assert operation["summary"].lower() != name, operation["summary"]
+        assert len(operation["summary"]) >= 8
+
+
+def test_every_operation_of_callers_shows_how_to_call_it(document: Any) -> None:
+    for path, methods in document["paths"].items():
+        for operation in methods.values():
+            if operation["tags"] != ["service"]:
+                for tag in ("```sh\n", "```python\n", "```js\n"):
+                    assert tag in operation["description"], path
+    assert set(CALLS) <= set(document["paths"])
+
+
+@pytest.mark.parametrize("route", CALLS)
+def test_what_is_shown_runs(server: Server, tmp_path: Path, route: str) -> None:
+    call = CALLS[route]
+    shutil.copy(PHOTO, tmp_path / "photo.jpg")
+    shown = curl(call).replace(AT, server.url)
+    shell = subprocess.run(
+        ["bash", "-c", shown.replace("curl", "curl -sf", 1)],
+        cwd=tmp_path, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert shell.returncode == 0, (shown, shell.stderr)
+    code = "import warnings; warnings.simplefilter('ignore')\n" + python(call)
+    program = subprocess.run(
+        [sys.executable, "-c", code.replace(AT, server.url)],
+        cwd=tmp_path, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert program.returncode == 0, program.stderr
+    assert "error" not in program.stdout
+    if call.saved_as:
+        assert (tmp_path / call.saved_as).stat().st_size > 500
+    assert call.address in javascript(call)
