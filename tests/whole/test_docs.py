@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 from conftest import PROJECT, Server
+from PIL import Image
 
 from engine.base.settings import PREFIX
 from engine.covers.service.settings import VARIABLES, CoverSettings
@@ -158,3 +159,11 @@ def test_every_test_in_the_table_of_what_was_tried_is_there() -> None:
     named = re.findall(r"`(test_\w+)`", told)
     assert len(named) > 40
     assert [name for name in named if f"def {name}(" not in there] == []
+
+
+def test_the_readmes_first_picture_moves_and_is_small() -> None:
+    (first, *_) = re.findall(r"!\[[^\]]*\]\(([^)]+)\)", README)
+    path = PROJECT / first
+    assert path.stat().st_size <= 600_000
+    with Image.open(path) as film:
+        assert getattr(film, "n_frames", 1) >= 4
