@@ -26,7 +26,6 @@ from torch import nn
 from torch.nn import functional
 from tqdm import tqdm
 
-from engine.covers.catalogue import Catalogue
 from engine.covers.identify import layout
 from engine.covers.identify.outlines import Quads, find_outlines
 from engine.covers.identify.proof import Reference, Windows, own_map, prove
@@ -35,6 +34,7 @@ from engine.covers.identify.references import References
 from engine.covers.identify.verdict import MAPS, WEIGHTS
 from engine.covers.identify.views import rectify
 from engine.covers.making.references import make_references
+from engine.vectors.embeddings import Ids
 from training.data import pool_of_covers
 from training.layout import Covers, photographed
 
@@ -43,9 +43,16 @@ EPOCHS, BATCH, WIDTH = 10, 64, 48
 Compared = tuple[NDArray[np.float16], bool, int]
 
 
-class _Pool(Catalogue):
+class _Pool:
+    """What references ask of a catalogue, `engine.covers.identify.references.Covers`."""
+
+    has_thumbnails = True
+
     def __init__(self, covers: Covers) -> None:
         self._covers = covers
+
+    def ids(self) -> Ids:
+        return np.arange(len(self._covers), dtype=np.int64)
 
     def thumbnail(self, album_id: int) -> bytes | None:
         cover = np.asarray(self._covers[album_id])
@@ -55,7 +62,8 @@ class _Pool(Catalogue):
 def comparisons(photos: int) -> tuple[NDArray[np.float16], NDArray[np.bool_], NDArray[np.int64]]:
     """(N, 12, 16, 16) maps, whether each is of the right cover, and the photo it is of."""
     covers = pool_of_covers()[:REFERENCES]
-    references = make_references(_Pool(covers), np.arange(REFERENCES, dtype=np.int64))
+    pool_of_references = _Pool(covers)
+    references = make_references(pool_of_references, pool_of_references.ids())
     assert references is not None
     made: list[Compared] = []
     # Forked, so that the references are made once.

@@ -13,7 +13,6 @@ different places: decoding in a thread a request, encoder and index once a batch
 
 from __future__ import annotations
 
-import contextlib
 import threading
 import time
 from collections import OrderedDict
@@ -43,7 +42,7 @@ from engine.vectors.where import OWN_INDEX
 # left is mostly the difference of two similar vectors: noise.
 NEGATIVE_WEIGHT = 0.5
 # Genres whose albums are kept as a filter, made once: at ten million albums 1.3 MB each.
-_REMEMBERED_GENRES = 64
+REMEMBERED_GENRES = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +51,30 @@ class Hit:
 
     album: Album
     similarity: float
+
+
+class Selections:
+    """Genre → the albums that a search is restricted to; the `REMEMBERED_GENRES` asked for last
+    are kept. Safe for concurrent use."""
+
+    def __init__(self, catalogue: Catalogue) -> None:
+        self._catalogue = catalogue
+        self._made: OrderedDict[int, Selection] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def of_genre(self, genre_id: int) -> Selection:
+        with self._lock:
+            known = self._made.get(genre_id)
+            if known is not None:
+                self._made.move_to_end(genre_id)
+                return known
+        # Not under the lock: of ten million albums it takes a while, and others need not wait.
+        made = Selection(self._catalogue.ids_of_genre(genre_id), genre_id)
+        with self._lock:
+            self._made[genre_id] = made
+            if len(self._made) > REMEMBERED_GENRES:
+                self._made.popitem(last=False)
+        return made
 
 
 @dataclass(frozen=True)
@@ -63,7 +86,10 @@ class CoverSearch:
     catalogue: Catalogue
     encoder: Encoder | None = None
     load_seconds: dict[str, float] = field(default_factory=dict)
-    _genres: OrderedDict[int, Selection] = field(default_factory=OrderedDict, repr=False)
+    _selections: Selections = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_selections", Selections(self.catalogue))
 
     @classmethod
     def open(
@@ -154,18 +180,8 @@ class CoverSearch:
         self, vectors: Embeddings, k: int, genre_id: int | None = None
     ) -> list[list[Neighbour]]:
         """(N, D) unit rows → N lists of at most `k` neighbours, of one genre where one is given."""
-        among = None if genre_id is None else self._of_genre(genre_id)
+        among = None if genre_id is None else self._selections.of_genre(genre_id)
         return self.index.search(vectors, k, among)
-
-    def _of_genre(self, genre_id: int) -> Selection:
-        selection = self._genres.get(genre_id)
-        if selection is None:
-            selection = Selection(self.catalogue.ids_of_genre(genre_id), genre_id)
-            self._genres[genre_id] = selection
-            while len(self._genres) > _REMEMBERED_GENRES:
-                with contextlib.suppress(KeyError):  # another thread was first
-                    self._genres.popitem(last=False)
-        return selection
 
     def hits(self, neighbours: Sequence[Neighbour], wanted: Wanted) -> list[Hit]:
         """Neighbours → albums, those below `min_score` left out."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,7 @@ from engine.covers.artifact import Artifact
 from engine.covers.catalogue import Album, Catalogue, write_catalogue
 from engine.covers.encoder.on_torch import TorchEncoder
 from engine.covers.question import Wanted
-from engine.covers.search import NEGATIVE_WEIGHT, CoverSearch, combine
+from engine.covers.search import NEGATIVE_WEIGHT, CoverSearch, Selections, combine
 from engine.vectors.embeddings import unit_rows
 from engine.vectors.making import build_index
 
@@ -66,6 +67,31 @@ def test_a_genre_filters(colours: CoverSearch) -> None:
     assert set(found(colours.by_text("blue", Wanted(k=9, genre_id=1)))) == {1, 3, 5, 9}
     assert colours.by_text("blue", Wanted(genre_id=77)) == []
     assert colours.by_text("blue", Wanted(genre_id=2**70)) == []
+
+
+def test_the_genres_asked_for_last_are_kept_for_this_catalogue_alone(
+    colours: CoverSearch, search: CoverSearch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.covers.search.REMEMBERED_GENRES", 2)
+    selections = Selections(colours.catalogue)
+    odd, even = selections.of_genre(1), selections.of_genre(0)
+    assert selections.of_genre(1) is odd
+    assert selections.of_genre(77).count == 0
+    assert selections.of_genre(1) is odd
+    assert selections.of_genre(0) is not even
+    colours.by_text("blue", Wanted(genre_id=0))
+    other = dataclasses.replace(colours, catalogue=search.catalogue)
+    assert other._selections is not colours._selections
+
+
+def test_genres_may_be_asked_for_by_many_threads_at_once(
+    colours: CoverSearch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.covers.search.REMEMBERED_GENRES", 1)
+    selections = Selections(colours.catalogue)
+    with ThreadPoolExecutor(8) as pool:
+        counts = list(pool.map(lambda n: selections.of_genre(n % 3).count, range(600)))
+    assert counts == [2, 4, 0] * 200
 
 
 def test_a_least_score_filters(colours: CoverSearch) -> None:
