@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import io
 import math
-import re
 import warnings
 from dataclasses import dataclass
 from typing import Any
@@ -19,9 +18,9 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from engine.base.errors import ImageTooLarge, InvalidRequest, Overloaded, UnreadableImage
-from engine.covers.formats import bmff, bmp, jpeg, png
-from engine.covers.formats.colour import PROFILE_BYTES
-from engine.covers.formats.rgb import PLAIN, Scale, to_rgb
+from engine.covers.formats import jpeg
+from engine.covers.formats.known import PROMISED, Format, format_of, open_as
+from engine.covers.formats.rgb import to_rgb
 from engine.covers.formats.unsupported import Unsupported
 
 Pixels = NDArray[np.uint8]
@@ -33,11 +32,6 @@ HALVED_SIDES = 1.25
 # pictures are decoded and not where a process starts: the service, the command line, training and
 # tests all come this way, and one that forgot would refuse what the others take.
 Image.MAX_IMAGE_PIXELS = None
-
-# Pillow knows some 40 formats; opening only the ones we promise keeps the rarely fuzzed decoders
-# (PSD, FLI, EPS…) out of reach of strangers' bytes. (JPEG's plugin opens MPO too.)
-FORMATS = ("JPEG", "WEBP", "GIF")  # PNG, BMP, TIFF, HEIC and AVIF are known by their first bytes
-PROMISED = "JPEG, PNG, WebP, GIF, BMP, TIFF, HEIC or AVIF"
 
 # What the beginning of a refused file looks like, to say so: (offset, magic, sentence's end).
 _LOOKALIKES: tuple[tuple[int, bytes, str], ...] = (
@@ -54,17 +48,6 @@ _LOOKALIKES: tuple[tuple[int, bytes, str], ...] = (
     (0, b"{", "it starts like JSON"),
     (0, b"8BPS", "it is a Photoshop document"),
 )
-
-_MAGIC = re.compile(
-    rb"\xff\xd8\xff|\x89PNG\r\n|RIFF....WEBP|GIF8[79]a|BM"
-    rb"|II\x2a\x00|MM\x00\x2a|II\x2b\x00|MM\x00\x2b",
-    re.DOTALL,
-)
-
-
-def looks_like_picture(data: bytes) -> bool:
-    """Whether bytes begin like a picture of a format we promise; the declared type says nothing."""
-    return _MAGIC.match(data) is not None
 
 
 @dataclass(frozen=True)
@@ -118,7 +101,7 @@ class Preprocessing:
 
 def begins_like_a_picture(head: bytes) -> bool:
     """Whether the first bytes of a file (64 are plenty) are those of a format we promise."""
-    return bool(_MAGIC.match(head)) or bmff.container(head) is not None
+    return format_of(head) is not None
 
 
 def decode(
@@ -140,13 +123,14 @@ def decode(
     """
     if not data:
         raise InvalidRequest(f"{name} is empty. Send the bytes of a picture in the field 'file'.")
-    if not begins_like_a_picture(data):
+    kind = format_of(data)
+    if kind is None:
         raise UnreadableImage(f"{name} is not an image we can read{_looks_like(data)}. {_ADVICE}")
     try:
         with warnings.catch_warnings():
             # Pillow warns of odd metadata and of bombs; the cap below is the rule here.
             warnings.simplefilter("ignore")
-            return _decode(data, name, max_pixels, shortest_side)
+            return _decode(kind, data, name, max_pixels, shortest_side)
     except (ImageTooLarge, UnreadableImage, Overloaded):
         raise
     except Unsupported as error:
@@ -165,17 +149,10 @@ def decode(
 _ADVICE = f"Send a {PROMISED} picture."
 
 
-@dataclass(frozen=True)
-class _Opened:
-    """A picture whose size is known, and what is needed to see it right."""
-
-    image: Image.Image
-    profile: bytes
-    scale: Scale = PLAIN
-
-
-def _decode(data: bytes, name: str, max_pixels: int, shortest_side: int | None) -> Image.Image:
-    opened = _open(data)
+def _decode(
+    kind: Format, data: bytes, name: str, max_pixels: int, shortest_side: int | None
+) -> Image.Image:
+    opened = kind.opened(data)
     image = opened.image
     if not image.width or not image.height:
         raise UnreadableImage(f"{name} has no pixels. {_ADVICE}")
@@ -204,34 +181,6 @@ def _decode(data: bytes, name: str, max_pixels: int, shortest_side: int | None) 
     return to_rgb(image, opened.scale, opened.profile, enough)
 
 
-def _open(data: bytes) -> _Opened:
-    """Reads no more than a header, and a profile."""
-    if data.startswith(png.SIGNATURE):
-        data, profile = png.mended(data, PROFILE_BYTES)
-        return _Opened(_open_as(data, "PNG"), profile)
-    if data.startswith(b"BM"):
-        masked = bmp.masked(data)
-        opened = masked or _open_as(bmp.mended(data), "BMP", "DIB")
-        return _Opened(opened, bmp.profile(data, PROFILE_BYTES))
-    scale = PLAIN
-    if container := bmff.container(data):
-        if container.family == "HEIF":
-            _register_heif()
-        image = _open_as(container.data, container.family)
-    elif data[:2] in (b"II", b"MM"):
-        from engine.covers.formats import tiff  # Pillow's plugin takes 20 ms to import
-
-        image = tiff.opened(data)
-        scale = tiff.prepare(image)
-    else:
-        image = _open_as(data, *FORMATS)
-    return _Opened(image, image.info.get("icc_profile") or b"", scale)
-
-
-def _open_as(data: bytes, *formats: str) -> Image.Image:
-    return Image.open(io.BytesIO(data), formats=formats)
-
-
 def _load(image: Image.Image, data: bytes, shortest_side: int | None) -> Image.Image:
     """A picture as it was opened → with its pixels."""
     if image.format not in ("JPEG", "MPO"):
@@ -239,7 +188,7 @@ def _load(image: Image.Image, data: bytes, shortest_side: int | None) -> Image.I
         return image
 
     def load(data: bytes) -> Image.Image:
-        again = _open_as(data, "JPEG")
+        again = open_as(data, "JPEG")
         _reduce(again, shortest_side)
         again.load()
         return again
@@ -310,18 +259,3 @@ def _looks_like(data: bytes) -> str:
         if (head if offset == 0 else data)[offset : offset + len(magic)] == magic:
             return f" ({words})"
     return ""
-
-
-_heif_registered = False
-
-
-def _register_heif() -> None:
-    # pillow-heif loads libheif (10 MB); a service that never sees a HEIC never pays for it.
-    global _heif_registered
-    if not _heif_registered:
-        try:
-            import pillow_heif
-        except ImportError:  # left out for its licence (requirements/LICENCES.md)
-            raise Unsupported("it is a HEIC, and this service has no decoder for it") from None
-        pillow_heif.register_heif_opener()
-        _heif_registered = True

@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageCms
 
 from engine.base.errors import ImageTooLarge, InvalidRequest, UnreadableImage
+from engine.covers.formats.known import register_heif
 from engine.covers.image import (
     Preprocessing,
     begins_like_a_picture,
@@ -360,7 +361,7 @@ def test_a_heic_is_one_whatever_its_first_brand(major: bytes, others: tuple[byte
 
 
 def test_an_avif_loads_no_decoder_of_heic(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("engine.covers.image._heif_registered", False)
+    register_heif.cache_clear()
     monkeypatch.setitem(sys.modules, "pillow_heif", None)
     assert decode(rebranded(ENCODED["AVIF"], b"mif1", b"avif")).size == (64, 48)
 
@@ -574,7 +575,7 @@ def test_random_bytes_raise_only_unreadable(data: bytes) -> None:
 
 
 def test_without_its_library_heic_is_refused_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("engine.covers.image._heif_registered", False)
+    register_heif.cache_clear()
     monkeypatch.setitem(sys.modules, "pillow_heif", None)
     with pytest.raises(UnreadableImage):
         decode(ENCODED["HEIC"])

@@ -6,7 +6,7 @@ Both lie in the same container. Its first brand may be one that says nothing of 
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from typing import Literal
 
 Family = Literal["AVIF", "HEIF"]
 
@@ -31,29 +31,28 @@ _BRANDS_BYTES = 1024  # a list of brands is a hundred bytes long
 _META_BYTES = 1 << 16
 
 
-class Container(NamedTuple):
-    family: Family
-    data: bytes
-    """The file, the first of its brands one that the decoder knows."""
+def family(head: bytes) -> Family | None:
+    """Who reads a file that begins so; None if it is no picture of these."""
+    if head[4:8] != b"ftyp":
+        return None
+    brands = _brands(head)
+    return _family(head, brands) if brands & (_AVIF | _HEIF | _EITHER) else None
 
 
-def container(data: bytes) -> Container | None:
-    """A file → who reads it; None if it is no picture of these."""
-    if data[4:8] != b"ftyp":
-        return None
-    length = min(int.from_bytes(data[:4], "big"), _BRANDS_BYTES)
-    major = data[8:12]
-    brands = {major, *(data[at : at + 4] for at in range(16, length - 3, 4))}
-    if not brands & (_AVIF | _HEIF | _EITHER):
-        return None
-    family = _family(data, brands)
-    known = _AVIF if family == "AVIF" else _HEIF
-    if major not in known:
-        # Sequences alone have the moving brand beside no still one.
-        still, moving = (b"avif", b"avis") if family == "AVIF" else (b"heic", b"hevc")
-        brand = moving if moving in brands and still not in brands else still
-        data = data[:8] + brand + data[12:]
-    return Container(family, data)
+def readable(data: bytes, family: Family) -> bytes:
+    """The file, the first of its brands one that the decoder of its family knows."""
+    if data[8:12] in (_AVIF if family == "AVIF" else _HEIF):
+        return data
+    # Sequences alone have the moving brand beside no still one.
+    still, moving = (b"avif", b"avis") if family == "AVIF" else (b"heic", b"hevc")
+    brands = _brands(data)
+    brand = moving if moving in brands and still not in brands else still
+    return data[:8] + brand + data[12:]
+
+
+def _brands(head: bytes) -> set[bytes]:
+    length = min(int.from_bytes(head[:4], "big"), _BRANDS_BYTES)
+    return {head[8:12], *(head[at : at + 4] for at in range(16, length - 3, 4))}
 
 
 def _family(data: bytes, brands: set[bytes]) -> Family:

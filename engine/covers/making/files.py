@@ -25,27 +25,6 @@ from engine.covers.image import MAX_IMAGE_PIXELS, begins_like_a_picture, decode
 MAX_FILE_BYTES = 512 << 20
 _HEAD_BYTES = 4096
 
-PICTURE_ENDINGS = frozenset(
-    [
-        ".jpg",
-        ".jpeg",
-        ".jpe",
-        ".jfif",
-        ".png",
-        ".webp",
-        ".gif",
-        ".bmp",
-        ".dib",
-        ".tif",
-        ".tiff",
-        ".heic",
-        ".heif",
-        ".hif",
-        ".avif",
-        ".mpo",
-    ]
-)
-
 # Album titles begin with dots ("...And Justice for All"), so what is left out has to be known.
 _LITTER = frozenset(
     """.DS_Store .localized .apdisk .VolumeIcon.icns .AppleDouble .AppleDB .AppleDesktop

@@ -17,7 +17,7 @@ from urllib.parse import unquote, urlsplit
 
 from engine.base.errors import BuildError
 from engine.base.progress import Progress
-from engine.covers.making.files import PICTURE_ENDINGS
+from engine.covers.formats.known import ENDINGS
 
 Parts = tuple[str, ...]
 
@@ -222,7 +222,7 @@ def _folded(
 
 def _picture_ending(name: str) -> str:
     ending = name[max(name.rfind("."), 0) :]
-    return ending if ending.casefold() in PICTURE_ENDINGS and ending != name else ""
+    return ending if ending.casefold() in ENDINGS and ending != name else ""
 
 
 def _any_ending(name: str) -> str:

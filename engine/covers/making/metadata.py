@@ -15,8 +15,8 @@ from typing import Any
 from engine.base.errors import BuildError
 from engine.base.progress import Progress
 from engine.covers.catalogue import UNKNOWN_GENRE, Album
+from engine.covers.formats.known import ENDINGS
 from engine.covers.making.embedding import Cover
-from engine.covers.making.files import PICTURE_ENDINGS
 from engine.covers.making.genres import Genres
 from engine.covers.making.joining import Named, join, refuse_strangers, tell
 from engine.covers.making.tables import ALBUM_COLUMNS, FILE_COLUMNS, Row, read_table
@@ -139,7 +139,7 @@ class Planned:
             return
         named = [name for name, _ in metadata.rows]
         joined = join(names, named)
-        likely = [n for n in names if n[n.rfind(".") :].casefold() in PICTURE_ENDINGS] or names
+        likely = [n for n in names if n[n.rfind(".") :].casefold() in ENDINGS] or names
         refuse_strangers(
             metadata.table,
             len(joined.row_of),

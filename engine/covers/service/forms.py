@@ -18,7 +18,7 @@ from starlette.requests import Request
 
 from engine.base.errors import ImageTooLarge, InvalidRequest
 from engine.base.texts import is_blank
-from engine.covers.image import looks_like_picture
+from engine.covers.image import begins_like_a_picture
 from engine.covers.question import DEFAULT_K, MAX_K, Wanted
 from engine.covers.service.schemas import EmbeddingsRequest
 from engine.serving.http.forms import Upload, flag, integer, number, read_body, words
@@ -41,7 +41,7 @@ PICTURE = Upload(
     curl="curl -F file=@photo.jpg",
     json_example='{"query": "…"}',
     kinds=("image/", "application/octet-stream"),
-    recognised=looks_like_picture,
+    recognised=begins_like_a_picture,
     too_large=picture_too_large,
 )
 
@@ -163,7 +163,7 @@ def _is_bare_picture(text: str) -> bool:
     if len(text) < _SHORTEST_PICTURE or not _BASE64.fullmatch(text[:1_000]):
         return False
     try:
-        return looks_like_picture(_decoded("".join(text[:1_000].split())[:_SHORTEST_PICTURE]))
+        return begins_like_a_picture(_decoded("".join(text[:1_000].split())[:_SHORTEST_PICTURE]))
     except ValueError:
         return False
 
