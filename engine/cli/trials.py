@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,9 +15,16 @@ from engine.cli.terminal import (
     add_json,
     artifact_folder,
     print_json,
+    program,
     refuse_usage,
     whole,
 )
+from engine.vectors.tuning import RECALL
+
+# What a share is called: of covers found first, of the exact neighbours found, of strangers let in.
+GOOD_RECALL, FAIR_RECALL = 0.95, 0.8
+FAIR_AGREEMENT = 0.9
+GOOD_ACCEPTS, FAIR_ACCEPTS = 0.01, 0.05
 
 if TYPE_CHECKING:
     from engine.covers.search import CoverSearch
@@ -110,6 +118,33 @@ def _tell(report: Report) -> None:
         )
     times = ", ".join(f"{name} {value:.2f} ms" for name, value in report.latency_ms.items())
     print(f"median latency: {times}")
+    for line in judged(report):
+        print(line)
+
+
+def judged(report: Report) -> Iterator[str]:
+    """Whether the figures are good, and what to do where they are not."""
+    found = {name: row.at_1 for name, row in report.recall.items() if row.queries}
+    if found:
+        worst = min(found, key=lambda name: found[name])
+        word = _word(found[worst], GOOD_RECALL, FAIR_RECALL)
+        way = "" if word == "good" else "; identify, which compares details, finds more"
+        yield f"recall@1 is {word}: at worst {found[worst]:.3f}, for {worst}{way}"
+    word = _word(report.agreement_at_10, RECALL, FAIR_AGREEMENT)
+    way = "" if word == "good" else f"; `{program()} compact` can be asked for more"
+    yield f"the index is {word}: {report.agreement_at_10:.1%} of what exact search finds{way}"
+    if report.false_accepts is not None:
+        word = _word(1 - report.false_accepts, 1 - GOOD_ACCEPTS, 1 - FAIR_ACCEPTS)
+        way = (
+            "min_score tells strangers apart"
+            if word == "good"
+            else "similarity alone does not tell strangers apart; identify does, by details"
+        )
+        yield f"false accepts are {word}: {way}"
+
+
+def _word(figure: float, good: float, fair: float) -> str:
+    return "good" if figure >= good else "fair" if figure >= fair else "poor"
 
 
 def _try_identify(options: argparse.Namespace, search: CoverSearch) -> int:

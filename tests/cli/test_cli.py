@@ -341,6 +341,8 @@ def test_evaluate_prints_a_table_or_json(
     assert ran.status == 0
     assert re.search(r"^queries +2 +1\.000 +1\.000 +1\.000$", ran.out, re.MULTILINE)
     assert "median latency: decode" in ran.out
+    assert re.search(r"^recall@1 is (good|fair|poor): at worst ", ran.out, re.MULTILINE)
+    assert "the index is good: 100.0% of what exact search finds\n" in ran.out
     ran = run("evaluate", tiny_artifact, "--queries", queries, "--json")
     assert json.loads(ran.out)["recall"]["queries"]["at_1"] == 1.0
 

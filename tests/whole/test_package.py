@@ -123,12 +123,14 @@ def test_the_installed_command_serves_page_and_searches(command: Path, tmp_path:
             [command, "serve", "--host", "127.0.0.1", "--port", str(port)],
             cwd=tmp_path,
             env=environment,
+            stdout=log,
             stderr=log,
         )
     try:
         url = f"http://127.0.0.1:{port}"
         assert len(json.loads(get(f"{url}/api/search-by-text?query=red"))["results"]) == 5
         assert b"<html" in get(f"{url}/", accept="text/html")
+        assert f"open http://localhost:{port}\n" in (tmp_path / "log").read_text()
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(30)

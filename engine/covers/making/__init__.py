@@ -13,6 +13,7 @@ Begin with `build`. Whatever makes an artifact ends in `assemble`.
     joining      names of covers × names in rows → whose row is whose
     genres       ids and names of genres that contradict each other nowhere
     metadata     a table → albums of covers, checked before anything is embedded
+    filenames    a cover's own name → artist, title, year, where there is no table
     columns      a pickle's columns and a table of titles → albums of an index
     embedding    cover files → rows and thumbnails, taken up where it was interrupted
     unpickle     a pickle of foreign hands → arrays, nothing executed

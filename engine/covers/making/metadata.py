@@ -17,6 +17,7 @@ from engine.base.progress import Progress
 from engine.covers.catalogue import UNKNOWN_GENRE, Album
 from engine.covers.formats.known import ENDINGS
 from engine.covers.making.embedding import Cover
+from engine.covers.making.filenames import NOTHING, told_by_name
 from engine.covers.making.genres import Genres
 from engine.covers.making.joining import Named, join, refuse_strangers, tell
 from engine.covers.making.tables import ALBUM_COLUMNS, FILE_COLUMNS, Row, read_table
@@ -215,11 +216,21 @@ class Planned:
             if album_id is None:
                 album_id, free = free, free + 1
             albums.append(self._album(album_id, cover, row))
+        if not self._has_table:
+            _tell_guesses(albums, progress)
         return albums
 
     def _album(self, album_id: int, cover: Cover, row: _About | None) -> Album:
         if row is None:
-            return Album(album_id, source=cover.name, digest=cover.digest)
+            told = NOTHING if self._has_table else told_by_name(cover.name)
+            return Album(
+                album_id,
+                title=told.title,
+                artist=told.artist,
+                year=told.year,
+                source=cover.name,
+                digest=cover.digest,
+            )
         genre_id = row.genre_id
         if genre_id in (None, UNKNOWN_GENRE):
             genre_id = self._genres.id_of(row.genre) if row.genre else UNKNOWN_GENRE
@@ -235,6 +246,18 @@ class Planned:
             cover.digest,
             row.extra,
         )
+
+
+def _tell_guesses(albums: Sequence[Album], progress: Progress) -> None:
+    named = [album for album in albums if album.title]
+    if not named:
+        return
+    first = named[0]
+    shown = " – ".join(part for part in (first.artist, first.title) if part)
+    progress.remark(
+        f"without --metadata {len(named):,} of {len(albums):,} albums are named after their files; "
+        f"{first.source} is {shown}"
+    )
 
 
 def _number(values: Mapping[str, Any], column: str, where: str) -> int | None:

@@ -81,15 +81,15 @@ def give_cpu_runtime(
         if refusal is None and entry.overlap_at_10 >= KEEP_OVERLAP:
             return entry
         finds = f"int8 finds {entry.overlap_at_10:.4f} of the albums that float32 finds"
-        if refusal is not None:
-            progress.remark(
-                f"{finds} and cannot be served ({refusal}): float weights are kept instead"
-            )
-        elif requested == "int8":
+        if requested == "int8" and refusal is None:
             progress.remark(f"{finds}, below {KEEP_OVERLAP}: kept, as --precision int8 asks")
             return entry
+        if requested == "int8":
+            progress.remark(
+                f"{finds}; it is not kept, although --precision int8 asks for it: {refusal}"
+            )
         else:
-            progress.remark(f"{finds}, below {KEEP_OVERLAP}: float weights are kept instead")
+            progress.remark(f"{finds}: this encoder is served in float instead, and all is well")
     export(encoder, folder, half=requested != "fp32")
     precision: Precision = "fp32" if requested == "fp32" else "bf16"
     return _compare(encoder, folder, precision, requested, index, held_out)

@@ -23,6 +23,7 @@ from engine.base.errors import IndexUnavailable, NotReady, ShazamError
 from engine.covers.service.start import open_search
 from engine.covers.service.towers import InlineTowers, RemoteEncoder, RemoteTowers, Towers
 from engine.serving.process import collector, preload
+from engine.serving.process.address import invitation
 from engine.serving.watch.metrics import Metrics, Subject
 from engine.serving.work.batching import Batcher
 from engine.serving.work.lanes import Lane, computing
@@ -308,6 +309,8 @@ class AsyncSearch:
             precision,
             ", ".join(f"{part} {value:.2f}" for part, value in seconds.items()),
         )
+        if line := invitation(keys=bool(self.settings.api_keys)):
+            logger.info("%s", line)
         self.metrics.artifact.labels(
             artifact=artifact, encoder=encoder, runtime=runtime, precision=precision
         ).set(albums)

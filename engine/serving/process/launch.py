@@ -20,6 +20,7 @@ from types import FrameType
 
 from engine.base.errors import SettingsError
 from engine.base.places import PROJECT, ensure_bentoml_home
+from engine.serving.process.address import announce
 from engine.serving.process.orphan import hangup_matters
 from engine.serving.process.preload import set_environment
 
@@ -38,6 +39,7 @@ def serve(host: str, port: int, *, service: str, opener: str, several: bool) -> 
     set_environment()
     ensure_bentoml_home(elsewhere=True)
     host = address_of(host)
+    announce(host, port)
     python = [sys.executable, "-m"]
     if several:
         os.chdir(PROJECT)

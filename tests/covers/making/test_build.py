@@ -179,6 +179,31 @@ def test_the_same_cover_many_times_is_as_many_albums(tiny_clip: Path, tmp_path: 
     assert [hit.album.album_id for hit in search.by_image(data, Wanted(k=4))] == [1, 2, 3, 4]
 
 
+def test_without_a_table_albums_are_named_after_their_files(
+    tiny_clip: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "covers"
+    (folder / "Ida Moss" / "Low Water").mkdir(parents=True)
+    names = ("Vera Holt - Blind August (1999).png", "cover-07.png", "Ida Moss/Low Water/front.png")
+    for number, name in enumerate(names):
+        draw_cover(number).save(folder / name)
+    told = Told()
+    built = build(folder, tmp_path / "out", encoder=str(tiny_clip), progress=told)
+    by_source = {album.source: album for album in albums(built.path).values()}
+    found = [
+        (by_source[name].artist, by_source[name].title, by_source[name].year) for name in names
+    ]
+    assert found == [
+        ("Vera Holt", "Blind August", 1999),
+        (None, None, None),
+        ("Ida Moss", "Low Water", None),
+    ]
+    assert (
+        "without --metadata 2 of 3 albums are named after their files; "
+        "Ida Moss/Low Water/front.png is Ida Moss – Low Water"
+    ) in told.remarks
+
+
 def test_a_folder_of_folders_keeps_its_paths(tiny_clip: Path, tmp_path: Path) -> None:
     few(tmp_path / "covers" / "b", 1)
     few(tmp_path / "covers" / "a", 1)
