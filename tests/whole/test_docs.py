@@ -14,6 +14,7 @@ import textwrap
 from collections.abc import Iterator
 from typing import Any
 
+import httpx
 import pytest
 from conftest import PROJECT, Server
 from PIL import Image
@@ -70,6 +71,15 @@ def same(found: Any, told: Any) -> None:
         assert found == pytest.approx(told, abs=0.03)
     else:
         assert found == told
+
+
+def test_the_readme_lists_every_documented_route(server: Server) -> None:
+    [table] = re.findall(r"^\| Route \|.*?\n\n", README, re.DOTALL | re.MULTILINE)
+    told = set(re.findall(r"`(?:GET |POST )?(/[^`?]*)", table))
+    for path in httpx.get(f"{server.url}/openapi.json").json()["paths"]:
+        short = path.replace("{album_id}", "{id}")
+        # `/api/albums/{id}/similar`, `/cover`: of a second the end alone is told.
+        assert told & {short, "/" + short.rpartition("/")[2]}, path
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Request and response models: the shapes of section "HTTP" of the README, and of every error."""
+"""Request and response models: the shapes of "What it answers" in the README."""
 
 from __future__ import annotations
 
