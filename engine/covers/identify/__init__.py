@@ -4,7 +4,7 @@
       │
       ├─ outlines: straight lines → up to 8 quadrilaterals        where could a sleeve lie?
       ├─ sleeves: a network → 2 more, less exact   ┐ only while nothing is sure
-      ├─ frames, keypoints, the encoder's word     ┘
+      ├─ frames, keypoints, the encoder's word     ┘  (`outlines`, `proof`, `sight`)
       │
       │   each outline, seen square-on, turned four ways
       ▼
@@ -21,6 +21,8 @@
     the best of all candidates ──────────┴─identifier→ match | ambiguous | no_match
 
     Where that shows no album: once more in a mirror, more briefly, and only what is sure counts.
+    With `many`: again, what was found painted over. An artifact without covers has no references:
+    then the encoder's nearest album decides alone, and no confidence is above 0.75.
 
 Begin with `identifier`, then `proving`: the order in which places and covers are tried, and when to
 stop. The others answer one question each and know nothing of one another's order:
@@ -54,6 +56,7 @@ Words:
     verdict    log-odds of a network that sees the maps and no pixels
     glance     one view, embedded, and the references near it
     alike      cosine of a glance to the candidate's embedding; *ahead*, how far the next is behind
+               (what counts for covers too plain to align)
     likeness   cosine of layout codes; *margin*, how far the next is behind
     rival      another candidate of the same place that the photo shows as much of
     stranger   a photo of a cover that the catalogue lacks
