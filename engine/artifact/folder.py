@@ -17,6 +17,7 @@ from typing import Annotated
 from pydantic import Field
 
 from engine.base.errors import (
+    ArtifactNotFound,
     BuildError,
     DigestMismatch,
     FileMissing,
@@ -169,3 +170,15 @@ def refuse_existing(out: Path, *, force: bool = False) -> None:
             + ". Choose another --out"
             + ("." if force else ", or add --force to replace an artifact.")
         )
+
+
+def no_artifact(path: Path) -> ArtifactNotFound:
+    """What is said where `path` is no folder with a manifest."""
+    if not path.exists():
+        reason = "nothing is there"
+    else:
+        reason = f"it holds no {MANIFEST}" if path.is_dir() else "it is not a folder"
+    return ArtifactNotFound(
+        f"{path} is not an artifact: {reason}. Make one with `python -m engine build` or `import`, "
+        "or use artifacts/starter."
+    )

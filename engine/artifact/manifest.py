@@ -16,8 +16,8 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, SerializerFunctionWrapHandler, ValidationError, model_serializer
 
-from engine.artifact.folder import MANIFEST, FileEntry
-from engine.base.errors import ArtifactNotFound, FormatTooNew, ManifestInvalid
+from engine.artifact.folder import MANIFEST, FileEntry, no_artifact
+from engine.base.errors import FormatTooNew, ManifestInvalid
 from engine.base.strict import Strict
 
 # A manifest that names no kind is of the one that its format is of.
@@ -142,10 +142,7 @@ def _read(folder: Path) -> tuple[bytes, dict[str, Any]]:
     """The text of a folder's manifest, and the JSON object with a `format_version` that it is."""
     file = folder / MANIFEST
     if not file.is_file():
-        raise ArtifactNotFound(
-            f"{folder} is not an artifact: it holds no {MANIFEST}. Make one with "
-            "`python -m engine build` or `import`, or use artifacts/starter."
-        )
+        raise no_artifact(folder)
     try:
         text = file.read_bytes()
         told: dict[str, Any] = json.loads(text)

@@ -13,7 +13,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from engine.artifact.folder import MANIFEST
+from engine.artifact.folder import MANIFEST, no_artifact
 from engine.artifact.manifest import COVER, kind_of
 from engine.artifact.opened import Opened
 from engine.artifact.pack import pack
@@ -35,15 +35,13 @@ def find_artifact(where: str, progress: Progress | None = None) -> Path:
     """
     if is_url(where):
         return fetch(RemoteArtifact.parse(where), progress)
-    for folder in (Path(where), PROJECT / where):
+    places = Path(where), PROJECT / where
+    for folder in places:
         if (folder / MANIFEST).is_file():
             return folder.resolve()
     if _TAG.fullmatch(where):
         return published_folder(where)
-    raise ArtifactNotFound(
-        f"{where} is not an artifact: it holds no {MANIFEST}. Make one with "
-        "`python -m engine build` or `import`, or use artifacts/starter."
-    )
+    raise no_artifact(next((place for place in places if place.exists()), Path(where)))
 
 
 def check_exists(

@@ -214,9 +214,9 @@ def test_a_cut_file_is_caught_by_its_size(name: str, folder: Path) -> None:
 
 def test_a_folder_without_a_manifest_is_no_artifact(tmp_path: Path) -> None:
     refused(tmp_path, ArtifactNotFound, r"holds no manifest\.json")
-    refused(tmp_path / "nowhere", ArtifactNotFound)
+    refused(tmp_path / "nowhere", ArtifactNotFound, "nowhere is not an artifact: nothing is there")
     (tmp_path / "file").write_text("x")
-    refused(tmp_path / "file", ArtifactNotFound)
+    refused(tmp_path / "file", ArtifactNotFound, "it is not a folder")
 
 
 @pytest.mark.parametrize(
