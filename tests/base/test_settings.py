@@ -15,6 +15,7 @@ import pytest
 from engine.base.errors import SettingsError
 from engine.base.machine import usable_cores
 from engine.base.settings import unknown_variables
+from engine.covers.image import MAX_IMAGE_PIXELS
 from engine.covers.service.settings import VARIABLES, CoverSettings
 
 # name: (default, a good text, what it becomes, bad texts)
@@ -133,6 +134,10 @@ def test_a_hash_that_is_none_stops_the_start_unshown(bad: str) -> None:
     with pytest.raises(SettingsError, match="64 hex digits") as refusal:
         CoverSettings.from_environment({"SHAZAM_API_KEYS": bad})
     assert bad not in str(refusal.value)
+
+
+def test_pictures_are_bounded_alike_with_a_service_and_without() -> None:
+    assert CoverSettings().max_image_pixels == MAX_IMAGE_PIXELS
 
 
 def test_settings_are_frozen() -> None:

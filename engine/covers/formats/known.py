@@ -22,7 +22,7 @@ from engine.covers.formats.unsupported import Unsupported
 
 
 @dataclass(frozen=True)
-class Opened:
+class OpenedPicture:
     """A picture whose size is known, and what is needed to see it right."""
 
     image: Image.Image
@@ -38,7 +38,7 @@ class Format:
     name: str
     begins: Callable[[bytes], object]
     endings: tuple[str, ...]
-    opened: Callable[[bytes], Opened]
+    opened: Callable[[bytes], OpenedPicture]
 
 
 def open_as(data: bytes, *formats: str) -> Image.Image:
@@ -46,25 +46,25 @@ def open_as(data: bytes, *formats: str) -> Image.Image:
     return Image.open(io.BytesIO(data), formats=formats)
 
 
-def _by_pillow(name: str) -> Callable[[bytes], Opened]:
+def _by_pillow(name: str) -> Callable[[bytes], OpenedPicture]:
     return lambda data: _with_profile(open_as(data, name))
 
 
-def _with_profile(image: Image.Image, scale: Scale = PLAIN) -> Opened:
-    return Opened(image, image.info.get("icc_profile") or b"", scale)
+def _with_profile(image: Image.Image, scale: Scale = PLAIN) -> OpenedPicture:
+    return OpenedPicture(image, image.info.get("icc_profile") or b"", scale)
 
 
-def _png(data: bytes) -> Opened:
+def _png(data: bytes) -> OpenedPicture:
     data, profile = png.mended(data, PROFILE_BYTES)
-    return Opened(open_as(data, "PNG"), profile)
+    return OpenedPicture(open_as(data, "PNG"), profile)
 
 
-def _bmp(data: bytes) -> Opened:
+def _bmp(data: bytes) -> OpenedPicture:
     image = bmp.masked(data) or open_as(bmp.mended(data), "BMP", "DIB")
-    return Opened(image, bmp.profile(data, PROFILE_BYTES))
+    return OpenedPicture(image, bmp.profile(data, PROFILE_BYTES))
 
 
-def _tiff(data: bytes) -> Opened:
+def _tiff(data: bytes) -> OpenedPicture:
     from engine.covers.formats import tiff  # Pillow's plugin takes 20 ms to import
 
     image = tiff.opened(data)
@@ -75,12 +75,12 @@ def _of_family(family: bmff.Family) -> Callable[[bytes], bool]:
     return lambda head: bmff.family(head) == family
 
 
-def _heic(data: bytes) -> Opened:
+def _heic(data: bytes) -> OpenedPicture:
     register_heif()
     return _with_profile(open_as(bmff.readable(data, "HEIF"), "HEIF"))
 
 
-def _avif(data: bytes) -> Opened:
+def _avif(data: bytes) -> OpenedPicture:
     return _with_profile(open_as(bmff.readable(data, "AVIF"), "AVIF"))
 
 

@@ -73,7 +73,7 @@ class About:
 
 
 @dataclass
-class Opened:
+class OpenedSearch:
     """Everything that is there once the artifact is open."""
 
     search: CoverSearch
@@ -256,7 +256,7 @@ class AsyncSearch:
         with self.metrics.timed("identify"):
             return await self._prove(find)
 
-    async def _open(self) -> Opened:
+    async def _open(self) -> OpenedSearch:
         settings = self.settings
         start, parts = time.perf_counter(), preload.seconds_so_far()
         opening = preload.take()
@@ -266,7 +266,7 @@ class AsyncSearch:
             with_encoder = self._remote is None
             search = await asyncio.to_thread(open_search, settings, with_encoder=with_encoder)
         threads = settings.usable_threads()
-        opened = Opened(search, await self._towers(search), self._nearest(search), threads)
+        opened = OpenedSearch(search, await self._towers(search), self._nearest(search), threads)
         if (search.artifact.path / "identify").is_dir():
             await asyncio.to_thread(opened.identifier)
         # Opening the artifact overlaps with the imports: the parts add up to more than the whole.
@@ -294,7 +294,7 @@ class AsyncSearch:
         if isinstance(error, IndexUnavailable):
             self._readiness.look_into(error)
 
-    def _tell(self, opened: Opened, seconds: dict[str, float]) -> None:
+    def _tell(self, opened: OpenedSearch, seconds: dict[str, float]) -> None:
         for part, value in seconds.items():
             self.metrics.start.labels(part).set(value)
         artifact, albums = opened.search.artifact.id, len(opened.search.catalogue)
@@ -319,7 +319,7 @@ class AsyncSearch:
         self.metrics.ready.set(1)
         collector.keep(again=again)
 
-    def _on_lost(self, opened: Opened) -> None:
+    def _on_lost(self, opened: OpenedSearch) -> None:
         self.metrics.ready.set(0)
         opened.towers.close()  # not its identifier: what it is at may need no encoder any more
         collector.let_go()
@@ -356,7 +356,7 @@ def _explain(found: Exception) -> ShazamError:
     )
 
 
-def _verify(opened: Opened) -> Coroutine[Any, Any, None] | None:
+def _verify(opened: OpenedSearch) -> Coroutine[Any, Any, None] | None:
     """Digests of row segments too large to wait for; a wrong one ends the service's answers.
 
     A damaged segment gives wrong similarities and can do nothing else: no parser sees it.
