@@ -17,9 +17,23 @@ def is_blank(text: str) -> bool:
     )
 
 
+def without_unseen_ends(text: str) -> str:
+    """A text without the blanks, controls and letters of no width that it begins and ends with."""
+    begin, end = 0, len(text)
+    while begin < end and _has_no_width(text[begin]):
+        begin += 1
+    while begin < end and _has_no_width(text[end - 1]):
+        end -= 1
+    return text[begin:end]
+
+
+def _has_no_width(letter: str) -> bool:
+    return unicodedata.category(letter) in ("Cc", "Cf", "Zs", "Zl", "Zp")
+
+
 def from_terminal(text: str) -> str:
-    """Words of a command line as UTF-8, whatever the locale; a byte that is none becomes U+FFFD,
-    as it does in an address. Python holds bytes that it could not read as halves of pairs."""
+    """Words of a command line as UTF-8, whatever the locale; a byte that is none becomes U+FFFD.
+    Python holds bytes that it could not read as halves of pairs."""
     return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import gzip
+import io
 import json
 import socket
 import zlib
@@ -12,7 +13,7 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
-from conftest import Server, is_error
+from conftest import Server, draw_cover, is_error
 
 JPEG_URI = "data:image/jpeg;base64,"
 
@@ -61,6 +62,7 @@ def test_a_data_uri_is_a_picture_however_it_is_written(http: httpx.Client, pictu
         "Data:image/jpeg;base64," + plain,
         "DATA:IMAGE/JPEG;BASE64," + plain,
         f" \n{JPEG_URI}{plain}\n",
+        f"\ufeff\u200b{JPEG_URI}{plain}\u2060",
         JPEG_URI + wrapped,
         JPEG_URI + plain.replace("+", "-").replace("/", "_"),
         JPEG_URI + plain.rstrip("="),
@@ -170,6 +172,11 @@ def test_unknown_parameters_are_refused_by_name(http: httpx.Client, picture: byt
     assert http.post(mixed, **form).status_code == 200
 
 
+def test_words_in_latin_1_are_read(http: httpx.Client) -> None:
+    answer = http.get("/api/search-by-text?k=1&query=r%F6d")
+    assert answer.json()["query"] == "röd"
+
+
 def test_a_missing_field_is_named(http: httpx.Client) -> None:
     error = is_error(http.get("/api/search-by-text"), 400, "invalid_request")
     assert "'query'" in error["message"]
@@ -233,6 +240,57 @@ def test_a_body_that_is_a_picture_is_taken(http: httpx.Client, picture: bytes) -
     assert "curl -F file=@photo.jpg" in error["message"]
     large = {"content": picture + bytes(10 << 20), "headers": {"Content-Type": "image/webp"}}
     is_error(http.post("/api/search-by-image", **large), 413, "image_too_large")
+
+
+def avif() -> bytes:
+    buffer = io.BytesIO()
+    draw_cover(1).save(buffer, "AVIF")
+    return buffer.getvalue()
+
+
+def test_pictures_of_every_kind_are_known_by_their_bytes(http: httpx.Client) -> None:
+    data = avif()
+    declared = {"Content-Type": "application/x-www-form-urlencoded"}
+    first(http.post("/api/search-by-image?k=1", content=data, headers=declared))
+    first(http.post("/api/search-by-image?k=1", **part(data, b'name="file"')))
+    bare = {"model": "x", "input": base64.b64encode(data).decode()}
+    error = is_error(http.post("/v1/embeddings", json=bare), 400, "invalid_request")
+    assert "without its head" in error["message"]
+
+
+def test_words_around_a_picture_are_not_embedded_with_it(http: httpx.Client, uri: str) -> None:
+    for written in (f"what is this: {uri}", f'"{uri}"', uri.replace("data:", "data :")):
+        sent = {"model": "x", "input": ["jazz", written]}
+        error = is_error(http.post("/v1/embeddings", json=sent), 400, "invalid_request")
+        assert "'input[1]'" in error["message"]
+
+
+def test_a_form_declared_of_another_kind_is_told_what_to_send(
+    http: httpx.Client, picture: bytes
+) -> None:
+    sent = part(picture, b'name="file"')
+    sent["headers"] = {"Content-Type": "application/x-www-form-urlencoded"}
+    error = is_error(http.post("/api/search-by-image", **sent), 400, "invalid_request")
+    assert "Send multipart/form-data" in error["message"]
+
+
+@pytest.mark.parametrize("body", ["query=röd".encode(), "query=röd".encode("latin-1")])
+def test_words_of_a_form_are_read_unescaped(http: httpx.Client, body: bytes) -> None:
+    for written in (body, body.replace(b"\xc3\xb6", b"%C3%B6").replace(b"\xf6", b"%F6")):
+        declared = {"Content-Type": "application/x-www-form-urlencoded"}
+        answer = http.post("/api/search?k=1", content=written, headers=declared)
+        assert answer.json()["query"] == "röd"
+
+
+def test_fields_that_a_form_does_not_know_are_refused_by_name(
+    http: httpx.Client, picture: bytes
+) -> None:
+    error = is_error(http.post("/api/search", json={"q": "red"}), 400, "invalid_request")
+    assert "'q'" in error["message"]
+    for path in ("/api/search", "/api/search-by-image", "/api/identify"):
+        sent = {"files": {"file": picture}, "data": {"top_k": "3"}}
+        error = is_error(http.post(path, **sent), 400, "invalid_request")
+        assert "'top_k'" in error["message"]
 
 
 def test_a_part_is_a_file_whatever_name_it_was_given(http: httpx.Client, picture: bytes) -> None:

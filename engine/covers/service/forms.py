@@ -17,11 +17,19 @@ from pydantic import ValidationError
 from starlette.requests import Request
 
 from engine.base.errors import ImageTooLarge, InvalidRequest
-from engine.base.texts import is_blank
+from engine.base.texts import is_blank, without_unseen_ends
 from engine.covers.image import begins_like_a_picture
 from engine.covers.question import DEFAULT_K, MAX_K, Wanted
 from engine.covers.service.schemas import EmbeddingsRequest
-from engine.serving.http.forms import Upload, flag, integer, number, read_body, words
+from engine.serving.http.forms import (
+    Upload,
+    flag,
+    integer,
+    number,
+    read_body,
+    refuse_unknown,
+    words,
+)
 from engine.serving.http.messages import first_error
 
 # OpenAI's own limit; its clients cut longer lists into requests of so many.
@@ -58,9 +66,13 @@ class Sent:
     many: bool = False
 
 
+_FIELDS = ("query", "negative", "image_weight", "k", "genre_id", "min_score", "many")
+
+
 async def read_search(request: Request, max_upload_bytes: int) -> Sent:
     """Multipart, urlencoded or JSON body plus the query string, which wins where both are given."""
     fields, image = await read_body(request, PICTURE, max_upload_bytes)
+    refuse_unknown(fields, _FIELDS)
     fields.update(request.query_params)
     return Sent(
         image,
@@ -98,6 +110,8 @@ Modality = Literal["text", "image"]
 # Base64 of any kind: wrapped, as in mails, or with the two letters that addresses may hold.
 _BASE64 = re.compile(r"[A-Za-z0-9+/_=\r\n-]*")
 _ADDRESS = re.compile(r"(https?|ftp|file|s3|gs)://\S*", re.IGNORECASE)
+# A data URI behind or in quotes with words: a prompt, not a picture.
+_PICTURE_INSIDE = re.compile(r"data\s*:\s*image/[\w.+-]+\s*;[^,]{0,100}base64\s*,", re.IGNORECASE)
 # Shorter than any picture; no word of a language is so long.
 _SHORTEST_PICTURE = 64
 
@@ -129,7 +143,7 @@ def _are_token_ids(given: Sequence[Any]) -> bool:
 def is_picture(item: str, modality: Modality | None, number: int) -> bool:
     """Whether an input is a picture, as a data URI, or words. Raises `InvalidRequest` where it may
     be either, and where it is not what `modality` says; `number` is which input it is, from 0."""
-    text = item.strip()
+    text = without_unseen_ends(item)
     name = f"'input[{number}]'"
     if is_blank(text):
         raise InvalidRequest(f"{name} is an empty text. Leave it out.")
@@ -146,6 +160,10 @@ def is_picture(item: str, modality: Modality | None, number: int) -> bool:
         raise InvalidRequest(
             f"{name} is an address, and URLs are not fetched. Send the picture as a data URI, "
             "data:image/jpeg;base64,…, or, if these are the words, 'modality': 'text'."
+        )
+    if modality is None and _PICTURE_INSIDE.search(text):
+        raise InvalidRequest(
+            f"{name} is words and a picture in one. Send each as an input of its own."
         )
     if modality is None and _is_bare_picture(text):
         raise InvalidRequest(
@@ -170,7 +188,7 @@ def _is_bare_picture(text: str) -> bool:
 
 def data_uri(text: str, max_upload_bytes: int) -> bytes:
     """`data:image/…;base64,…` → bytes. Base64 may be wrapped, URL-safe, without its padding."""
-    head, comma, body = text.strip().partition(",")
+    head, comma, body = without_unseen_ends(text).partition(",")
     if not comma or not head.rstrip().lower().endswith(";base64"):
         raise InvalidRequest(
             "A picture must be a data URI, data:image/jpeg;base64,…; URLs are not fetched."

@@ -61,6 +61,9 @@ COVERS = {
         "{0} est une adresse, et les adresses ne sont pas lues. Envoyez l'image en URI de données, "
         f"{_DATA_URI}, ou, si ce sont les mots, 'modality': 'text'."
     ),
+    "{} is words and a picture in one. Send each as an input of its own.": (
+        "{0} est des mots et une image à la fois. Envoyez chacun comme une entrée à part."
+    ),
     "{} is a picture in base64 without its head. Put data:image/jpeg;base64, before it.": (
         "{0} est une image en base64 sans son début. Mettez data:image/jpeg;base64, devant."
     ),

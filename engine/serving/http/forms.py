@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import unquote_to_bytes
 
 import pydantic_core
 from python_multipart.multipart import parse_options_header
 from starlette.datastructures import FormData, UploadFile
-from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect, Request
 
@@ -125,7 +125,14 @@ async def read_body(
         body = await request.body()
         if upload.recognised(body):
             return {}, upload.checked(body, max_bytes)
-        fields, file = await _read_form(await _pairs(request, upload), upload)
+        if body.startswith(b"--") or body.count(b"&") >= MAX_FIELDS:
+            raise InvalidRequest(
+                f"The body is declared {URLENCODED} and is none, nor a {upload.noun} that we know. "
+                f"Send {MULTIPART} with the {upload.noun} in the field '{upload.field}', for "
+                f"example: {upload.curl}."
+            )
+        pairs: list[tuple[str, str | UploadFile]] = [*pairs_of(body)]
+        fields, file = await _read_form(FormData(pairs), upload)
     elif kind.startswith(upload.kinds):
         fields, file = {}, await request.body() or None
     elif await request.body():
@@ -179,11 +186,18 @@ async def _parts(request: Request, upload: Upload) -> FormData:
         raise InvalidRequest("The upload ended before it was complete.") from error
 
 
-async def _pairs(request: Request, upload: Upload) -> FormData:
+def pairs_of(query: bytes) -> list[tuple[str, str]]:
+    """`a=1&b=2` → its names and values, percent-encoded or raw: UTF-8, else Latin-1."""
+    pairs = [pair.partition(b"=") for pair in query.split(b"&") if pair]
+    return [(_unquoted(name), _unquoted(value)) for name, _, value in pairs]
+
+
+def _unquoted(part: bytes) -> str:
+    plain = unquote_to_bytes(part.replace(b"+", b" "))
     try:
-        return await request.form(max_fields=MAX_FIELDS)
-    except (HTTPException, KeyError, ValueError, AssertionError) as error:
-        raise _unreadable(error, upload) from error
+        return plain.decode()
+    except UnicodeDecodeError:
+        return plain.decode("latin-1")
 
 
 def _unreadable(error: Exception, upload: Upload) -> InvalidRequest:
@@ -253,6 +267,15 @@ def _refuse_text(value: UploadFile | str, data: bytes, upload: Upload) -> None:
             f"The field '{upload.field}' is text, not a file. Send the {upload.noun} itself: "
             f"{upload.curl} (with the @)."
         )
+
+
+def refuse_unknown(fields: Mapping[str, Any], known: Collection[str]) -> None:
+    """A field that is misspelt and passed over gives an answer to another question."""
+    for name in fields:
+        if name not in known:
+            raise InvalidRequest(
+                f"{shown(name)} is no field of this form; those are {', '.join(known)}."
+            )
 
 
 def given(fields: Mapping[str, Any], name: str) -> Any:

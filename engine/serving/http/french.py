@@ -49,6 +49,14 @@ MESSAGES = {
         "par exemple : {4}."
     ),
     "of no declared type": "sans type déclaré",
+    "The body is declared {} and is none, nor a {} that we know. Send {} with the {} in the field "
+    "'{}', for example: {}.": (
+        "Le corps est déclaré {0} et n'en est pas, ni un fichier connu. Envoyez du {2} avec le "
+        "fichier dans le champ « {4} », par exemple : {5}."
+    ),
+    "{} is no field of this form; those are {}.": (
+        "{0} n'est pas un champ de ce formulaire ; il accepte {1}."
+    ),
     "The JSON body must be an object, such as {}.": (
         "Le corps JSON doit être un objet, comme {0}."
     ),

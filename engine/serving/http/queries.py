@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from engine.base.errors import InvalidRequest
-from engine.serving.http.forms import MULTIPART, shown
+from engine.serving.http.forms import MULTIPART, pairs_of, shown
 
 
 class StrictRoute(APIRoute):
@@ -35,6 +35,7 @@ class StrictRoute(APIRoute):
         known |= dict.fromkeys(_form_fields(self.openapi_extra or {}))
 
         async def answer_known(request: Request) -> Response:
+            request = _readable(request)
             _refuse_unknown(request, list(known))
             return await answer(_without_blanks(request))
 
@@ -54,10 +55,21 @@ def _refuse_unknown(request: Request, known: list[str]) -> None:
             raise InvalidRequest(f"{shown(name)} is no parameter of this address; {those}.")
 
 
+def _readable(request: Request) -> Request:
+    """A query that is not UTF-8, as Latin-1: another reading would put U+FFFD into the words."""
+    given = request.query_params.multi_items()
+    if not any("\ufffd" in part for pair in given for part in pair):
+        return request
+    return _with_query(request, pairs_of(request.scope["query_string"]))
+
+
+def _with_query(request: Request, pairs: list[tuple[str, str]]) -> Request:
+    return Request(dict(request.scope, query_string=urlencode(pairs).encode()), request.receive)
+
+
 def _without_blanks(request: Request) -> Request:
     given = request.query_params.multi_items()
     kept = [(name, value) for name, value in given if value.strip()]
     if len(kept) == len(given):
         return request
-    scope = dict(request.scope, query_string=urlencode(kept).encode())
-    return Request(scope, request.receive)
+    return _with_query(request, kept)
