@@ -8,11 +8,13 @@ from __future__ import annotations
 import csv
 import json
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from engine.base.errors import BuildError
+from engine.base.texts import without_unseen_ends
 from engine.covers.catalogue import UNKNOWN_GENRE
 from engine.covers.making.tables import TABLE_ENDINGS, read_table, read_text
 from engine.covers.making.values import is_missing_number, text, whole_number
@@ -23,6 +25,7 @@ _HEADS = frozenset(
     ("genre", "genres", "name", "names", "label", "labels", "genre_name", "label_name")
 )
 _PAIR = re.compile(r"\s*\"?(-?\d+)\"?\s*[,;:\t|=]\s*(\S.*?)\s*")
+_COUNTED = re.compile(r"(\d+)[.)]?\s+(\S.*)")
 
 
 class Genres:
@@ -44,12 +47,12 @@ class Genres:
         if genre_id in self._names and self._names[genre_id][0] == name:
             return
         known, said = self._names.setdefault(genre_id, (name, where))
-        if not _same(known, name):
+        if _folded(known) != _folded(name):
             raise BuildError(
                 f"{where}: genre_id {genre_id} is {name!r}, and in {said} it is {known!r}. One id "
                 "has one name; give each genre its own."
             )
-        number, said = self._ids.setdefault(name, (genre_id, where))
+        number, said = self._ids.setdefault(_folded(name), (genre_id, where))
         if number != genre_id:
             raise BuildError(
                 f"{where}: {name!r} has the genre_id {genre_id}, and in {said} it has {number}. "
@@ -62,25 +65,27 @@ class Genres:
             self._given.add(genre_id)
             if name:
                 self._names.setdefault(genre_id, (name, where))
-                self._ids.setdefault(name, (genre_id, where))
+                self._ids.setdefault(_folded(name), (genre_id, where))
 
     def name_of(self, genre_id: int | None) -> str | None:
         return None if genre_id is None else self._names.get(genre_id, (None, ""))[0]
 
     def id_of(self, name: str) -> int | None:
-        return self._ids.get(name, (None, ""))[0]
+        return self._ids.get(_folded(name), (None, ""))[0]
 
     def number(self, names: Iterable[str]) -> None:
         """Give those without an id the next ones free, in this order."""
         free = max((*self._given, UNKNOWN_GENRE)) + 1
         for name in names:
-            if name not in self._ids:
+            if _folded(name) not in self._ids:
                 self.learn(free, name, "this run")
                 free += 1
 
 
-def _same(one: str, other: str) -> bool:
-    return one.split() == other.split() or one.casefold().split() == other.casefold().split()
+def _folded(name: str) -> str:
+    """What names have in common that look the same, but for capitals."""
+    composed = unicodedata.normalize("NFC", without_unseen_ends(name))
+    return " ".join(unicodedata.normalize("NFC", composed.casefold()).split())
 
 
 def read_genres(path: Path) -> dict[int, str]:
@@ -89,10 +94,10 @@ def read_genres(path: Path) -> dict[int, str]:
     if not path.is_file():
         raise BuildError(f"The genres file {path} does not exist.")
     try:
-        if path.suffix.lower() == ".json":
-            found = list(_of_json(json.loads(read_text(path), object_pairs_hook=_pairs)))
-        elif path.suffix.lower() in (".parquet", ".jsonl", ".ndjson"):
+        if path.suffix.lower() in (".parquet", ".jsonl", ".ndjson"):
             found = list(_of_table(path))
+        elif path.suffix.lower() == ".json" or read_text(path).lstrip()[:1] in ("[", "{"):
+            found = list(_of_json_text(path))
         else:
             found = list(_of_text(path))
     except (OSError, ValueError, TypeError, BuildError) as error:
@@ -110,6 +115,17 @@ def _once(found: Iterable[tuple[int, str]], path: Path) -> dict[int, str]:
     if not genres:
         raise BuildError(f"{path} is not a list of genres: it holds no names.")
     return genres
+
+
+def _of_json_text(path: Path) -> Iterator[tuple[int, str]]:
+    """One value, or JSON Lines by another name."""
+    written = read_text(path)
+    try:
+        return _of_json(json.loads(written, object_pairs_hook=_pairs))
+    except json.JSONDecodeError as error:
+        if error.msg == "Extra data" and written.lstrip().startswith("{"):
+            return _of_table(path, ".jsonl")
+        raise ValueError(f"it begins like JSON and is no JSON ({error})") from error
 
 
 class _Object(dict[str, Any]):
@@ -178,9 +194,18 @@ def _of_text(path: Path) -> Iterator[tuple[int, str]]:
     pairs = [_PAIR.fullmatch(line) for line in lines if line]
     if pairs and all(pairs):
         return ((int(pair[1]), pair[2].strip('"')) for pair in pairs if pair)
+    counted = [_COUNTED.fullmatch(line) for line in lines if line]
+    numbers = [int(line[1]) for line in counted if line]
+    # "2 Tone" is a genre; lines that count themselves have numbers before the names.
+    if len(numbers) == len(counted) > 1 and numbers in (_from(0, numbers), _from(1, numbers)):
+        return ((int(line[1]), line[2]) for line in counted if line)
     if path.suffix.lower() in TABLE_ENDINGS and len(cells) > 1:
         return _of_table(path, ".csv")
     return _of_lines(lines)
+
+
+def _from(first: int, numbers: list[int]) -> list[int]:
+    return list(range(first, first + len(numbers)))
 
 
 def _cells(line: str) -> list[str]:

@@ -17,6 +17,7 @@ from typing import IO, Any
 
 from engine.base.errors import BuildError
 from engine.base.progress import Progress
+from engine.base.texts import without_unseen_ends
 
 FILE_COLUMNS = ("file", "filename", "file_name", "path", "image", "cover")
 ALBUM_COLUMNS = ("album_id", "genre_id", "title", "artist", "genre", "year")
@@ -24,6 +25,8 @@ _KNOWN = frozenset((*FILE_COLUMNS, *ALBUM_COLUMNS))
 
 TABLE_ENDINGS = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet")
 _SEPARATORS = ",;\t|"
+# What Excel reads, and where it was opened and saved again, with empty cells behind it.
+_SAYS_SEPARATOR = re.compile(r'"?sep=(.)\s*"?[\s,;|]*', re.IGNORECASE)
 # Stands behind the last line: a row that swallows it began with a quote that nothing closes.
 _END = "\ue000 end of the table \ue000"
 
@@ -95,7 +98,7 @@ def read_table(
 
 def _spelled(name: str, known: Collection[str]) -> str:
     """A column's name: one we know in our spelling, else its own without blanks around it."""
-    name = str(name).strip()
+    name = without_unseen_ends(str(name))
     ours = re.sub(r"[\s_-]+", "_", name.casefold())
     return ours if ours in known else name
 
@@ -145,8 +148,8 @@ def _head(file: IO[str], known: Collection[str]) -> tuple[int, str, str]:
     """The lines before the head, the separator and the head's (first) line."""
     before, head = 0, file.readline()
     told = None
-    while head and (not head.strip() or re.fullmatch(r'"?sep=.\s*"?\s*', head)):
-        told = told or (head.strip('"').removeprefix("sep=")[0] if head.strip() else None)
+    while head and ((said := _SAYS_SEPARATOR.fullmatch(head)) or not head.strip()):
+        told = told or (said[1] if said else None)
         before, head = before + 1, file.readline()
     if told:
         return before, told, head

@@ -15,7 +15,7 @@ from engine.base.errors import BuildError
 # What other programs write where there is no number.
 _NO_NUMBER = frozenset(("", "nan", "none", "null", "na", "n/a", "<na>", "nat", "-", "?"))
 FIRST_YEAR, LAST_YEAR = 1000, 2100
-_DATE = re.compile(r"(\d{4})[-/.](?:0?[1-9]|1[0-2])(?:[-/.]\d{1,2}(?:[T ].*)?)?")
+_DATE = re.compile(r"(\d{4})[-/.](?:0?[1-9]|1[0-2]|00)(?:[-/.]\d{1,2}(?:[T ].*)?)?")
 _PACKED_DATE = re.compile(r"(\d{4})(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])")
 _SPAN = re.compile(r"(?<!\d)\d{4}\s*[-–—/]\s*\d{2}(?!\d)")
 # Not the "1980" of "1980s", "12345" or "+1000" behind a time.

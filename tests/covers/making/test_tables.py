@@ -82,6 +82,8 @@ def test_another_encoding_is_refused_with_its_line_and_the_way_out(name: str, ta
         ("file|title\na.png|A, b\n", "m.csv"),
         ("sep=;\nfile;title\na.png;A, b\n", "m.csv"),
         ('"sep=;"\r\nfile;title\r\na.png;A, b\r\n', "m.csv"),
+        ("SEP=;\nfile;title\na.png;A, b\n", "m.csv"),
+        ("sep=;;\nfile;title\na.png;A, b\n", "m.csv"),
         ("sep=\t\nfile\ttitle\na.png\tA, b\n", "m.csv"),
         ('\n\nfile,title\na.png,"A, b"\n', "m.csv"),
     ],
@@ -93,7 +95,13 @@ def test_separators_are_understood(text: str, name: str, table: Any) -> None:
 
 @pytest.mark.parametrize(
     "head",
-    ["file, title, artist", " file ,\ttitle,artist ", "File,Title,ARTIST", "FILE,title,Artist"],
+    [
+        "file, title, artist",
+        " file ,\ttitle,artist ",
+        "File,Title,ARTIST",
+        "FILE,title,Artist",
+        "file\u200b,title,\ufeffartist",
+    ],
 )
 def test_heads_with_blanks_and_capitals_keep_their_columns(head: str, table: Any) -> None:
     found = read_table(table(f"{head}\n{ROWS.format('')}"))
@@ -344,6 +352,8 @@ def test_what_is_no_whole_number_is_refused(value: Any) -> None:
         "11/30/1979",
         "30.11.1979",
         "30 Nov 1979",
+        "1979-00-00",
+        "1979-11-00",
         "November 1979",
         "19791130",
         "c. 1979",
@@ -469,6 +479,7 @@ def test_bulk_is_known(values: list[Any], bulk: bool) -> None:
     [
         (["rock,1", "jazz,1"], "row 3: genre_id 1 is 'jazz', and in m.csv, row 2 it is 'rock'"),
         (["rock,1", "rock,2"], "row 3: 'rock' has the genre_id 2, and in m.csv, row 2 it has 1"),
+        (["rock,1", "Rock,2"], "row 3: 'Rock' has the genre_id 2, and in m.csv, row 2 it has 1"),
         (["rock,1", ",1", "Jazz,1.0"], "row 4: genre_id 1 is 'Jazz'"),
     ],
 )
@@ -486,6 +497,13 @@ def test_genres_that_say_the_same_are_one(table: Any) -> None:
     )
     assert [(a.genre_id, a.genre) for a in found[:3]] == [(1, "Rock")] * 3
     assert found[3].genre_id != -1
+
+
+def test_names_that_look_the_same_are_one_genre(table: Any) -> None:
+    names = ["Variété", unicodedata.normalize("NFD", "Variété"), "variété\u200b", "VARIÉTÉ"]
+    rows = [f"{i}.jpg,{name},{'' if i == 3 else 1}" for i, name in enumerate(names)]
+    found = albums(table("\n".join(["file,genre,genre_id", *rows])))
+    assert [(a.genre_id, a.genre) for a in found] == [(1, "Variété")] * 4
 
 
 def test_a_genre_without_an_id_gets_one_that_no_row_has(table: Any) -> None:
@@ -542,6 +560,11 @@ def test_genres_of_the_artifact_are_kept(table: Any) -> None:
         ("g.csv", "name\njazz\nfolk\n"),
         ("g.csv", "jazz\nfolk\n"),
         ("g.csv", "0,jazz\n1,folk\n"),
+        ("g.txt", "0 jazz\n1 folk\n"),
+        ("g.txt", "0. jazz\n1. folk\n"),
+        ("g.txt", '["jazz", "folk"]'),
+        ("genres", '{"0": "jazz", "1": "folk"}\n'),
+        ("g.json", '{"id": 0, "name": "jazz"}\n{"id": 1, "name": "folk"}\n'),
         ("g.jsonl", '{"id": 0, "name": "jazz"}\n{"id": 1, "name": "folk"}\n'),
         ("g.json", '[{"id": 1, "name": "folk"}, {"id": 0, "name": "jazz"}]'),
         (
@@ -570,6 +593,7 @@ def test_lists_of_genres_are_understood(name: str, text: str, table: Any) -> Non
         ("g.json", '{"0": "jazz", "0": "folk"}', "the key '0' twice"),
         ("g.json", '{"0": "jazz", "00": "folk"}', "the id 0 is"),
         ("g.json", '["jazz", 3]', "3 is not a name"),
+        ("g.txt", "{0: 'jazz', 1: 'folk'}", "is no JSON"),
         ("g.json", '[["jazz"]]', "is not a name"),
         ("g.json", '[{"name": "jazz"}]', "has no 'id' and 'name'"),
         ("g.json", '{"0": 1, "2": 3}', "is not a name"),
