@@ -13,7 +13,7 @@ export HF_HUB_OFFLINE = 1
 # A library that converts encoders sets the locale to C, in which Python would read ASCII alone.
 export PYTHONUTF8 = 1
 
-.PHONY: all help install serve bento container container-test pack test test-ray test-engine fuzz faults endurance audit sbom chromium helm lint types format lock clean
+.PHONY: all help install serve bento container container-test pack test test-ray test-engine test-optional fuzz faults endurance audit sbom chromium helm lint types format lock clean
 
 all: lint types test  ## what CI runs (make test), and the linters and the type checker before it
 
@@ -82,6 +82,15 @@ chromium:
 	  || echo "no chromium here: the browser tests will be skipped"
 
 # The chart's tests lint and render it with the real helm; without it they say so and are skipped.
+# What `make test` skips where it is not installed; here a skip is a failure.
+test-optional: install  ## LanceDB, promtool and Ray, none of which may be skipped
+	@command -v promtool >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null \
+	  && apt-get update -qq >/dev/null && apt-get install -y -qq --no-install-recommends prometheus >/dev/null; }
+	NO_SKIP=1 $(BIN)/python -m pytest tests/serving/watch -k promtool $(PYTEST_ARGS)
+	NO_SKIP=1 $(MAKE) test-engine
+	# Ray gives its agents 15 s to start, which a busy machine may miss once.
+	NO_SKIP=1 $(MAKE) test-ray || NO_SKIP=1 $(MAKE) test-ray
+
 helm: install  ## the real helm, for the tests of the chart
 	@test -x $(BIN)/helm || $(BIN)/python requirements/helm.py $(BIN)/helm \
 	  || echo "no helm here: the chart's tests will be skipped"

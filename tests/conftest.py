@@ -308,3 +308,10 @@ def _end(made: Server) -> None:
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(made.process.pid, signal.SIGKILL)
     made.process.wait(10)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """With NO_SKIP a skipped test is a failed one: where optional parts must be there."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if os.environ.get("NO_SKIP") and reporter and reporter.stats.get("skipped"):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
