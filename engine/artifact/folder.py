@@ -26,9 +26,8 @@ from engine.base.errors import (
 )
 from engine.base.files import file_sha256
 from engine.base.machine import usable_cores
+from engine.base.places import MANIFEST
 from engine.base.strict import Sha256, Strict
-
-MANIFEST = "manifest.json"
 
 
 class FileEntry(Strict):

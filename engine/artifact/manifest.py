@@ -16,8 +16,9 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, SerializerFunctionWrapHandler, ValidationError, model_serializer
 
-from engine.artifact.folder import MANIFEST, FileEntry, no_artifact
+from engine.artifact.folder import FileEntry, no_artifact
 from engine.base.errors import FormatTooNew, ManifestInvalid
+from engine.base.places import MANIFEST
 from engine.base.strict import Strict
 
 # A manifest that names no kind is of the one that its format is of.

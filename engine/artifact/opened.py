@@ -9,9 +9,10 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Generic, Self, TypeVar
 
-from engine.artifact.folder import MANIFEST, check_digests, check_files, check_names, check_sizes
+from engine.artifact.folder import check_digests, check_files, check_names, check_sizes
 from engine.artifact.manifest import Manifest
 from engine.base.errors import ManifestInvalid
+from engine.base.places import MANIFEST
 
 M = TypeVar("M", bound=Manifest)
 

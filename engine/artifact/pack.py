@@ -21,9 +21,10 @@ from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from engine.artifact.folder import MANIFEST, refuse_existing, staging
+from engine.artifact.folder import refuse_existing, staging
 from engine.artifact.opened import Opened
 from engine.base.errors import PackInvalid
+from engine.base.places import MANIFEST
 
 SUFFIX = ".tar"
 # An artifact has some twenty files; a tar of a million empty ones would fill a disk's tables.

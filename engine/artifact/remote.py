@@ -35,11 +35,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from engine.artifact.folder import MANIFEST
 from engine.artifact.pack import unpack
 from engine.base.errors import ArtifactUnavailable, DigestMismatch, PackInvalid, SettingsError
 from engine.base.needs import need
-from engine.base.places import cache_folder
+from engine.base.places import MANIFEST, cache_folder
 from engine.base.progress import Progress
 
 logger = logging.getLogger("shazam")

@@ -13,13 +13,13 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from engine.artifact.folder import MANIFEST, no_artifact
+from engine.artifact.folder import no_artifact
 from engine.artifact.manifest import COVER, kind_of
 from engine.artifact.opened import Opened
 from engine.artifact.pack import pack
 from engine.artifact.remote import RemoteArtifact, fetch, is_url
 from engine.base.errors import ArtifactNotFound, ManifestInvalid, SettingsError, ShazamError
-from engine.base.places import PROJECT, ensure_bentoml_home
+from engine.base.places import MANIFEST, PROJECT, ensure_bentoml_home
 from engine.base.progress import Progress
 
 _TAG = re.compile(r"[A-Za-z0-9_-]+:[\w.-]+")

@@ -30,7 +30,7 @@ def offer_inspect(commands: Commands) -> None:
 
 
 def _inspect(options: argparse.Namespace) -> int:
-    from engine.artifact.folder import MANIFEST
+    from engine.base.places import MANIFEST
     from engine.covers.manifest import read_manifest
 
     folder = artifact_folder(options)
@@ -120,7 +120,7 @@ def _serve(options: argparse.Namespace) -> int:
 def _name_artifact(where: str | None) -> None:
     """Put what is to be served into the environment, which the workers read: they run in a folder
     of their own, so one that lies here is named from the root."""
-    from engine.artifact.folder import MANIFEST
+    from engine.base.places import MANIFEST
 
     where = where or os.environ.get("SHAZAM_ARTIFACT")
     if where is not None:

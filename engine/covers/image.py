@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from engine.base.errors import ImageTooLarge, InvalidRequest, Overloaded, UnreadableImage
-from engine.covers.formats import jpeg
+from engine.covers.formats import jpeg, png
 from engine.covers.formats.known import PROMISED, Format, format_of, open_as
 from engine.covers.formats.rgb import to_rgb
 from engine.covers.formats.unsupported import Unsupported
@@ -185,6 +185,8 @@ def _load(image: Image.Image, data: bytes, shortest_side: int | None) -> Image.I
     """A picture as it was opened → with its pixels."""
     if image.format not in ("JPEG", "MPO"):
         image.load()
+        if image.format == "PNG" and png.lacks_rows(image, data):
+            raise OSError("rows are missing")
         return image
 
     def load(data: bytes) -> Image.Image:

@@ -11,9 +11,10 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from engine.artifact.folder import MANIFEST, FileEntry, list_files
+from engine.artifact.folder import FileEntry, list_files
 from engine.artifact.manifest import COVER, Manifest
 from engine.base.errors import BuildError, CountMismatch, ManifestInvalid
+from engine.base.places import MANIFEST
 from engine.base.strict import Sha256, Strict
 from engine.covers.encoder.encoder import Precision, WantedPrecision
 from engine.covers.encoder.folder import (

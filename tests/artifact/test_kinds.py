@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Literal
 
 import pytest
 
-from engine.artifact.folder import MANIFEST, list_files, staging
+from engine.artifact.folder import list_files, staging
 from engine.artifact.manifest import Manifest, kind_of
 from engine.artifact.opened import Opened
 from engine.artifact.pack import pack
@@ -28,7 +28,7 @@ from engine.base.errors import (
     FormatTooNew,
     ManifestInvalid,
 )
-from engine.base.places import STARTER
+from engine.base.places import MANIFEST, STARTER
 from engine.covers.artifact import Artifact
 from engine.covers.manifest import INDEX, read_manifest
 

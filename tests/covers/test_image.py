@@ -795,3 +795,14 @@ def test_a_thumbnail_is_a_small_webp_of_the_same_shape() -> None:
     image = Image.open(io.BytesIO(data))
     assert (image.format, image.size) == ("WEBP", (256, 128))
     assert len(data) < 20_000
+
+
+@pytest.mark.parametrize("colour", [0, 2, 6])
+def test_a_png_that_ends_as_it_should_with_rows_missing_is_refused(colour: int) -> None:
+    width, height, samples = 8, 6, {0: 1, 2: 3, 6: 4}[colour]
+    row = b"\0" + bytes([200] * width * samples)
+    black = b"\0" + bytes(width * samples)
+    whole = png(width, height, 8, colour, row * (height - 1) + black)
+    assert decode(whole).size == (width, height)  # a last row that is black is a row
+    with pytest.raises(UnreadableImage):
+        decode(png(width, height, 8, colour, row * (height - 1)))

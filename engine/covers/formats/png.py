@@ -11,6 +11,8 @@ import zlib
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from PIL import Image
+
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 # Where programs without eXIf leave a picture's orientation.
 _ORIENTED = (b"XML:com.adobe.xmp\0", b"Raw profile type exif\0")
@@ -71,6 +73,48 @@ def _chunks(data: bytes) -> Iterator[Chunk]:
         if kind == b"IEND":
             return
         at = end
+
+
+def lacks_rows(image: Image.Image, data: bytes) -> bool:
+    """Whether a decoded PNG holds fewer rows than it says, in data that end as they should: zlib is
+    content then, and so is Pillow, which leaves the rest black.
+
+    Its pixels are counted only where the last row is empty: that takes as long as decoding did.
+    """
+    width, height = image.size
+    if image.crop((0, height - 1, width, height)).getbbox() is not None:
+        return False
+    depth, colour, interlaced = data[24], data[25], data[28]
+    bits = depth * {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}[colour]
+    passes = _ADAM7 if interlaced else ((0, 0, 1, 1),)
+    wanted = sum(_bytes_of(width, height, bits, *one) for one in passes)
+    reader, found = zlib.decompressobj(), 0
+    for kind, _, raw, _ in _chunks(data):
+        packed = raw[8:-4] if kind == b"IDAT" else b""
+        while packed and not reader.eof and found < wanted:
+            found += len(reader.decompress(packed, 1 << 20))
+            packed = reader.unconsumed_tail
+    return found < wanted
+
+
+# Of each pass: its first column and row, and the steps between its columns and rows (PNG, 8.2).
+_ADAM7 = (
+    (0, 0, 8, 8),
+    (4, 0, 8, 8),
+    (0, 4, 4, 8),
+    (2, 0, 4, 4),
+    (0, 2, 2, 4),
+    (1, 0, 2, 2),
+    (0, 1, 1, 2),
+)
+
+
+def _bytes_of(
+    width: int, height: int, bits: int, left: int, top: int, right: int, down: int
+) -> int:
+    """Of one pass, each row with the byte that tells its filter."""
+    columns, rows = -(-(width - left) // right), -(-(height - top) // down)
+    return rows * (1 + -(-columns * bits // 8)) if columns > 0 and rows > 0 else 0
 
 
 def _transparent(body: bytes, colour: bytes, depth: bytes) -> bytes:

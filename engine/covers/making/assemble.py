@@ -12,8 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from engine.artifact.folder import MANIFEST
-from engine.base.places import STARTER
+from engine.base.places import MANIFEST, STARTER
 from engine.base.progress import Progress
 from engine.covers.artifact import Artifact
 from engine.covers.catalogue import (

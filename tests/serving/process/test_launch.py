@@ -278,3 +278,16 @@ def test_a_bentoml_home_that_cannot_be_written_is_told_in_one_line(
     assert process.returncode == 1
     assert line.startswith("invalid_setting: BentoML cannot keep its folders in ")
     assert "Set BENTOML_HOME" in line
+
+
+def test_what_starts_a_worker_loads_nothing_that_only_workers_need() -> None:
+    code = (
+        "import sys\n"
+        "from engine.cli import main, artifacts\n"
+        "from engine.covers.service import settings, start\n"
+        "from engine.serving.process import launch\n"
+        "artifacts._name_artifact('artifacts/starter')\n"
+        "heavy = {'pydantic', 'numpy', 'bentoml', 'fastapi', 'starlette', 'faiss'}\n"
+        "assert not heavy & set(sys.modules), heavy & set(sys.modules)\n"
+    )
+    subprocess.run([sys.executable, "-c", code], cwd=PROJECT, check=True)
