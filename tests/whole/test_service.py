@@ -804,7 +804,8 @@ def test_a_refusal_at_once_is_the_one_through_all_layers_and_keeps_the_connectio
             # From a browser's page a request takes the long way, for its CORS headers.
             ways = [own, {**own, "origin": "https://elsewhere.example"}]
             deadline = time.monotonic() + 10
-            while http.get("/api/genres", headers=own).status_code == 200:
+            # Three times: one refusal may be for the place of the question before.
+            while any(http.get("/api/genres", headers=own).status_code == 200 for _ in range(3)):
                 assert time.monotonic() < deadline, "the place is never taken"
             short, long = (
                 http.post("/api/search-by-image", files=files, headers=way) for way in ways

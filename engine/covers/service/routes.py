@@ -228,8 +228,15 @@ ENDPOINTS = {
 }
 
 
+_PAGE = {"description": "What there is", "content": {"text/html": {"schema": {"type": "string"}}}}
+
+
 @api.get(
-    "/", response_model=Banner, tags=["service"], summary="The page; for programs, what there is"
+    "/",
+    response_model=Banner,
+    tags=["service"],
+    summary="The page; for programs, what there is",
+    responses={200: _PAGE},
 )
 async def home(
     request: Request,
