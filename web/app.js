@@ -48,11 +48,15 @@ function draw() {
   results.listGenres(genreList, ask.genre);
   $("language").textContent = t("other_language");
   $("language").lang = t("other_language") === "English" ? "en" : "fr";
+  countFinds();
+  document.body.classList.toggle("asked", kind(ask) !== "browse");
+  entitle(ask.album === null ? words : "");
+}
+
+function countFinds() {
   const kept = finds.all().length;
   $("finds").hidden = kept === 0;
   $("finds").textContent = t("my_finds", { n: kept });
-  document.body.classList.toggle("asked", kind(ask) !== "browse");
-  entitle(ask.album === null ? words : "");
 }
 
 const entitle = (what) => {
@@ -157,8 +161,7 @@ async function decide(visit, { focus = false } = {}) {
   const album = answers?.[chosen]?.album;
   if (album) results.unshelve(album);
   if (album) entitle(results.named(album));
-  $("finds").hidden = finds.all().length === 0;
-  $("finds").textContent = t("my_finds", { n: finds.all().length });
+  countFinds();
 }
 
 const onGenre = (genre) => go({ genre, album: null, finds: false }, { focus: true });
