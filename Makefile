@@ -29,8 +29,8 @@ $(VENV)/.installed: requirements/all.lock
 	@touch $@ $(VENV)/.serves
 
 # Serving alone needs neither torch nor transformers: a quarter of the download.
-$(VENV)/.serves: requirements/serve.lock
-	@$(INSTALL) requirements/serve.lock 'about 220 MB'
+$(VENV)/.serves: requirements/sound.lock
+	@$(INSTALL) requirements/sound.lock 'about 260 MB'
 	@touch $@
 
 serve: $(VENV)/.serves  ## install what serving needs, and serve ARTIFACT at PORT
@@ -115,7 +115,9 @@ lock:  ## newest versions of everything, tried and written down
 	rm -rf build/lock && $(PYTHON) -m venv --upgrade-deps build/lock
 	build/lock/bin/python -m pip install --quiet -r requirements/serve.in
 	build/lock/bin/python -m pip freeze > requirements/serve.lock
-	build/lock/bin/python -m pip install --quiet -c requirements/serve.lock \
+	build/lock/bin/python -m pip install --quiet -c requirements/serve.lock -r requirements/sound.in
+	build/lock/bin/python -m pip freeze > requirements/sound.lock
+	build/lock/bin/python -m pip install --quiet -c requirements/sound.lock \
 	  -r requirements/build.in -r requirements/dev.in
 	build/lock/bin/python -m pip check
 	build/lock/bin/python -m pip freeze | sed 's/+cpu$$//' > requirements/all.lock

@@ -132,7 +132,6 @@ def tune(
     lists to visit.
     """
     progress = progress or Progress()
-    points = faiss.OperatingPoints()
     tried: list[Point] = []
 
     def attempt(nprobe: int, reach: int) -> Point:
@@ -144,7 +143,6 @@ def tune(
             times.append(time.perf_counter() - start)
             shares.append(recall_at_10(found, itself, right))
         point = Point(nprobe, reach, float(np.mean(shares)), float(np.median(times) * 1000))
-        points.add(point.recall, point.ms, f"nprobe={nprobe},reach={reach}", len(tried))
         tried.append(point)
         progress.step(len(tried), most, "settings")
         return point
@@ -167,11 +165,24 @@ def tune(
             break
         before = recall
     faiss.omp_set_num_threads(threads)
-    worth = [tried[points.optimal_pts.at(i).cno] for i in range(points.optimal_pts.size())]
-    worth = [point for point in worth if point.nprobe]  # FAISS's own (0, 0) comes first
+    worth = worthwhile(tried)
     good = [point for point in worth if point.recall >= target]
     chosen = min(good, key=lambda p: p.ms) if good else max(worth, key=lambda p: p.recall)
     return index.tuned(chosen.nprobe, chosen.reach, len(queries), tuple(worth))
+
+
+def worthwhile(tried: Sequence[Point]) -> list[Point]:
+    """Those of `tried` that no cheaper one equals in recall, from the cheapest on.
+
+    To compare as many candidates again after a visit to more lists is more work, whatever a busy
+    machine's clock said: of equal recall and reach, the one with the fewest lists stays.
+    """
+    worth: list[Point] = []
+    for point in sorted(tried, key=lambda p: (p.ms, p.nprobe)):
+        less = [p for p in tried if p.reach == point.reach and p.nprobe < point.nprobe]
+        if all(p.recall < point.recall for p in [*worth, *less]):
+            worth.append(point)
+    return worth
 
 
 def _steps(lists: int) -> list[int]:

@@ -28,9 +28,11 @@ from engine.serving.watch.metrics import Metrics
 from engine.vectors.embeddings import unit_rows
 from engine.vectors.exact import Exact
 from engine.vectors.index import Index
+from engine.vectors.inverted import worthwhile
 from engine.vectors.making import build_index
 from engine.vectors.rows import Rows, RowWriter, encode
 from engine.vectors.selection import Selection
+from engine.vectors.tuning import Point
 
 COUNT, DIMENSION = 3_000, 32
 FORMS = {"Flat": (10**6, 10**7), "SQ8": (100, 10**7), "PQ8": (100, 200)}
@@ -99,6 +101,15 @@ def test_the_tuned_index_finds_what_it_was_tuned_to_find(form: str, tmp_path: Pa
     assert chosen.recall >= 0.95
     assert chosen.nprobe < tuning.lists
     assert all(p.recall < 0.95 or p.ms >= chosen.ms for p in tuning.curve)
+
+
+def test_a_hiccup_of_the_clock_does_not_make_more_lists_cheaper_than_fewer() -> None:
+    few, many = Point(6, 50, 0.99, ms=0.38), Point(76, 50, 0.99, ms=0.24)
+    assert worthwhile([few, many]) == [few]
+    better = Point(76, 50, 0.995, ms=0.24)
+    assert worthwhile([few, better]) == [better]
+    other = Point(6, 10, 0.97, ms=0.2)
+    assert worthwhile([few, other]) == [other, few]
 
 
 def test_a_row_comes_back_and_finds_itself(form: str, tmp_path: Path) -> None:

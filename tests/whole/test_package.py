@@ -39,7 +39,7 @@ def test_the_package_requires_what_the_files_of_requirements_say() -> None:
     assert extras["ray"][0] == "shazam-visual[build]"
     assert extras["ray"][1:] == required("ray")
     assert {name: told for name, told in extras.items() if name != "ray"} == {
-        name: required(name) for name in ("build", "gpu", "lancedb")
+        name: required(name) for name in ("build", "gpu", "lancedb", "sound")
     }
 
 

@@ -1,0 +1,22 @@
+"""Seconds of sound → the track they are of, or tracks that sound alike; and how that is made.
+
+    bytes ─audio→ samples ┬─fingerprint→ vectors every half second ─identify→ track, place, or none
+                          └─encoder→ one vector ─search→ neighbours ─catalogue→ tracks
+
+Begin with `search`: `SoundSearch.open`, then `identify` and `alike`. From the bottom to the top:
+
+    audio, waveform      anything that ffmpeg reads → samples; samples → what is drawn of them
+    fingerprint          which recording: a small network, its codes, their agreement in time
+    encoder              what is alike: one vector a track, and tags in words
+    catalogue            ids → tracks, waveforms, audio
+    manifest, artifact   what an artifact says of itself; the folder, verified
+    opening              its parts as this process wants them
+    identify             agreement → a verdict with a probability
+    search               the pipeline, for one caller
+    hearing              what a loudspeaker, a room, a phone and a messenger do to sound, simulated
+    making               files and tags → an artifact
+    service, trials      the pipeline for many, over HTTP; how good an artifact is
+
+Each imports what stands above it in this list. What answers requests (service, search) imports
+nothing that makes, simulates or trains.
+"""

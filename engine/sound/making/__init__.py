@@ -1,0 +1,1 @@
+"""Files and their tags → an artifact; an artifact and changes → another."""

@@ -1,0 +1,1 @@
+"""The pipeline of sound for many, over HTTP."""

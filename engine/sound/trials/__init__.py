@@ -1,0 +1,1 @@
+"""How good an artifact is: identified by noise and length, strangers, places, likeness."""
