@@ -15,7 +15,7 @@ The rooms, lowest first; each imports only those before it (contracts in pyproje
                stored. It and vectors/ know nothing of each other
     serving/   many callers, whatever they ask: HTTP, threads and batches, metrics, processes
     covers/    a picture or words → albums, and how the artifact for it is made and measured
-    sound/     seconds of sound → a track, or tracks alike; it and covers/ know nothing of each other
+    sound/     seconds of sound → a track, or tracks alike; knows no covers, and covers/ no sound
     cli/       `python -m engine COMMAND`; __main__.py is what Python runs
 
 A newcomer starts at `covers/search.py` (`CoverSearch.open`, then `by_image`): the whole of Serve in
