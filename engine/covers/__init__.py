@@ -6,7 +6,6 @@ Begin with `search`: `CoverSearch.open`, then `by_image`. From the bottom to the
 
     formats              what each format of pictures needs to be seen right
     image, question      a picture as the encoder sees it; what is asked beside it
-    names                words of a title or an artist → albums, a typo forgiven
     encoder, catalogue   pixels and words → embeddings; ids → albums and thumbnails
     manifest, golden     what an artifact says of itself; queries whose answers it must give
     artifact, opening    the folder, verified; its encoder and index as this process wants them

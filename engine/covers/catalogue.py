@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import shutil
 import sqlite3
-import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,8 +17,9 @@ from typing import Any
 
 import numpy as np
 
+from engine.base.database import Database, bounded
 from engine.base.errors import ArtifactError
-from engine.covers.names import Names
+from engine.base.names import Named, Names
 from engine.vectors.embeddings import Ids
 
 _ALBUMS = """
@@ -37,6 +37,9 @@ CREATE TABLE albums (
 CREATE TABLE facts (name TEXT PRIMARY KEY, value INTEGER NOT NULL);
 """
 _THUMBNAILS = "CREATE TABLE thumbnails (album_id INTEGER PRIMARY KEY, image BLOB NOT NULL);"
+
+# A title says more than the artist: who types one word of it wants that album.
+NAMED = Named("albums", "album_id", {"title": 2.0, "artist": 1.0}, "genre_id")
 
 UNKNOWN_GENRE = -1
 
@@ -74,9 +77,9 @@ class Catalogue:
     """Read-only view of the two files; safe for concurrent use (one connection a thread)."""
 
     def __init__(self, albums: Path, thumbnails: Path | None = None) -> None:
-        self._albums = _Reader(albums)
-        self.names = Names(albums)
-        self._thumbnails = _Reader(thumbnails) if thumbnails else None
+        self._albums = Database(albums)
+        self.names = Names(albums, NAMED)
+        self._thumbnails = Database(thumbnails) if thumbnails else None
         try:
             facts = dict(self._albums.rows("SELECT name, value FROM facts"))
             self._count = int(facts["albums"])
@@ -102,7 +105,7 @@ class Catalogue:
         """The albums with these ids; unknown ids are left out. At most some thousand at a time."""
         found = {}
         for start in range(0, len(album_ids), 500):  # SQLite's variable limit was 999 for long
-            part = [_bounded(int(album_id)) for album_id in album_ids[start : start + 500]]
+            part = [bounded(int(album_id)) for album_id in album_ids[start : start + 500]]
             marks = ",".join("?" * len(part))
             for row in self._albums.rows(f"{_SELECT} WHERE album_id IN ({marks})", part):
                 found[row[0]] = _album(row)
@@ -110,7 +113,7 @@ class Catalogue:
 
     def page(self, offset: int, limit: int, genre_id: int | None = None) -> list[Album]:
         """Albums in order of id, `limit` of them from `offset` on."""
-        where, values = "", [] if genre_id is None else [_bounded(genre_id)]
+        where, values = "", [] if genre_id is None else [bounded(genre_id)]
         if genre_id is not None:
             where = "WHERE genre_id = ?"
         # The inner statement skips rows by index alone, without joining or reading them.
@@ -128,12 +131,12 @@ class Catalogue:
 
     def genre(self, genre_id: int) -> Genre | None:
         sql = "SELECT genre_id, genre, albums FROM genres WHERE genre_id = ?"
-        return next((Genre(*row) for row in self._albums.rows(sql, [_bounded(genre_id)])), None)
+        return next((Genre(*row) for row in self._albums.rows(sql, [bounded(genre_id)])), None)
 
     def ids_of_genre(self, genre_id: int) -> Ids:
         """(N,) int64 album ids of a genre, ascending; empty for an unknown genre."""
         sql = "SELECT album_id FROM albums WHERE genre_id = ? ORDER BY album_id"
-        return self._numbers(sql, [_bounded(genre_id)])
+        return self._numbers(sql, [bounded(genre_id)])
 
     def genres_of(self, album_ids: Ids) -> Ids:
         """(N,) ascending ids that follow each other in the catalogue → (N,) int64 genre ids."""
@@ -182,7 +185,7 @@ class Catalogue:
         if self._thumbnails is None:
             return None
         sql = "SELECT image FROM thumbnails WHERE album_id = ?"
-        rows = self._thumbnails.rows(sql, [_bounded(album_id)])
+        rows = self._thumbnails.rows(sql, [bounded(album_id)])
         return next((bytes(row[0]) for row in rows), None)
 
     def close(self) -> None:
@@ -287,31 +290,6 @@ def revise_thumbnails(
     return int(count)
 
 
-class _Reader:
-    """A read-only SQLite file; each thread gets a connection of its own."""
-
-    def __init__(self, path: Path) -> None:
-        # `immutable` promises that nobody writes: no locks, no journal, works on a read-only disk.
-        self._uri = f"{path.resolve().as_uri()}?mode=ro&immutable=1"
-        self._local = threading.local()
-        self._all: list[sqlite3.Connection] = []
-        self._lock = threading.Lock()
-
-    def rows(self, sql: str, values: Sequence[Any] = ()) -> Iterator[Any]:
-        connection = getattr(self._local, "connection", None)
-        if connection is None:
-            connection = sqlite3.connect(self._uri, uri=True, check_same_thread=False)
-            self._local.connection = connection
-            with self._lock:
-                self._all.append(connection)
-        return iter(connection.execute(sql, values))
-
-    def close(self) -> None:
-        with self._lock:
-            while self._all:
-                self._all.pop().close()
-
-
 _SELECT = (
     "SELECT album_id, a.genre_id, title, artist, g.genre, year, source, digest, extra "
     "FROM albums a LEFT JOIN genres g ON g.genre_id = a.genre_id"
@@ -322,8 +300,3 @@ def _album(row: Sequence[Any]) -> Album:
     album_id, genre_id, title, artist, genre, year, source, digest, extra = row
     known = json.loads(extra) if extra else {}
     return Album(album_id, genre_id, title, artist, genre, year, source, digest, known)
-
-
-def _bounded(number: int) -> int:
-    # An id beyond SQLite's 64-bit integers is no id of ours; binding it would raise OverflowError.
-    return number if -(2**63) <= number < 2**63 else -(2**63)

@@ -30,7 +30,7 @@ ANSWERING = [
     "covers/image.py",
     "covers/search.py",
     "covers/question.py",
-    "covers/names.py",
+    "base/names.py",
     "vectors/embeddings.py",
     "vectors/neighbours.py",
 ]

@@ -1,4 +1,4 @@
-"""`engine/covers/names.py`: words → albums that are called so."""
+"""`engine/base/names.py`: words → albums that are called so."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.covers.catalogue import Album, write_catalogue
-from engine.covers.names import Names, distance
+from engine.base.names import Names, distance
+from engine.covers.catalogue import NAMED, Album, write_catalogue
 
 ALBUMS = (
     (3, 0, "A Parade for Vera", "The Lanterns"),
@@ -26,7 +26,7 @@ def names(tmp_path: Path) -> Names:
     write_catalogue(
         path, [Album(i, genre, title, artist, None) for i, genre, title, artist in ALBUMS]
     )
-    return Names(path)
+    return Names(path, NAMED)
 
 
 @pytest.mark.parametrize(
@@ -67,8 +67,8 @@ def test_pages_and_genres(names: Names) -> None:
     assert names.search("august", limit=1) == (2, [8])
     assert names.search("august", limit=1, offset=1) == (2, [5])
     assert names.search("august", offset=10**30) == (2, [])
-    assert names.search("vera", genre_id=0) == (1, [3])
-    assert names.search("vera", genre_id=77) == (0, [])
+    assert names.search("vera", group=0) == (1, [3])
+    assert names.search("vera", group=77) == (0, [])
 
 
 def test_many_may_ask_at_once(names: Names) -> None:

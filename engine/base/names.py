@@ -1,9 +1,9 @@
-"""Words → albums whose title or artist has them, best first, a typo forgiven.
+"""Words → rows of a catalogue whose names have them, best first, a typo forgiven.
 
 SQLite's full-text search (FTS5), over a table that is made from the catalogue when somebody first
 asks: the artifact's format stays as it is, and a service that is never asked for a name pays
 nothing. Letters count without their accents and their case; the last letters of a word may be
-missing. A word that no title or artist has stands for those it is one or two letters away from.
+missing. A word that no name has stands for those it is one or two letters away from.
 """
 
 from __future__ import annotations
@@ -11,21 +11,23 @@ from __future__ import annotations
 import re
 import sqlite3
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
-# A title says more than the artist: who types one word of it wants that album.
+from engine.base.database import read_only
+
 _MADE = """
 CREATE VIRTUAL TABLE names USING fts5(
-    title, artist, content='', tokenize="unicode61 remove_diacritics 2", prefix='2 3');
-INSERT INTO names (rowid, title, artist) SELECT album_id, title, artist FROM catalogue.albums;
+    {columns}, content='', tokenize="unicode61 remove_diacritics 2", prefix='2 3');
+INSERT INTO names (rowid, {columns}) SELECT {key}, {columns} FROM catalogue.{table};
 CREATE VIRTUAL TABLE words USING fts5vocab(names, 'row');
 """
 _FOUND = """
-FROM names JOIN catalogue.albums a ON a.album_id = names.rowid
-WHERE names MATCH ? AND (? IS NULL OR a.genre_id = ?)
+FROM names JOIN catalogue.{table} a ON a.{key} = names.rowid
+WHERE names MATCH ? AND (? IS NULL OR a.{group} = ?)
 """
-_ORDER = "ORDER BY bm25(names, 2.0, 1.0), names.rowid LIMIT ? OFFSET ?"
+_ORDER = "ORDER BY bm25(names, {weights}), names.rowid LIMIT ? OFFSET ?"
 
 _WORD = re.compile(r"\w+")
 MOST_WORDS = 12
@@ -34,19 +36,37 @@ _ONE_WRONG, _TWO_WRONG = 4, 8
 _MOST_SPELLINGS = 8
 
 
+@dataclass(frozen=True)
+class Named:
+    """What of a catalogue has names: a table, the column of its ids, its columns of names with the
+    weight of each, and the column that a search may be restricted to one value of."""
+
+    table: str
+    key: str
+    names: Mapping[str, float]
+    group: str
+
+    def sql(self, text: str) -> str:
+        columns, weights = ", ".join(self.names), ", ".join(map(str, self.names.values()))
+        return text.format(
+            table=self.table, key=self.key, group=self.group, columns=columns, weights=weights
+        )
+
+
 class Names:
     """The names of one catalogue. Safe for concurrent use; the first question makes the table."""
 
-    def __init__(self, catalogue: Path) -> None:
-        self._catalogue = catalogue
+    def __init__(self, catalogue: Path, named: Named) -> None:
+        self._catalogue, self._named = catalogue, named
         self._lock = threading.Lock()
         self._opened: sqlite3.Connection | None = None
 
     def search(
-        self, text: str, *, offset: int = 0, limit: int = 20, genre_id: int | None = None
+        self, text: str, *, offset: int = 0, limit: int = 20, group: int | str | None = None
     ) -> tuple[int, list[int]]:
-        """How many albums have all the words of `text`, and the ids of `limit` of them from
-        `offset` on, best first. Text without a word, or with one that nothing is like, finds none.
+        """How many rows have all the words of `text`, and the ids of `limit` of them from `offset`
+        on, best first; of one `group` where one is given. Text without a word, or with one that
+        nothing is like, finds none.
         """
         words = _WORD.findall(text)[:MOST_WORDS]
         with self._lock:
@@ -54,13 +74,14 @@ class Names:
             asked = _match(words, database)
             if asked is None:
                 return 0, []
-            values = (asked, genre_id, genre_id)
-            (total,) = database.execute(f"SELECT count(*) {_FOUND}", values).fetchone()
+            values = (asked, group, group)
+            found, order = self._named.sql(_FOUND), self._named.sql(_ORDER)
+            (total,) = database.execute(f"SELECT count(*) {found}", values).fetchone()
             rows = database.execute(
-                f"SELECT names.rowid {_FOUND} {_ORDER}",
+                f"SELECT names.rowid {found} {order}",
                 (*values, min(limit, 2**62), min(offset, 2**62)),
             )
-            return int(total), [album_id for (album_id,) in rows]
+            return int(total), [id_ for (id_,) in rows]
 
     def close(self) -> None:
         with self._lock:
@@ -72,15 +93,14 @@ class Names:
         if self._opened is None:
             # A temporary file where it grows large, memory where it does not: SQLite decides.
             database = sqlite3.connect("", uri=True, check_same_thread=False)
-            source = f"{self._catalogue.resolve().as_uri()}?mode=ro&immutable=1"
-            database.execute("ATTACH ? AS catalogue", (source,))
-            database.executescript(_MADE)
+            database.execute("ATTACH ? AS catalogue", (read_only(self._catalogue),))
+            database.executescript(self._named.sql(_MADE))
             self._opened = database
         return self._opened
 
 
 def _match(words: Iterable[str], database: sqlite3.Connection) -> str | None:
-    """FTS5's query for albums that have every word, or a word it may stand for; None where one
+    """FTS5's query for rows that have every word, or a word it may stand for; None where one
     stands for nothing."""
     parts = []
     for word in words:
@@ -107,13 +127,13 @@ def _spellings(word: str, database: sqlite3.Connection) -> list[str]:
         (len(word) - wrong, len(word) + wrong),
     )
     found = []
-    for term, albums in near:
+    for term, rows in near:
         # Two words one edit apart share their beginning or their end.
         if wrong == 1 and term[0] != word[0] and term[-1] != word[-1]:
             continue
         edits = distance(word, term, wrong)
         if edits <= wrong:
-            found.append((edits, -albums, term))
+            found.append((edits, -rows, term))
     return [term for _, _, term in sorted(found)[:_MOST_SPELLINGS]]
 
 

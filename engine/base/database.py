@@ -1,0 +1,45 @@
+"""A SQLite file that nobody writes → its rows, for any number of threads and processes."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+
+def read_only(path: Path) -> str:
+    """The URI by which SQLite opens a file that it must not change. `immutable` promises that
+    nobody writes: no locks, no journal, and it works on a read-only disk."""
+    return f"{path.resolve().as_uri()}?mode=ro&immutable=1"
+
+
+def bounded(number: int) -> int:
+    """A number as SQLite can hold it: one beyond its 64 bits is no id of ours, and binding it would
+    raise OverflowError."""
+    return number if -(2**63) <= number < 2**63 else -(2**63)
+
+
+class Database:
+    """A file opened to read; each thread gets a connection of its own."""
+
+    def __init__(self, path: Path) -> None:
+        self._uri = read_only(path)
+        self._local = threading.local()
+        self._all: list[sqlite3.Connection] = []
+        self._lock = threading.Lock()
+
+    def rows(self, sql: str, values: Sequence[Any] = ()) -> Iterator[Any]:
+        connection = getattr(self._local, "connection", None)
+        if connection is None:
+            connection = sqlite3.connect(self._uri, uri=True, check_same_thread=False)
+            self._local.connection = connection
+            with self._lock:
+                self._all.append(connection)
+        return iter(connection.execute(sql, values))
+
+    def close(self) -> None:
+        with self._lock:
+            while self._all:
+                self._all.pop().close()
