@@ -3,18 +3,19 @@
 In: the environment, this machine, this disk. Out: settings, failures with names, places. Begin with
 `errors`: every sentence that a user can be told has its class there.
 
-    errors    every failure we promise to name: its code, its status, what to do next
-    settings  environment → one frozen `Settings`
-    machine   cores, memory, accelerators
-    places    where the project and its caches lie
-    files     digests and hard links
-    database  a SQLite file that nobody writes, read by many
-    names     words → rows of such a file whose names have them, a typo forgiven
-    texts     a caller's words: whether they show anything, and what a line can hold
-    strict    JSON of foreign hands → fields of exactly the types it promised
-    needs     packages that not every installation has
-    progress  what a long command says while it runs
-    version   which version this is
+    errors     every failure we promise to name: its code, its status, what to do next
+    settings   environment → one frozen `Settings`
+    machine    cores, memory, accelerators
+    places     where the project and its caches lie
+    files      digests and hard links
+    database   a SQLite file that nobody writes, read by many
+    names      words → rows of such a file whose names have them, a typo forgiven
+    texts      a caller's words: whether they show anything, and what a line can hold
+    strict     JSON of foreign hands → fields of exactly the types it promised
+    needs      packages that not every installation has
+    progress   what a long command says while it runs
+    version    which version this is
+    inference  networks on OpenVINO: imported, compiled, their kernels kept
 
 Imports no other room. What only one room uses does not belong here.
 """

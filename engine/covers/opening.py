@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 
 from engine.base.errors import EncoderMismatch, SettingsError, ShazamError
+from engine.base.inference import import_openvino, kernel_cache
 from engine.covers.artifact import Artifact
 from engine.covers.encoder.encoder import Encoder
 from engine.covers.encoder.on_torch import cuda_available, open_torch_encoder
@@ -27,8 +28,6 @@ def open_index(artifact: Artifact, where: str, *, timeout_s: float = 30.0) -> Ve
 def import_openvino_ahead() -> None:
     """For a thread beside what is read from disks: nothing where it is not installed."""
     with contextlib.suppress(ImportError):
-        from engine.covers.encoder.on_openvino import import_openvino
-
         import_openvino()
 
 
@@ -59,7 +58,7 @@ def load_encoder(
     folder = artifact.encoder_folder
     try:
         if runtime == "openvino-cpu" and exported is not None:
-            from engine.covers.encoder.on_openvino import OpenVINOEncoder, kernel_cache
+            from engine.covers.encoder.on_openvino import OpenVINOEncoder
 
             return OpenVINOEncoder(
                 folder,

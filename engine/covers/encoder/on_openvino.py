@@ -8,11 +8,6 @@ faster than torch fp32.
 
 from __future__ import annotations
 
-import contextlib
-import importlib
-import locale
-import os
-import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -21,8 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.base.inference import compile_network, import_openvino, locale_kept
 from engine.base.machine import processor_has_bf16, release_mapped, usable_cores
-from engine.base.places import cache_home, is_ours
 from engine.covers.encoder.encoder import Precision, Runtime
 from engine.covers.encoder.folder import read_preprocessing
 from engine.covers.encoder.tokens import open_tokenizer
@@ -40,18 +35,6 @@ LENGTHS = (8, 16, 32)
 
 # Streams compute side by side; of ViT-B/32 each holds 45 MB beside the weights they share.
 MOST_STREAMS = 4
-
-# Files of prepared kernels: two towers of four artifacts or settings.
-KEPT_KERNELS = 8
-
-
-def import_openvino() -> Any:
-    """The package, which reports usage to its makers, as NNCF does, unless told not to before; its
-    own stubs take over where the reporting package cannot be imported. A service, or a build,
-    reports to nobody, so nothing of ours imports either but by this."""
-    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
-    os.environ.setdefault("NNCF_CI", "1")
-    return importlib.import_module("openvino")
 
 
 class OpenVINOEncoder:
@@ -91,19 +74,9 @@ class OpenVINOEncoder:
             "ENABLE_CPU_PINNING": False,
             "INFERENCE_PRECISION_HINT": "f32" if precision == "fp32" else "bf16",
         }
-        if cache is not None:
-            # Without the weights, which are mapped from the artifact anyway.
-            options |= {"CACHE_DIR": str(cache), "CACHE_MODE": "OPTIMIZE_SIZE"}
 
         def compiled(tower: str) -> Any:
-            try:
-                return core.compile_model(folder / FOLDER / tower, "CPU", options)
-            except RuntimeError:
-                if cache is None:
-                    raise
-                # A cache that cannot be read or written costs a second, not the start.
-                plain = {key: value for key, value in options.items() if key[:6] != "CACHE_"}
-                return core.compile_model(folder / FOLDER / tower, "CPU", plain)
+            return compile_network(core, folder / FOLDER / tower, options, cache)
 
         def warmed(tower: str, model: Any) -> Any:
             requests = openvino.AsyncInferQueue(model, streams)
@@ -124,7 +97,7 @@ class OpenVINOEncoder:
         towers = (VISION, TEXT)
         # Compiled side by side, as that keeps one core busy; but never two first inferences at
         # once: with another thread importing, one start in 40 waited for itself for ever.
-        with _locale_kept(), ThreadPoolExecutor(2) as pool:
+        with locale_kept(), ThreadPoolExecutor(2) as pool:
             models = list(pool.map(compiled, towers))
         self._vision, self._text = map(warmed, towers, models)
         self.dimension = int(models[0].outputs[0].partial_shape[1].get_length())
@@ -147,17 +120,6 @@ class OpenVINOEncoder:
             requests.start_async(batch, rows[part], share_inputs=True)
         requests.wait_all()
         return unit_rows(rows)
-
-
-@contextlib.contextmanager
-def _locale_kept() -> Iterator[None]:
-    """OpenVINO reads a model in the C locale and then sets back what it found. Of two at once the
-    second finds C, and whoever opens a text file from then on reads ASCII: one start in five."""
-    before = locale.setlocale(locale.LC_CTYPE)
-    try:
-        yield
-    finally:
-        locale.setlocale(locale.LC_CTYPE, before)
 
 
 def _keep(request: Any, rows: Embeddings) -> None:
@@ -186,24 +148,3 @@ def token_embeddings(
     """
     ends = (ids == ids[:, -1:]).argmax(axis=1)
     return table[ids].astype(np.float32), ends
-
-
-def kernel_cache() -> Path | None:
-    """The user's folder for prepared kernels, or None where there can be none of ours alone: what
-    is in it computes.
-
-    An image that was started once while it was built finds its kernels there also when its file
-    system is read-only. Only the newest are kept: each new artifact adds its own.
-    """
-    home = cache_home()
-    folder = home / "openvino"
-    with contextlib.suppress(OSError):
-        home.mkdir(mode=0o700, parents=True, exist_ok=True)
-        folder.mkdir(mode=0o700, exist_ok=True)
-    if not (is_ours(home) and is_ours(folder)):
-        return None
-    with contextlib.suppress(OSError):
-        blobs = sorted(folder.glob("*.blob"), key=lambda path: path.stat().st_mtime)
-        for old in blobs[:-KEPT_KERNELS]:
-            old.unlink()
-    return folder

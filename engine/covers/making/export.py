@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from engine.base.inference import import_openvino
 from engine.base.progress import Progress
 from engine.covers.encoder.on_openvino import (
     FOLDER,
@@ -23,7 +24,6 @@ from engine.covers.encoder.on_openvino import (
     TEXT,
     TOKENS,
     VISION,
-    import_openvino,
     token_embeddings,
 )
 from engine.covers.encoder.on_torch import TorchEncoder
