@@ -12,7 +12,8 @@ The rooms, lowest first; each imports only those before it (contracts in pyproje
     base/      what every room stands on: errors, settings, this machine, files, places
     vectors/   rows of unit length → neighbours; knows ids and labels, no albums
     artifact/  a folder complete in itself: listed, hashed, renamed into place, packed, fetched,
-               stored. It and vectors/ know nothing of each other
+               stored. It, vectors/ and tables/ know nothing of each other
+    tables/    what people hand in, files and a table about them → files, each with its row
     serving/   many callers, whatever they ask: HTTP, threads and batches, metrics, processes
     covers/    a picture or words → albums, and how the artifact for it is made and measured
     sound/     seconds of sound → a track, or tracks alike; knows no covers, and covers/ no sound

@@ -9,8 +9,6 @@ Begin with `build`. Whatever makes an artifact ends in `assemble`.
     import_pair  embeddings made elsewhere → an artifact
     revise       an artifact with albums more, less or with new facts; compacted
     files        a folder or an object store → the files that covers may be in
-    tables       CSV, JSON Lines, Parquet → rows, each with its place; `values`: what a cell means
-    joining      names of covers × names in rows → whose row is whose
     genres       ids and names of genres that contradict each other nowhere
     metadata     a table → albums of covers, checked before anything is embedded
     filenames    a cover's own name → artist, title, year, where there is no table
@@ -29,3 +27,8 @@ Not to be imported: `service`, `trials`. Nothing that answers requests imports t
 
 # Of `build` and `import`; here, as the command line must not load NumPy to name it.
 DEFAULT_ENCODER = "openai/clip-vit-base-patch32"
+
+# What a table may call the column of a cover's file, and what it may say of an album.
+FILE_COLUMNS = ("file", "filename", "file_name", "path", "image", "cover")
+ALBUM_COLUMNS = ("album_id", "genre_id", "title", "artist", "genre", "year")
+KNOWN_COLUMNS = (*FILE_COLUMNS, *ALBUM_COLUMNS)

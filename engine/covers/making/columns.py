@@ -17,12 +17,13 @@ import numpy as np
 from engine.base.errors import BuildError
 from engine.base.progress import Progress
 from engine.covers.catalogue import UNKNOWN_GENRE, Album
+from engine.covers.making import ALBUM_COLUMNS, KNOWN_COLUMNS
 from engine.covers.making.genres import Genres, read_genres
-from engine.covers.making.joining import refuse_strangers
 from engine.covers.making.metadata import tell_bulk, tell_years, year_as_written
-from engine.covers.making.tables import ALBUM_COLUMNS, Row, read_table
 from engine.covers.making.unpickle import LABEL_NAMES
-from engine.covers.making.values import (
+from engine.tables.joining import refuse_strangers
+from engine.tables.table import Row, read_table
+from engine.tables.values import (
     is_bulk,
     is_missing_number,
     plain,
@@ -209,7 +210,7 @@ def with_titles(
 
     Raises `BuildError` that names file and row.
     """
-    table = read_table(titles, progress, what="titles", also=_KEYS)
+    table = read_table(titles, progress, what="titles", known=(*KNOWN_COLUMNS, *_KEYS))
     key = table.first_of(_KEYS)
     if key is None:
         raise BuildError(

@@ -16,8 +16,9 @@ from typing import Any
 from engine.base.errors import BuildError
 from engine.base.texts import without_unseen_ends
 from engine.covers.catalogue import UNKNOWN_GENRE
-from engine.covers.making.tables import TABLE_ENDINGS, read_table, read_text
-from engine.covers.making.values import is_missing_number, text, whole_number
+from engine.covers.making import KNOWN_COLUMNS
+from engine.tables.table import TABLE_ENDINGS, read_table, read_text
+from engine.tables.values import is_missing_number, text, whole_number
 
 _IDS = ("genre_id", "id", "label", "number", "index")
 _NAMES = ("genre", "name", "genre_name", "label_name")
@@ -228,7 +229,7 @@ def _of_lines(lines: list[str]) -> Iterator[tuple[int, str]]:
 
 
 def _of_table(path: Path, kind: str | None = None) -> Iterator[tuple[int, str]]:
-    table = read_table(path, what="genres", also=(*_IDS, *_NAMES), kind=kind)
+    table = read_table(path, what="genres", known=(*KNOWN_COLUMNS, *_IDS, *_NAMES), kind=kind)
     number, name = table.first_of(_IDS), table.first_of([n for n in _NAMES if n != "label"])
     if number is None or name is None:
         raise ValueError(

@@ -16,12 +16,13 @@ from engine.base.errors import BuildError
 from engine.base.progress import Progress
 from engine.covers.catalogue import UNKNOWN_GENRE, Album
 from engine.covers.formats.known import ENDINGS
+from engine.covers.making import ALBUM_COLUMNS, FILE_COLUMNS, KNOWN_COLUMNS
 from engine.covers.making.embedding import Cover
 from engine.covers.making.filenames import NOTHING, told_by_name
 from engine.covers.making.genres import Genres
-from engine.covers.making.joining import Named, join, refuse_strangers, tell
-from engine.covers.making.tables import ALBUM_COLUMNS, FILE_COLUMNS, Row, read_table
-from engine.covers.making.values import (
+from engine.tables.joining import Named, join, refuse_strangers, tell
+from engine.tables.table import Row, read_table
+from engine.tables.values import (
     is_bulk,
     is_missing_number,
     plain,
@@ -45,7 +46,7 @@ def read_metadata(path: Path, progress: Progress | None = None) -> Metadata:
     The column that names the file is `file`, `filename`, `path`, `image` or `cover`.
     """
     progress = progress or Progress()
-    table = read_table(path, progress)
+    table = read_table(path, progress, known=KNOWN_COLUMNS)
     key = table.first_of(FILE_COLUMNS)
     if key is None:
         raise BuildError(
@@ -139,7 +140,7 @@ class Planned:
         if metadata is None:
             return
         named = [name for name, _ in metadata.rows]
-        joined = join(names, named)
+        joined = join(names, named, ENDINGS)
         likely = [n for n in names if n[n.rfind(".") :].casefold() in ENDINGS] or names
         refuse_strangers(
             metadata.table,
@@ -148,7 +149,7 @@ class Planned:
             likely,
             "a file among the covers",
         )
-        tell(joined, named, names, progress)
+        tell(joined, named, names, progress, what="cover")
         cover_of = {row: names[cover] for cover, row in joined.row_of.items()}
         years: list[str] = []
         for i, (_, row) in enumerate(metadata.rows):

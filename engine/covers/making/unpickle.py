@@ -19,7 +19,7 @@ from typing import Any, cast
 import numpy as np
 
 from engine.base.errors import BuildError, UnsafePickle
-from engine.covers.making.values import as_text
+from engine.tables.values import as_text
 
 
 class _NdarrayName:

@@ -23,13 +23,13 @@ from engine.covers.identify.references import References
 from engine.covers.making import build as module
 from engine.covers.making.build import build
 from engine.covers.making.genres import read_genres
-from engine.covers.making.joining import join
 from engine.covers.making.metadata import read_metadata
 from engine.covers.making.revise import add, remove
 from engine.covers.manifest import read_manifest
 from engine.covers.photos.photo import simulate_photo
 from engine.covers.question import Wanted
 from engine.covers.search import CoverSearch
+from engine.tables.joining import join
 
 pytestmark = pytest.mark.usefixtures("quick_runtime")
 
@@ -527,7 +527,7 @@ def test_the_files_column_may_have_several_names(column: str, tmp_path: Path) ->
     (tmp_path / "m.csv").write_text(f"title,{column}\nA,dir\\a.png\n")
     [(named, row)] = read_metadata(tmp_path / "m.csv").rows
     assert (named.name, row.values) == ("dir\\a.png", {"title": "A"})
-    joined = join(["dir/a.png", "a.png"], [named])
+    joined = join(["dir/a.png", "a.png"], [named], [".png"])
     assert joined.row_of == {0: 0}
 
 

@@ -1,4 +1,4 @@
-"""`making/{tables,joining,values,genres,metadata}.py`: what tables say before all else."""
+"""`tables/` and `making/{genres,metadata}.py`: what tables say before all else."""
 
 from __future__ import annotations
 
@@ -14,13 +14,16 @@ import pytest
 from engine.base.errors import BuildError
 from engine.base.progress import Progress
 from engine.covers.catalogue import Album
+from engine.covers.formats.known import ENDINGS
+from engine.covers.making import KNOWN_COLUMNS
 from engine.covers.making.embedding import Cover
 from engine.covers.making.files import Picture
 from engine.covers.making.genres import Genres, read_genres
-from engine.covers.making.joining import Joined, Named, join
 from engine.covers.making.metadata import Planned, read_metadata
-from engine.covers.making.tables import read_table
-from engine.covers.making.values import is_bulk, plain, whole_number, year
+from engine.tables.joining import Joined, Named, join
+from engine.tables.table import Table
+from engine.tables.table import read_table as read
+from engine.tables.values import is_bulk, plain, whole_number, year
 
 FOUR = ["0.jpg", "1.jpg", "2.jpg", "3.jpg"]
 ROWS = '{0}0.jpg,"Two\nlines","Say ""hi"""\n{0}1.jpg,Ångström,Jürgen\n{0}2.jpg,"a, b",x\n'
@@ -42,6 +45,11 @@ def albums(
     told = told or Told()
     planned = Planned(names, read_metadata(table, told), told, **options)
     return planned.albums([Cover(Picture(name, ""), name, "") for name in names], told)
+
+
+def read_table(path: Path, told: Told | None = None) -> Table:
+    """A table of covers."""
+    return read(path, told, known=KNOWN_COLUMNS)
 
 
 @pytest.fixture
@@ -198,7 +206,9 @@ def joined(covers: list[str], names: list[str]) -> dict[str, str]:
 
 
 def matched(covers: list[str], names: list[str]) -> Joined:
-    return join(covers, [Named(name, f"m.csv, row {i + 2}") for i, name in enumerate(names)])
+    return join(
+        covers, [Named(name, f"m.csv, row {i + 2}") for i, name in enumerate(names)], ENDINGS
+    )
 
 
 def test_a_row_titles_one_cover_and_no_other_of_its_name() -> None:

@@ -19,10 +19,6 @@ from engine.base.errors import BuildError
 from engine.base.progress import Progress
 from engine.base.texts import without_unseen_ends
 
-FILE_COLUMNS = ("file", "filename", "file_name", "path", "image", "cover")
-ALBUM_COLUMNS = ("album_id", "genre_id", "title", "artist", "genre", "year")
-_KNOWN = frozenset((*FILE_COLUMNS, *ALBUM_COLUMNS))
-
 TABLE_ENDINGS = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet")
 _SEPARATORS = ",;\t|"
 # What Excel reads, and where it was opened and saved again, with empty cells behind it.
@@ -65,17 +61,17 @@ def read_table(
     progress: Progress | None = None,
     *,
     what: str = "metadata",
-    also: Collection[str] = (),
+    known: Collection[str] = (),
     kind: str | None = None,
 ) -> Table:
-    """A file's rows. `also` are further columns that we know by name, `kind` the ending that its
+    """A file's rows. `known` are the columns that are known by name, `kind` the ending that its
     content has where that is not its own.
 
     Raises `BuildError` that names the file, and the row where one is at fault.
     """
     if not path.is_file():
         raise BuildError(f"The {what} file {path} does not exist.")
-    kind, known = kind or path.suffix.lower(), _KNOWN.union(also)
+    kind, known = kind or path.suffix.lower(), frozenset(known)
     try:
         if kind in (".csv", ".tsv"):
             columns, rows = _csv(path, known, progress or Progress())

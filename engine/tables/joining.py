@@ -1,9 +1,9 @@
-"""Names of covers × names in a table's rows → which row is whose, each at most once.
+"""Names of files × names in a table's rows → which row is whose, each at most once.
 
 First the name as it stands, then ever looser: slashes, `./`, composed letters; capitals; without
 the folders that all of one side have in common; by the end of the path; without the ending. A name
-that could be of several covers is joined to none of them, and a looser step never decides between
-covers that a stricter one could not tell apart.
+that could be of several files is joined to none of them, and a looser step never decides between
+files that a stricter one could not tell apart.
 """
 
 from __future__ import annotations
@@ -11,13 +11,12 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
 
 from engine.base.errors import BuildError
 from engine.base.progress import Progress
-from engine.covers.formats.known import ENDINGS
 
 Parts = tuple[str, ...]
 
@@ -27,7 +26,7 @@ _ROOTED = re.compile(r"\s*([A-Za-z]:[\\/]|[\\/]|[A-Za-z][A-Za-z0-9+.-]+://)")
 
 @dataclass(frozen=True)
 class Named:
-    """A row's name for a cover, and where it stands, for complaints."""
+    """A row's name for a file, and where it stands, for complaints."""
 
     name: str
     where: str
@@ -35,27 +34,28 @@ class Named:
 
 @dataclass(frozen=True)
 class Joined:
-    """By position: which row is a cover's; of the other rows, why they are nobody's."""
+    """By position: which row is a file's; of the other rows, why they are nobody's."""
 
     row_of: Mapping[int, int]
     absent: Sequence[int]
-    unclear: Mapping[int, Sequence[int]]  # the covers that it could be of, a few of them
-    second: Mapping[int, int]  # the cover that has a row already
-    loose: Sequence[int]  # rows whose name is not written as the cover's is
+    unclear: Mapping[int, Sequence[int]]  # the files that it could be of, a few of them
+    second: Mapping[int, int]  # the file that has a row already
+    loose: Sequence[int]  # rows whose name is not written as the file's is
 
 
-def join(covers: Sequence[str], rows: Sequence[Named]) -> Joined:
-    """Names of covers, below their folder, and of rows, each in any order and of any spelling."""
-    work = _Joining(covers, [row.name for row in rows])
-    exact = {name: i for i, name in enumerate(covers)}
+def join(files: Sequence[str], rows: Sequence[Named], endings: Container[str]) -> Joined:
+    """Names of files, below their folder, and of rows, each in any order and of any spelling.
+    `endings` (`.jpg`) are those that the files' kinds have, which a row may leave out."""
+    work = _Joining(files, [row.name for row in rows], endings)
+    exact = {name: i for i, name in enumerate(files)}
     work.take({i: [exact[name]] for i, name in enumerate(work.names) if name in exact})
     strict = len(work.row_of)
     folds: list[Callable[[str], str]] = [str, str.casefold]
     if any("%" in row.name for row in rows):
         folds.append(_unquoted)
-    for whole_row, whole_cover in ((True, True), (True, False), (False, False)):
+    for whole_row, whole_file in ((True, True), (True, False), (False, False)):
         for fold in folds:
-            work.step(fold, whole_row, whole_cover)
+            work.step(fold, whole_row, whole_file)
     loose = sorted(list(work.row_of.values())[strict:])
     left = [i for i in range(len(rows)) if i not in work.joined]
     return Joined(
@@ -68,44 +68,44 @@ def join(covers: Sequence[str], rows: Sequence[Named]) -> Joined:
 
 
 class _Joining:
-    """Rows and covers that are not joined yet, and what stood in the way."""
+    """Rows and files that are not joined yet, and what stood in the way."""
 
-    def __init__(self, covers: Sequence[str], names: Sequence[str]) -> None:
+    def __init__(self, files: Sequence[str], names: Sequence[str], endings: Container[str]) -> None:
         self.names = names
         self.row_of: dict[int, int] = {}
         self.joined: set[int] = set()
         self.unclear: dict[int, list[int]] = {}
         self.second: dict[int, int] = {}
-        self._covers = [_parts(name) for name in covers]
+        self._files, self._endings = [_parts(name) for name in files], endings
         self._rows = [_parts(name) for name in names]
         self._rooted = [bool(_ROOTED.match(name)) for name in names]
 
     def take(self, found: Mapping[int, Sequence[int]]) -> None:
-        """Join what is clear among rows with the covers that each could be of."""
+        """Join what is clear among rows with the files that each could be of."""
         claims: defaultdict[int, list[int]] = defaultdict(list)
-        for row, covers in found.items():
-            if len(covers) > 1:
-                self.unclear.setdefault(row, list(covers[:3]))
-            elif covers and covers[0] in self.row_of:
-                self.second.setdefault(row, covers[0])
-            elif covers:
-                claims[covers[0]].append(row)
-        for cover, rows in claims.items():
+        for row, files in found.items():
+            if len(files) > 1:
+                self.unclear.setdefault(row, list(files[:3]))
+            elif files and files[0] in self.row_of:
+                self.second.setdefault(row, files[0])
+            elif files:
+                claims[files[0]].append(row)
+        for file, rows in claims.items():
             if len(rows) == 1:
-                self.row_of[cover] = rows[0]
+                self.row_of[file] = rows[0]
                 self.joined.add(rows[0])
             else:
                 for row in rows:
-                    self.unclear.setdefault(row, [cover])
+                    self.unclear.setdefault(row, [file])
 
-    def step(self, fold: Callable[[str], str], whole_row: bool, whole_cover: bool) -> None:
+    def step(self, fold: Callable[[str], str], whole_row: bool, whole_file: bool) -> None:
         """Join what is left by full path, by a common root, by the end of the path."""
         if not self._left():
             return
-        places = _Places([_folded(p, fold, _any_ending, whole_cover) for p in self._covers])
-        rows = [_folded(p, fold, _picture_ending, whole_row) for p in self._rows]
+        places = _Places([_folded(p, fold, _any_ending, whole_file) for p in self._files])
+        rows = [_folded(p, fold, self._known_ending, whole_row) for p in self._rows]
         self.take({i: places.full.get(rows[i], []) for i in self._left()})
-        # Where some rows name covers as they lie in the folder, a folder before others means them.
+        # Where some rows name files as they lie in the folder, a folder before others means them.
         below = any(row in places.full for row in rows)
         free = {i for i in self._left() if self._rooted[i] or not below}
         self.take(_by_root(rows, free, places, below))
@@ -117,6 +117,10 @@ class _Joining:
             }
         )
 
+    def _known_ending(self, name: str) -> str:
+        ending = name[max(name.rfind("."), 0) :]
+        return ending if ending.casefold() in self._endings and ending != name else ""
+
     def _left(self) -> list[int]:
         """Rows that nothing is known of: neither joined nor found to be a riddle."""
         known = (self.joined, self.unclear, self.second)
@@ -124,22 +128,22 @@ class _Joining:
 
 
 class _Places:
-    """Covers by full path and by every end of it."""
+    """Files by full path and by every end of it."""
 
-    def __init__(self, covers: Sequence[Parts]) -> None:
+    def __init__(self, files: Sequence[Parts]) -> None:
         self.full: defaultdict[Parts, list[int]] = defaultdict(list)
         self.ends: defaultdict[Parts, list[int]] = defaultdict(list)
-        for i, parts in enumerate(covers):
+        for i, parts in enumerate(files):
             self.full[parts].append(i)
             for start in range(1, len(parts)):
                 end = self.ends[parts[start:]]
                 if len(end) < 3:
                     end.append(i)
-        self.root = _common_root(covers)
+        self.root = _common_root(files)
 
     def by_end(self, row: Parts, alone: bool) -> list[int]:
-        """Covers whose path ends as the row's does, the longer agreement first. Of a row with
-        folders, the file name on its own counts where it is `alone` among rows and covers."""
+        """Files whose path ends as the row's does, the longer agreement first. Of a row with
+        folders, the file name on its own counts where it is `alone` among rows and files."""
         inner = [*self.full.get(row, []), *self.ends.get(row, [])]
         if inner:
             return inner
@@ -157,7 +161,7 @@ class _Places:
 def _by_root(
     rows: Sequence[Parts], free: Iterable[int], places: _Places, below: bool
 ) -> dict[int, list[int]]:
-    """Rows that name covers below one folder (`C:\\covers\\…`), or leave out one that all covers
+    """Rows that name files below one folder (`C:\\covers\\…`), or leave out one that all files
     lie in: the folder that explains most of them, and two at least."""
     free = sorted(free)
     votes: Counter[Parts] = Counter()
@@ -178,10 +182,10 @@ def _by_root(
     return best if len(best) > 1 else {}
 
 
-def _common_root(covers: Sequence[Parts]) -> Parts:
-    if not covers:
+def _common_root(files: Sequence[Parts]) -> Parts:
+    if not files:
         return ()
-    least, most = min(covers)[:-1], max(covers)[:-1]
+    least, most = min(files)[:-1], max(files)[:-1]
     shared = 0
     for one, other in zip(least, most, strict=False):
         if one != other:
@@ -220,43 +224,40 @@ def _folded(
     return (*folded[:-1], name[: len(name) - len(ending(name))])
 
 
-def _picture_ending(name: str) -> str:
-    ending = name[max(name.rfind("."), 0) :]
-    return ending if ending.casefold() in ENDINGS and ending != name else ""
-
-
 def _any_ending(name: str) -> str:
     at = name.rfind(".")
     ending = name[at:] if at > 0 else ""
     return ending if 2 <= len(ending) <= 6 and ending[1:].isalnum() else ""
 
 
-def tell(joined: Joined, rows: Sequence[Named], covers: Sequence[str], progress: Progress) -> None:
-    """Say which rows are nobody's, and why, each kind with its first."""
+def tell(
+    joined: Joined, rows: Sequence[Named], files: Sequence[str], progress: Progress, *, what: str
+) -> None:
+    """Say which rows are nobody's, and why, each kind with its first; `what` is each file of."""
     if joined.absent:
         progress.remark(
-            f"{len(joined.absent)} metadata rows name a file that is not among the covers"
+            f"{len(joined.absent)} metadata rows name a file that is not among the {what}s"
         )
     if joined.unclear:
         row, could = next(iter(joined.unclear.items()))
         progress.remark(
-            f"{len(joined.unclear)} metadata rows could be of several covers, or several rows of "
+            f"{len(joined.unclear)} metadata rows could be of several {what}s, or several rows of "
             f"one, and are joined to none; the first is {rows[row].where}, {rows[row].name!r}, and "
-            f"{' or '.join(covers[i] for i in could)}"
+            f"{' or '.join(files[i] for i in could)}"
         )
     if joined.second:
-        row, cover = next(iter(joined.second.items()))
+        row, file = next(iter(joined.second.items()))
         progress.remark(
-            f"{len(joined.second)} metadata rows name a cover that another row names better; the "
-            f"first is {rows[row].where}, {rows[row].name!r}, and {covers[cover]}"
+            f"{len(joined.second)} metadata rows name a {what} that another row names better; the "
+            f"first is {rows[row].where}, {rows[row].name!r}, and {files[file]}"
         )
     if joined.loose:
-        by_row = {row: cover for cover, row in joined.row_of.items()}
+        by_row = {row: file for file, row in joined.row_of.items()}
         row = joined.loose[0]
         progress.remark(
             f"{len(joined.loose)} metadata rows are joined although their file names are written "
             f"in another way; the first is {rows[row].where}, {rows[row].name!r} for "
-            f"{covers[by_row[row]]}"
+            f"{files[by_row[row]]}"
         )
 
 
