@@ -1,9 +1,18 @@
 """Samples → one vector of what the music is like, and tags in words.
 
+    samples ─windows→ a few seconds each ─mel→ patches ─network→ vectors, tags ─→ their mean
+    mean ─Standard→ a unit row, comparable with others of the same catalogue
+
 Begin with `encoder`: what any encoder is.
 
-    encoder     the interface, and the standardising of its vectors over a catalogue
-    musicnn     the embedded one: tags and vectors by OpenVINO
-    clap, mert  by transformers, where they are installed
-    folder      an encoder as files of an artifact
+    encoder   the interface, and the standardising of its vectors over a catalogue
+    windows   where in a recording an encoder listens
+    mel       samples → log-mel frames
+    network   a network on OpenVINO
+    weights   safetensors, read and written without a package
+    musicnn   the embedded encoder: 200 numbers and 50 tags
+    because   what two tracks have in common, in words
+    folder    an encoder as files of an artifact
+
+Not to be imported: anything that knows an artifact; torch and transformers at all.
 """
