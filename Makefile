@@ -12,6 +12,8 @@ export BENTOML_DO_NOT_TRACK = True
 export HF_HUB_OFFLINE = 1
 # A library that converts encoders sets the locale to C, in which Python would read ASCII alone.
 export PYTHONUTF8 = 1
+# Empty is unset: what is compiled at the first start is kept for the next, whatever the caller's says.
+export PYTHONDONTWRITEBYTECODE =
 
 .PHONY: all help install serve bento container container-test pack test test-ray test-engine test-optional fuzz faults endurance audit sbom chromium helm lint types format lock clean
 
@@ -121,6 +123,8 @@ lock:  ## newest versions of everything, tried and written down
 	  -r requirements/build.in -r requirements/dev.in
 	build/lock/bin/python -m pip check
 	build/lock/bin/python -m pip freeze | sed 's/+cpu$$//' > requirements/all.lock
+	build/lock/bin/python -m pip install --quiet uv
+	build/lock/bin/python -m pip freeze --all | grep -E '^(pip|uv)==' > requirements/tools.lock
 	rm -rf build/lock
 
 # Known vulnerabilities of what is locked, from PyPI's advisories. Fails where they cannot be read,

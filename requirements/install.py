@@ -7,6 +7,7 @@ standard library alone, and no syntax that an old one lacks. Which Pythons will 
 says.
 """
 
+import importlib.util
 import os
 import re
 import shutil
@@ -15,29 +16,45 @@ import sys
 import time
 from pathlib import Path
 
+import with_uv
+from telling import Line, say
+
 PROJECT = Path(__file__).resolve().parents[1]
-# Where there is no terminal to write one line over and over.
-EVERY_S = 5.0
 _SIZE = re.compile(r"Downloading (\S+?)-\d\S*(?: \(([\d.]+) (kB|MB|GB)\))?")
 _MB = {"kB": 0.001, "MB": 1.0, "GB": 1000.0}
 
 
 def main(venv, lock, size):
     """Make or renew `venv`, a folder, by the file `lock`; returns the exit status."""
-    python = Path(venv) / "bin" / "python"
-    if not os.access(str(python), os.X_OK):
+    python = str(Path(venv) / "bin" / "python")
+    if not os.access(python, os.X_OK):
         refusal = unsuitable(sys.version_info[:3])
         if refusal:
             return refusal
         say("making {} with Python {}.{}.{}".format(venv, *sys.version_info[:3]))
-        subprocess.run([sys.executable, "-m", "venv", venv], check=True)
+        subprocess.run([sys.executable, "-m", "venv", "--without-pip", venv], check=True)
     started = time.monotonic()
     count = sum(1 for line in Path(lock).read_text().splitlines() if "==" in line)
     say(f"installing {count} packages of {lock}: {size} to download, once")
-    status = install(str(python), lock, count)
+    pip = reaching(venv)
+    # Tests start services by the hundred; `make serve` needs only what it imports, then and there.
+    done = with_uv.install(python, pip, lock, compiled=Path(lock).name == "all.lock")
+    status = 0 if done else install(pip, lock, count)
     if status == 0:
         say(f"installed in {time.monotonic() - started:.0f} s")
     return status
+
+
+def reaching(venv):
+    """The command of a pip that installs into `venv`: its own, or this Python's; where neither has
+    one, `venv` is given its own, which takes seconds."""
+    python = str(Path(venv) / "bin" / "python")
+    own = Path(venv) / "bin" / "pip"
+    if not own.exists():
+        if importlib.util.find_spec("pip") is not None:
+            return [sys.executable, "-m", "pip", "--python", python]
+        subprocess.run([sys.executable, "-m", "venv", venv], check=True)
+    return [python, "-m", "pip"]
 
 
 def supported():
@@ -67,13 +84,14 @@ def unsuitable(version):
     )
 
 
-def install(python, lock, count):
+def install(pip, lock, count):
     """Run pip, which says a line or three a package, and tell how far it is; 0, or the end of what
     it said."""
-    command = [python, "-m", "pip", "install", "--disable-pip-version-check", "--progress-bar=off"]
+    command = [*pip, "install", "--disable-pip-version-check", "--progress-bar=off"]
+    command += ["-r", lock, with_uv.pinned("pip")]
     said, told, seen, megabytes, spoken = [], Line(), 0, 0.0, None
     with subprocess.Popen(
-        [*command, "-r", lock], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     ) as process:
         for text in process.stdout:
             said.append(text)
@@ -95,31 +113,8 @@ def install(python, lock, count):
     return "pip could not install {}:\n{}".format(lock, "".join(wrong).rstrip())
 
 
-class Line:
-    """One line that is written over on a terminal; elsewhere a line now and then."""
-
-    def __init__(self):
-        self._over = sys.stderr.isatty()
-        self._last = 0.0
-
-    def write(self, text, now=False):
-        if self._over:
-            width = shutil.get_terminal_size().columns - 1
-            sys.stderr.write("\r{:<{}}".format("  " + text, width)[: width + 1])
-            sys.stderr.flush()
-        elif now or time.monotonic() - self._last >= EVERY_S:
-            self._last = time.monotonic()
-            say("  " + text)
-
-    def close(self):
-        if self._over:
-            sys.stderr.write("\n")
-
-
-def say(text):
-    sys.stderr.write(text + "\n")
-    sys.stderr.flush()
-
-
 if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:]))
+    try:
+        sys.exit(main(*sys.argv[1:]))
+    except KeyboardInterrupt:
+        sys.exit(130)

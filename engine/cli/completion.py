@@ -49,7 +49,9 @@ def _completion(options: argparse.Namespace, commands: Commands) -> int:
         print("\n".join(_fish(commands)))
         return 0
     if options.shell == "zsh":
-        print("autoload -Uz compinit bashcompinit && compinit && bashcompinit")
+        # Once is enough: it reads every folder of functions, and most have it in their .zshrc.
+        print("whence compdef > /dev/null || { autoload -Uz compinit && compinit; }")
+        print("autoload -Uz bashcompinit && bashcompinit")
     print(_bash(commands))
     return 0
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import signal
 import socket
 import subprocess
@@ -15,7 +14,6 @@ import tomllib
 import urllib.request
 import zipfile
 from pathlib import Path
-from typing import Any
 
 import pytest
 from conftest import PROJECT
@@ -147,73 +145,3 @@ def get(url: str, accept: str = "application/json") -> bytes:
         except OSError:  # not listening yet, or not ready
             assert time.monotonic() < deadline
             time.sleep(0.2)
-
-
-# --- before anything is installed ---------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def installer() -> Any:
-    import importlib.util
-
-    path = PROJECT / "requirements" / "install.py"
-    spec = importlib.util.spec_from_file_location("install", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-def test_a_python_that_will_not_do_is_refused_in_one_line(installer: Any) -> None:
-    first, end = installer.supported()
-    assert installer.unsuitable((*first, 0)) == ""
-    for version in ((3, 10, 12), (*end, 0)):
-        line = installer.unsuitable(version)
-        assert ".".join(map(str, version)) in line
-        assert "make serve PYTHON=python3." in line
-        assert "\n" not in line
-
-
-def test_the_readme_and_the_command_tell_the_same_pythons(installer: Any) -> None:
-    (_, first), (_, end) = installer.supported()
-    assert f"Python 3.{first} to 3.{end - 1}" in (PROJECT / "README.md").read_text()
-    main = (PROJECT / "engine" / "__main__.py").read_text()
-    assert f"sys.version_info < (3, {first})" in main
-
-
-def test_installing_tells_what_it_does_and_what_went_wrong(
-    installer: Any, tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
-    pip = tmp_path / "python"
-    pip.write_text(
-        "#!/bin/sh\n"
-        "echo 'Collecting one==1.0'\n"
-        "echo '  Downloading one-1.0-py3-none-any.whl (48.2 MB)'\n"
-        "echo 'Installing collected packages: one'\n"
-        "exit $STATUS\n"
-    )
-    pip.chmod(0o755)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("STATUS", "0")
-        assert installer.install(str(pip), "serve.lock", 1) == 0
-        assert "1 of 1 packages, 0 MB" in capfd.readouterr().err
-        patch.setenv("STATUS", "1")
-        refusal = installer.install(str(pip), "serve.lock", 1)
-    assert re.match(r"pip could not install serve\.lock:\nCollecting one", refusal)
-    assert "48 MB are here; unpacking" in capfd.readouterr().err
-
-
-def test_a_python_without_the_packages_is_told_where_they_are(tmp_path: Path) -> None:
-    code = (
-        "import sys; sys.modules['numpy'] = None; sys.modules['faiss'] = None\n"
-        "from engine.__main__ import run\n"
-        "sys.argv = ['engine', 'inspect', 'artifacts/starter']\n"
-        "sys.exit(run())"
-    )
-    ran = subprocess.run(
-        [sys.executable, "-S", "-c", code], cwd=PROJECT, capture_output=True, text=True, check=False
-    )
-    assert ran.returncode == 1
-    (line,) = ran.stderr.splitlines()
-    assert re.search(r"has no \w+\. Run.*source \.venv/bin/activate", line)
