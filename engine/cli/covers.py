@@ -351,6 +351,7 @@ def _tell(answer: Identification, known: Mapping[int, Album]) -> None:
         "match": "",
         "ambiguous": "one of: ",
         "no_match": "not in the catalogue; most alike: ",
+        "unsure": "",
     }[answer.decision]
     names = "; ".join(f"{i} {_words(known[i])}" for i in shown[:3])
     print(f"{answer.decision:<9}  {answer.confidence:.3f}  {words}{in_one_line(names)}")

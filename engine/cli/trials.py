@@ -28,6 +28,7 @@ GOOD_ACCEPTS, FAIR_ACCEPTS = 0.01, 0.05
 
 if TYPE_CHECKING:
     from engine.covers.search import CoverSearch
+    from engine.covers.trials.identify import Trial
     from engine.covers.trials.search import Report
 
 
@@ -39,6 +40,7 @@ def offer_evaluate(commands: Commands) -> None:
         "artifacts/mine --sample 50",
         "artifacts/mine --queries my-photos --plots plots",
         "artifacts/mine --identify --json",
+        "artifacts/mine --photos my-photos --pairs pairs.csv",
     )
     add_artifact(made)
     made.add_argument(
@@ -53,6 +55,18 @@ def offer_evaluate(commands: Commands) -> None:
     )
     made.add_argument(
         "--no-covers", type=Path, metavar="DIR", help="pictures of no cover, for --identify"
+    )
+    made.add_argument(
+        "--photos",
+        type=Path,
+        metavar="DIR",
+        help="with --pairs: try identify on real photos, each with its album and without",
+    )
+    made.add_argument(
+        "--pairs",
+        type=Path,
+        metavar="FILE",
+        help="CSV of photo,cover[,kind]: a file below --photos, and its cover's file or album's id",
     )
     made.add_argument(
         "--distractors",
@@ -83,6 +97,10 @@ def _evaluate(options: argparse.Namespace) -> int:
     from engine.covers.trials.search import evaluate, plot, plot_tuning
 
     search = CoverSearch.open(artifact_folder(options))
+    if (options.photos is None) != (options.pairs is None):
+        refuse_usage("--photos and --pairs go together: the photos, and which cover each shows")
+    if options.photos:
+        return _try_photos(options, search)
     if options.identify:
         return _try_identify(options, search)
     with Bar() as bar:
@@ -148,7 +166,7 @@ def _word(figure: float, good: float, fair: float) -> str:
 
 
 def _try_identify(options: argparse.Namespace, search: CoverSearch) -> int:
-    from engine.covers.trials.identify import CONDITIONS, plot, run_trial, table
+    from engine.covers.trials.identify import CONDITIONS, run_trial
 
     wanted = [name for name in CONDITIONS if any(word in name for word in options.condition)]
     if options.condition and not wanted:
@@ -164,6 +182,20 @@ def _try_identify(options: argparse.Namespace, search: CoverSearch) -> int:
             conditions=wanted or tuple(CONDITIONS),
             progress=bar,
         )
+    return _tell_trial(options, trial)
+
+
+def _try_photos(options: argparse.Namespace, search: CoverSearch) -> int:
+    from engine.covers.trials.photos import read_pairs, run_photos
+
+    pairs = read_pairs(options.photos, options.pairs, search.catalogue)
+    with Bar() as bar:
+        return _tell_trial(options, run_photos(search, pairs, seed=options.seed, progress=bar))
+
+
+def _tell_trial(options: argparse.Namespace, trial: Trial) -> int:
+    from engine.covers.trials.identify import plot, table
+
     if options.plots:
         print(f"drew {plot(trial, options.plots / 'reliability.png')}", file=sys.stderr)
     if options.json:

@@ -56,6 +56,7 @@ TABLE: dict[str, tuple[Any, str, Any, tuple[str, ...]]] = {
     "api_keys": ((), f"one, sha256:{'aB' * 32},", (sha256(b"one").hexdigest(), "ab" * 32), ()),
     "rate_limit": (0, "60", 60, ("-1", "often", "1.5")),
     "max_upload_bytes": (10_485_760, "2048", 2048, ("0", "10MB", "-5", str(1 << 31))),
+    "prior": (0.5, "0.2", 0.2, ("-0.1", "1.1", "half")),
     "max_image_pixels": (50_000_000, "1000000", 1_000_000, ("9", "5e7", "x")),
     "max_concurrency": (128, "32", 32, ("0", "-1", "many")),
     "max_batch": (16, "32", 32, ("0", "4096", "")),

@@ -219,6 +219,13 @@ def test_a_photo_is_identified_and_the_sleeve_outlined(server: Server) -> None:
         found = [one["album"]["album_id"] for one in several["answers"] if one["album"]]
         assert sorted(found) == [album["album_id"] for album in albums]
 
+        buffer = io.BytesIO()
+        table.crop((0, 0, 480, 480)).save(buffer, "JPEG", quality=90)
+        glance = http.post("/api/identify?quick=true", files={"file": buffer.getvalue()}).json()
+        assert set(glance) == ANSWER
+        assert (glance["decision"], glance["album"]["album_id"]) == ("match", albums[0]["album_id"])
+        assert np.abs(np.array(glance["evidence"]["quad"]) - corners).max() < 12
+
 
 def test_a_picture_of_nothing_is_no_match_with_what_comes_closest(http: httpx.Client) -> None:
     buffer = io.BytesIO()
@@ -228,6 +235,10 @@ def test_a_picture_of_nothing_is_no_match_with_what_comes_closest(http: httpx.Cl
     assert len(body["candidates"]) == 5
     many = http.post("/api/identify?many=true", files={"file": buffer.getvalue()}).json()
     assert many == {"answers": []}
+    sent = {"data": {"quick": "1"}, "files": {"file": buffer.getvalue()}}
+    quick = http.post("/api/identify", **sent).json()
+    nothing = {"album": None, "evidence": None, "candidates": []}
+    assert quick == {"decision": "unsure", "confidence": 0.0, **nothing}
 
 
 def test_identify_refuses_what_a_search_refuses(http: httpx.Client, cover: bytes) -> None:
@@ -237,6 +248,7 @@ def test_identify_refuses_what_a_search_refuses(http: httpx.Client, cover: bytes
     is_error(post(), 400, "invalid_request")
     is_error(post(files={"picture": cover}), 400, "invalid_request")
     is_error(post("/api/identify?many=perhaps", files={"file": cover}), 400, "invalid_request")
+    is_error(post("/api/identify?many=1&quick=1", files={"file": cover}), 400, "invalid_request")
     is_error(post(files={"file": b"%PDF-1.7 and so on"}), 415, "unreadable_image")
     is_error(post(files={"file": b"x" * 300_000}), 413, "image_too_large")
     large = io.BytesIO()

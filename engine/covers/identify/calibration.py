@@ -23,6 +23,9 @@ from engine.covers.identify.verdict import version
 
 logger = logging.getLogger("shazam.identify")
 
+# However little a photo shows of any album, it may be one that is there and was not seen.
+UNSEEN = 0.02
+
 
 @dataclass(frozen=True)
 class Calibration:
@@ -59,11 +62,17 @@ class Calibration:
             chance *= sigmoid(10 * (candidate.ahead - 0.2))
         return float(chance)
 
-    def absent(self, probability: float) -> float:
-        """The probability that the catalogue lacks the album, given its best candidate's."""
+    def absent(self, probability: float, prior: float = 0.5) -> float:
+        """The probability that the catalogue lacks the album, given its best candidate's, where
+        `prior` of all photos show one that it has."""
         slope, bias = self.present
         clipped = min(max(probability, 1e-4), 1 - 1e-4)
-        return float(1 - sigmoid(slope * np.log(clipped / (1 - clipped)) + bias))
+        present = float(sigmoid(slope * np.log(clipped / (1 - clipped)) + bias))
+        return 1 - shifted(max(present, UNSEEN), prior)
+
+    def blind(self) -> Calibration:
+        """This one where it needs no encoder, else the built-in one, which never does."""
+        return self if len(self.weights) == len(FEATURES) else DEFAULT
 
     @property
     def features(self) -> tuple[str, ...]:
@@ -119,6 +128,16 @@ DEFAULT = Calibration(
     match_at=0.6,
     sure_at=0.95,
 )
+
+
+def shifted(probability: float, prior: float) -> float:
+    """A probability fitted where half of all photos show an album of the catalogue → the same where
+    `prior` of them do (Saerens, Latinne & Decaestecker 2002, for two classes)."""
+    if prior == 0.5 or not 0 < probability < 1:
+        return probability
+    if not 0 < prior < 1:
+        return float(prior)
+    return float(sigmoid(np.log(probability / (1 - probability)) + np.log(prior / (1 - prior))))
 
 
 def sigmoid(x: Any) -> Any:

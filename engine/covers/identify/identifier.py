@@ -27,7 +27,7 @@ from PIL import Image
 
 from engine.base.machine import usable_cores
 from engine.covers.identify import layout
-from engine.covers.identify.calibration import Calibration
+from engine.covers.identify.calibration import Calibration, shifted
 from engine.covers.identify.candidate import Candidate
 from engine.covers.identify.outlines import Quads, find_outlines, is_plausible
 from engine.covers.identify.proving import Prover
@@ -40,7 +40,7 @@ from engine.serving.work.lanes import computing
 from engine.vectors.embeddings import Embeddings
 from engine.vectors.neighbours import Neighbour
 
-Decision = Literal["match", "ambiguous", "no_match"]
+Decision = Literal["match", "ambiguous", "no_match", "unsure"]
 
 CANDIDATES = 5
 MOST_SLEEVES = 12
@@ -53,7 +53,8 @@ _MOST_WITHOUT_PROOF = 0.75
 class Identification:
     """The answer for one sleeve.
 
-    `confidence` is the probability that the decision is right. `album_id` is None unless it is a
+    `confidence` is the probability that the decision is right; 0 where it is `unsure`, as only a
+    glance is. `album_id` is None unless it is a
     match. `quad` (4, 2) float32 is where the cover lies, in pixels of the upright picture that was
     sent, from the cover's own top left to its top right and on; None, like `inliers`, where nothing
     was proven. `mirrored` is whether the photo shows the cover as a mirror does, as front cameras
@@ -70,26 +71,35 @@ class Identification:
     mirrored: bool = False
 
 
+UNSURE = Identification("unsure", 0.0, None, None, None, ())
+
+
 class Identifier:
     """One opened artifact. Safe for concurrent use where `embed` is."""
 
     def __init__(
-        self, search: CoverSearch, prover: Prover | None, threads: int | None = None
+        self,
+        search: CoverSearch,
+        prover: Prover | None,
+        threads: int | None = None,
+        prior: float = 0.5,
     ) -> None:
         """`threads`: photos that the encoder may look at beside their proofs, one each; all usable
-        cores unless it is given."""
-        self.search, self.prover = search, prover
+        cores unless it is given. `prior`: the share of photos that show an album of the catalogue;
+        no more strangers are matched for a high one."""
+        self.search, self.prover, self.prior = search, prover, prior
         self._looking = computing("look", threads or usable_cores())
 
     @classmethod
-    def open(cls, search: CoverSearch, threads: int | None = None) -> Identifier:
+    def open(
+        cls, search: CoverSearch, threads: int | None = None, prior: float = 0.5
+    ) -> Identifier:
         """Raises `ArtifactError` where the artifact's part for this cannot be read."""
         cv2.setNumThreads(1)  # pictures are small here: callers are worth more than threads
         folder = search.artifact.path
         references = References.open(folder, search.catalogue)
-        return cls(
-            search, Prover(references, Calibration.of(folder)) if references else None, threads
-        )
+        prover = Prover(references, Calibration.of(folder)) if references else None
+        return cls(search, prover, threads, prior)
 
     def close(self) -> None:
         """End the threads; one that is forgotten ends its own."""
@@ -108,12 +118,26 @@ class Identifier:
         `embed` takes (N, S, S, 3) uint8 to (N, D) unit rows; left out, it is the search's own
         encoder. Raises what `engine.covers.image.decode` raises.
         """
-        least = int(WORKING_SIDE / HALVED_SIDES)  # what the decoder leaves is then enough
-        image = decode(data, max_pixels=max_pixels, shortest_side=least)
-        # The decoder may have shrunk a large JPEG; its longer edge tells by how much.
-        scale = max(_size(data)) / max(image.size)
-        found = self.by_pixels(np.asarray(image, np.uint8), embed, many=many)
+        photo, scale = _decoded(data, max_pixels)
+        found = self.by_pixels(photo, embed, many=many)
         return [_scaled(answer, scale) for answer in found]
+
+    def at_a_glance(self, data: bytes, *, max_pixels: int = MAX_IMAGE_PIXELS) -> Identification:
+        """Bytes of a picture → a `match`, or `unsure`, for about what a search costs: one place is
+        looked at, without the encoder. Raises what `engine.covers.image.decode` raises."""
+        photo, scale = _decoded(data, max_pixels)
+        small, shrunk = working_copy(photo)
+        seen = self.prover.glimpse(small) if self.prover is not None else None
+        if seen is None or self.prover is None or self.prover.references.twins(seen.row):
+            return UNSURE
+        sure = shifted(seen.probability, self.prior)
+        if sure < 0.5:
+            return UNSURE
+        album_id = int(self.prover.references.ids[seen.row])
+        proof = seen.proof
+        near = (Neighbour(album_id, seen.likeness),)
+        answer = Identification("match", sure, album_id, proof.inliers, proof.quad, near)
+        return _scaled(answer, scale * shrunk)
 
     def by_pixels(
         self,
@@ -158,7 +182,7 @@ class Identifier:
                 return _mirrored_back(claimed, photo.shape[1]) if mirrored else claimed
             most = max([most, *(one.probability for one in proven[:1])])
         near = self._near([photo], embed)
-        absent = prover.calibration.absent(most)
+        absent = prover.calibration.absent(most, self.prior)
         return Identification("no_match", absent, None, None, None, tuple(near))
 
     def _claimed(
@@ -174,13 +198,14 @@ class Identifier:
         told_apart = not twins and not rivals
         least = calibration.match_at if told_apart else 0.5
         # Few photos are mirrored, and a second look must not be a stranger's second chance.
-        if best.probability < (calibration.sure_at if mirrored else least):
+        sure = shifted(best.probability, self.prior)
+        if sure < 0.5 or best.probability < (calibration.sure_at if mirrored else least):
             return None
         ids = [int(references.ids[row]) for row in dict.fromkeys([best.row, *twins, *rivals])]
         assert best.glance is not None, "it was looked at with an encoder"
         return Identification(
             "match" if told_apart else "ambiguous",
-            best.probability,
+            sure,
             ids[0] if told_apart else None,
             best.proof.inliers,
             best.proof.quad,
@@ -201,9 +226,11 @@ class Identifier:
         lead = 1 / (1 + np.exp(-60 * (ahead - 0.04)))
         level = 1 / (1 + np.exp(-25 * (near[0].similarity - 0.75)))
         chance = float(_MOST_WITHOUT_PROOF * lead * level)
-        if chance < 0.5:
-            return Identification("no_match", 1 - max(chance, 0.4), None, None, None, tuple(near))
-        return Identification("match", chance, near[0].id, None, None, tuple(near))
+        sure = shifted(chance, self.prior)
+        if min(chance, sure) < 0.5:
+            absent = 1 - shifted(max(chance, 0.4), self.prior)
+            return Identification("no_match", absent, None, None, None, tuple(near))
+        return Identification("match", sure, near[0].id, None, None, tuple(near))
 
     def _near(self, pictures: Sequence[Pixels], embed: Embed) -> list[Neighbour]:
         """The albums nearest to any of the pictures."""
@@ -251,6 +278,14 @@ def _scaled(answer: Identification, scale: float) -> Identification:
     if answer.quad is None or scale == 1.0:
         return answer
     return replace(answer, quad=np.asarray(answer.quad * scale, np.float32))
+
+
+def _decoded(data: bytes, max_pixels: int) -> tuple[Pixels, float]:
+    """The picture, upright and no larger than is looked at, and how much larger the file's is."""
+    least = int(WORKING_SIDE / HALVED_SIDES)  # what the decoder leaves is then enough
+    image = decode(data, max_pixels=max_pixels, shortest_side=least)
+    # The decoder may have shrunk a large JPEG; its longer edge tells by how much.
+    return np.asarray(image, np.uint8), max(_size(data)) / max(image.size)
 
 
 def _size(data: bytes) -> tuple[int, int]:

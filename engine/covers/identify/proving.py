@@ -62,6 +62,15 @@ class Prover:
             return []
         return _Proving(self, photo, sight).run(brief)
 
+    def glimpse(self, photo: Pixels) -> Candidate | None:
+        """What one look at the likeliest outline is sure of: at most one proof, no encoder.
+
+        For the frames of a camera, of which the next may be better than any further look at this.
+        """
+        if min(photo.shape[:2]) < SMALLEST_PHOTO:
+            return None
+        return _Proving(Prover(self.references, self.calibration.blind()), photo, None).glimpse()
+
 
 class _Proving:
     """One photo being looked at."""
@@ -85,6 +94,15 @@ class _Proving:
                 break
         return self._ranked()
 
+    def glimpse(self) -> Candidate | None:
+        proposals = self._by_layout(find_outlines(self.levels[0], "brief"), 1, [])
+        sure = [
+            self.found[row]
+            for row, quad in proposals
+            if self._try(row, quad) >= self.calibration.sure_at
+        ]
+        return sure[0] if sure else None
+
     def _ranked(self) -> list[Candidate]:
         return sorted(self.found.values(), key=lambda one: (-one.probability, one.row))
 
@@ -100,7 +118,7 @@ class _Proving:
         yield self._by_keypoints(photo)
         yield self._by_sight(np.concatenate([outlines[:_SIGHT_OUTLINES], sleeves]))
         yield iter(unlikely)
-        yield self._by_layout(find_outlines(photo, thorough=True), _THOROUGH_PROOFS, [])
+        yield self._by_layout(find_outlines(photo, "thorough"), _THOROUGH_PROOFS, [])
 
     def _try(self, row: int, quad: Quads) -> float:
         """Look for an album at a place, and for those the encoder sees there; the best

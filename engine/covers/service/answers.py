@@ -80,6 +80,10 @@ class Answers:
         [answer] = await self._search.identify(data)
         return self._identified(answer)
 
+    async def glimpse(self, data: bytes) -> IdentifyResponse:
+        """Which album a picture clearly shows, or that it is not clear."""
+        return self._identified(await self._search.glimpse(data))
+
     async def identify_many(self, data: bytes) -> IdentifyManyResponse:
         found = await self._search.identify(data, many=True)
         return IdentifyManyResponse(answers=[self._identified(answer) for answer in found])

@@ -80,6 +80,7 @@ class OpenedSearch:
     towers: Towers
     nearest: Batcher[tuple[Vector, int], list[Neighbour]]
     threads: int
+    prior: float
     _identifier: Identifier | None = None
     _making: threading.Lock = field(default_factory=threading.Lock)
 
@@ -90,7 +91,7 @@ class OpenedSearch:
             if self._identifier is None:
                 from engine.covers.identify.identifier import Identifier
 
-                self._identifier = Identifier.open(self.search, self.threads)
+                self._identifier = Identifier.open(self.search, self.threads, self.prior)
             return self._identifier
 
     def close(self) -> None:
@@ -256,6 +257,15 @@ class AsyncSearch:
         with self.metrics.timed("identify"):
             return await self._prove(find)
 
+    async def glimpse(self, data: bytes) -> Identification:
+        """Bytes of a picture → a match, or `unsure`, for about what a search costs."""
+        opened = await self._readiness.opened()
+        limit = self.settings.max_image_pixels
+        with self.metrics.timed("identify"):
+            return await self._prove(
+                lambda: opened.identifier().at_a_glance(data, max_pixels=limit)
+            )
+
     async def _open(self) -> OpenedSearch:
         settings = self.settings
         start, parts = time.perf_counter(), preload.seconds_so_far()
@@ -266,7 +276,8 @@ class AsyncSearch:
             with_encoder = self._remote is None
             search = await asyncio.to_thread(open_search, settings, with_encoder=with_encoder)
         threads = settings.usable_threads()
-        opened = OpenedSearch(search, await self._towers(search), self._nearest(search), threads)
+        towers, nearest = await self._towers(search), self._nearest(search)
+        opened = OpenedSearch(search, towers, nearest, threads, settings.prior)
         if (search.artifact.path / "identify").is_dir():
             await asyncio.to_thread(opened.identifier)
         # Opening the artifact overlaps with the imports: the parts add up to more than the whole.

@@ -64,9 +64,10 @@ class Sent:
     image_weight: float
     wanted: Wanted
     many: bool = False
+    quick: bool = False
 
 
-_FIELDS = ("query", "negative", "image_weight", "k", "genre_id", "min_score", "many")
+_FIELDS = ("query", "negative", "image_weight", "k", "genre_id", "min_score", "many", "quick")
 
 
 async def read_search(request: Request, max_upload_bytes: int) -> Sent:
@@ -81,6 +82,7 @@ async def read_search(request: Request, max_upload_bytes: int) -> Sent:
         number(fields, "image_weight", 0.0, 1.0, default=0.5),
         read_wanted(fields),
         flag(fields, "many"),
+        flag(fields, "quick"),
     )
 
 

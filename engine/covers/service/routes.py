@@ -412,18 +412,29 @@ async def search_by_all(request: Request) -> SearchResponse:
 async def identify(
     request: Request,
     many: Annotated[bool, Query(description="every sleeve in the picture")] = False,
+    quick: Annotated[
+        bool, Query(description="one look, as cheap as a search: `match` or `unsure`")
+    ] = False,
 ) -> Response:
     """Which album is this a photo of? `match`, `ambiguous` or `no_match`, how sure that is, and
-    where in the picture the cover lies. With `many`, `answers` holds one such answer a sleeve."""
+    where in the picture the cover lies. With `many`, `answers` holds one such answer a sleeve. With
+    `quick`, for the frames of a camera, it is `match` or `unsure`: ask with the next frame."""
     sent = await read_search(request, settings.max_upload_bytes)
     if sent.image is None:
         raise InvalidRequest("The field 'file' is missing. Send one: curl -F file=@photo.jpg.")
-    found = await (answers().identify_many if sent.many else answers().identify)(sent.image)
+    if sent.many and sent.quick:
+        raise InvalidRequest("'many' and 'quick' cannot go together: a glance sees one sleeve.")
+    ask = answers().glimpse if sent.quick else answers().identify
+    found = await (answers().identify_many if sent.many else ask)(sent.image)
     return JSONResponse(found.model_dump())
 
 
 @api.post("/identify", response_model=IdentifyResponse, include_in_schema=False)
-async def identify_native(request: Request, many: Annotated[bool, Query()] = False) -> Response:
+async def identify_native(
+    request: Request,
+    many: Annotated[bool, Query()] = False,
+    quick: Annotated[bool, Query()] = False,
+) -> Response:
     return await identify(request)
 
 

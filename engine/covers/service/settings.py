@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import ClassVar
 
-from engine.base.settings import SHARED, Settings, Variable, choice, integer
+from engine.base.settings import SHARED, Settings, Variable, choice, integer, number
 from engine.vectors.where import OWN_INDEX, index_place
 
 # What a template of `links` may hold: a field of the album, percent-encoded by whoever fills it in.
@@ -64,6 +64,12 @@ VARIABLES: dict[str, Variable] = {
     "max_image_pixels": Variable(
         integer(10_000, 1_000_000_000), "50000000", "Largest picture, in pixels (width × height)"
     ),
+    "prior": Variable(
+        number(0, 1),
+        "0.5",
+        "The share of photos that show an album of the catalogue, 0–1, as far as you know: the "
+        "confidence of identify follows it; no more strangers are matched for a high one",
+    ),
     "links": Variable(
         outward_links,
         "Discogs=https://www.discogs.com/search/?q={artist}+{title}",
@@ -84,6 +90,7 @@ class CoverSettings(Settings):
     index: str = OWN_INDEX
     encoder_process: str = "auto"
     max_image_pixels: int = 50_000_000
+    prior: float = 0.5
     links: tuple[tuple[str, str], ...] = ()  # name, template of an address
 
     def separate_encoder(self) -> bool:

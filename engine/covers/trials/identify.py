@@ -22,6 +22,7 @@ from engine.base.errors import BuildError, ShazamError
 from engine.base.progress import Progress
 from engine.covers.identify.calibration import Calibration
 from engine.covers.identify.identifier import Identification, Identifier
+from engine.covers.identify.outlines import Quads
 from engine.covers.identify.proof import REFERENCE_SIDE
 from engine.covers.identify.proving import Prover
 from engine.covers.identify.references import Covers, cover_of
@@ -71,17 +72,34 @@ class Outcome:
 
 @dataclass
 class Trial:
-    """`answers` are (confidence, whether the decision was right) of every photo."""
+    """`answers` are (confidence, whether the decision was right) of every photo, `denials` those
+    of them that were `no_match`."""
 
     outcomes: dict[str, Outcome] = field(default_factory=dict)
     answers: list[tuple[float, bool]] = field(default_factory=list)
+    denials: list[tuple[float, bool]] = field(default_factory=list)
     references: int = 0
     no_covers: int = 0
     no_covers_matched: int = 0
 
+    def count(self, looked: Sequence[Look]) -> None:
+        for one in looked:
+            said = (one.answer.confidence, one.right)
+            self.answers.append(said)
+            if one.answer.decision == "no_match":
+                self.denials.append(said)
+
     @property
     def calibration_error(self) -> float:
         return expected_calibration_error(*_columns(self.answers))
+
+    @property
+    def noes(self) -> tuple[int, float, float]:
+        """How many answers were `no_match`, how sure on average, and what share was right."""
+        if not self.denials:
+            return 0, 0.0, 0.0
+        claimed, right = (float(np.mean(column)) for column in _columns(self.denials))
+        return len(self.denials), claimed, right
 
     def reliability(self) -> list[tuple[float, float, int]]:
         """(mean confidence, share right, answers) of each filled bin of confidence."""
@@ -99,6 +117,7 @@ class Trial:
             "references": self.references,
             "calibration_error": self.calibration_error,
             "reliability": self.reliability(),
+            "noes": dict(zip(("answers", "claimed", "right"), self.noes, strict=True)),
             "no_covers": self.no_covers,
             "no_covers_matched": self.no_covers_matched,
         }
@@ -147,21 +166,21 @@ def run_trial(
     trial = Trial(references=len(references))
     steps = len(conditions) * sample
     for name in conditions:
-        looked: list[_Look] = []
+        looked: list[Look] = []
         searched: list[tuple[bool, float]] = []
         for number, (album_id, other) in enumerate(zip(albums, unknown, strict=True)):
             cover = cover_of(catalogue, album_id)
             assert cover is not None
             photo = _photo(cover, name, [seed, number, 0])
-            looked.append(_look(identifier, photo, album_id))
-            searched.append(_search(search, photo, album_id))
+            looked.append(look(identifier, jpeg(photo.image), album_id, photo.quad))
+            searched.append(searched_first(search, jpeg(photo.image), album_id))
             stranger = lacking[number % len(lacking)] if lacking else cover_of(catalogue, other)
             assert stranger is not None
             photo = _photo(stranger, name, [seed, number, 1])
-            looked.append(_look(identifier, photo, None))
+            looked.append(look(identifier, jpeg(photo.image), None))
             progress.step(len(trial.outcomes) * sample + number + 1, steps, "photos")
-        trial.outcomes[name] = _outcome(looked, searched)
-        trial.answers += [(one.answer.confidence, one.right) for one in looked]
+        trial.outcomes[name] = outcome_of(looked, searched)
+        trial.count(looked)
     for picture in _pictures(no_covers) if no_covers else scenes(sample, seed):
         [answer] = identifier.by_pixels(picture)
         trial.no_covers += 1
@@ -219,7 +238,10 @@ def _crowded(search: CoverSearch, crowd: Crowd, progress: Progress) -> CoverSear
 
 
 @dataclass(frozen=True)
-class _Look:
+class Look:
+    """One photo's answer, the album it shows (None: a stranger), whether the decision was right,
+    how far the corners are off as a share of the sleeve's side, and what it took."""
+
     answer: Identification
     truth: int | None
     right: bool
@@ -227,26 +249,26 @@ class _Look:
     ms: float
 
 
-def _look(identifier: Identifier, photo: Photo, truth: int | None) -> _Look:
-    data = jpeg(photo.image)
+def look(identifier: Identifier, data: bytes, truth: int | None, quad: Quads | None = None) -> Look:
+    """Ask about the bytes of a photo of the album `truth`, whose corners are `quad` if known."""
     start = time.perf_counter()
     [answer] = identifier.by_image(data)
     ms = (time.perf_counter() - start) * 1000
     error = None
-    if answer.quad is not None and answer.album_id == truth and truth is not None:
-        edges = np.roll(photo.quad, -1, 0) - photo.quad
-        side = float(np.linalg.norm(edges, axis=1).mean())
-        error = float(np.linalg.norm(answer.quad - photo.quad, axis=1).mean()) / side
+    if answer.quad is not None and quad is not None and truth == answer.album_id:
+        side = float(np.linalg.norm(np.roll(quad, -1, 0) - quad, axis=1).mean())
+        error = float(np.linalg.norm(answer.quad - quad, axis=1).mean()) / side
     if truth is None:
         right = answer.decision == "no_match"
     elif answer.decision == "ambiguous":
         right = truth in [near.id for near in answer.candidates]
     else:
         right = answer.album_id == truth
-    return _Look(answer, truth, right, error, ms)
+    return Look(answer, truth, right, error, ms)
 
 
-def _outcome(looked: Sequence[_Look], searched: Sequence[tuple[bool, float]]) -> Outcome:
+def outcome_of(looked: Sequence[Look], searched: Sequence[tuple[bool, float]]) -> Outcome:
+    """Looks at photos of one kind, and what the encoder alone said of those that are known."""
     known = [one for one in looked if one.truth is not None]
     strangers = [one for one in looked if one.truth is None]
     matched = [one for one in known if one.answer.decision == "match"]
@@ -271,10 +293,9 @@ def _outcome(looked: Sequence[_Look], searched: Sequence[tuple[bool, float]]) ->
     )
 
 
-def _search(search: CoverSearch, photo: Photo, truth: int) -> tuple[bool, float]:
+def searched_first(search: CoverSearch, data: bytes, truth: int) -> tuple[bool, float]:
     """Whether the encoder alone has the album first, and how many milliseconds that takes."""
     assert search.encoder is not None
-    data = jpeg(photo.image)
     start = time.perf_counter()
     [near] = search.nearest(search.encoder.embed_images(search.pixels(data)[None]), 5)
     return near[0].id == truth, (time.perf_counter() - start) * 1000
@@ -364,6 +385,8 @@ def table(trial: Trial, say: Callable[[str], None] = print) -> None:
             f"expected calibration error over {len(trial.answers):,} answers: "
             f"{trial.calibration_error:.3f}"
         )
+        count, claimed, right = trial.noes
+        say(f"noes: {count:,}, {claimed:.3f} sure on average, {right:.3f} right")
     if trial.no_covers:
         say(f"pictures of no cover: {trial.no_covers_matched} of {trial.no_covers} matched")
 

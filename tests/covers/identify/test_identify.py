@@ -17,13 +17,14 @@ from conftest import draw_cover
 from encoders import ColourEncoder
 from PIL import Image
 
-from engine.base.errors import ArtifactError, UnreadableImage
+from engine.base.errors import ArtifactError, BuildError, UnreadableImage
 from engine.covers.artifact import Artifact
 from engine.covers.catalogue import Album, Catalogue, write_catalogue, write_thumbnails
 from engine.covers.identify import proving
-from engine.covers.identify.calibration import DEFAULT, Calibration
+from engine.covers.identify.calibration import DEFAULT, Calibration, shifted
 from engine.covers.identify.candidate import FEATURES, SIGHT
 from engine.covers.identify.identifier import Identification, Identifier
+from engine.covers.identify.outlines import Effort
 from engine.covers.identify.proving import Prover
 from engine.covers.identify.references import FOLDER, References, cover_of
 from engine.covers.identify.sight import Sight
@@ -34,7 +35,15 @@ from engine.covers.making.references import split_references, write_references
 from engine.covers.photos.photo import Distortion, simulate_photo
 from engine.covers.search import CoverSearch
 from engine.covers.trials.identify import expected_calibration_error, run_trial
+from engine.covers.trials.photos import read_pairs, run_photos
 from engine.vectors.making import build_index
+
+
+def jpeg_of(picture: np.ndarray) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(picture).save(buffer, "JPEG", quality=92)
+    return buffer.getvalue()
+
 
 COVERS, TWIN_OF, TWIN = 40, 5, 40
 TWIN_SPLIT = 1  # a split that leaves TWIN out and keeps TWIN_OF
@@ -374,17 +383,17 @@ def test_a_stranger_is_looked_at_mirrored_only_briefly(
     identifier: Identifier, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The thorough search for outlines is what a stranger pays most for: it is not paid twice."""
-    searched: list[bool] = []
+    searched: list[str] = []
     whole = proving.find_outlines
 
-    def counted(photo: np.ndarray, *, thorough: bool = False) -> np.ndarray:
-        searched.append(thorough)
-        return whole(photo, thorough=thorough)
+    def counted(photo: np.ndarray, effort: Effort = "usual") -> np.ndarray:
+        searched.append(effort)
+        return whole(photo, effort)
 
     monkeypatch.setattr(proving, "find_outlines", counted)
     photo = simulate_photo(drawn(101), np.random.default_rng(101), "mild").image
     assert identify(identifier, photo).decision == "no_match"
-    assert searched == [False, True, False]
+    assert searched == ["usual", "thorough", "usual"]
 
 
 def test_views_are_looked_at_by_as_many_threads_as_asked_for(folder: Path) -> None:
@@ -440,3 +449,107 @@ def test_the_calibration_error_of_honest_answers_is_small() -> None:
     assert error(claimed.tolist(), honest.tolist()) < 0.02
     assert error([0.99] * 10, [False] * 10) == pytest.approx(0.99)
     assert error([], []) == 0.0
+
+
+def test_a_glance_matches_what_is_clear_and_is_unsure_of_all_else(identifier: Identifier) -> None:
+    photos = [
+        simulate_photo(drawn(number), np.random.default_rng(number), "mild").image
+        for number in (*range(20), *range(100, 120))
+    ]
+    answers = [identifier.at_a_glance(jpeg_of(photo)) for photo in photos]
+    known, strangers = answers[:20], answers[20:]
+    assert {one.decision for one in answers} <= {"match", "unsure"}
+    assert sum(one.album_id == number for number, one in enumerate(known)) >= 10
+    assert all(one.album_id in (number, None) for number, one in enumerate(known))
+    assert all(one.decision == "unsure" for one in strangers)
+    assert identifier.at_a_glance(jpeg_of(drawn(TWIN_OF))).decision == "unsure"
+
+
+def test_a_glance_asks_no_encoder_and_looks_once(
+    identifier: Identifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    proofs: list[int] = []
+    prove = proving.prove
+
+    def counted(*given: object) -> object:
+        proofs.append(1)
+        return prove(*given)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(proving, "prove", counted)
+    monkeypatch.setattr(proving.Sight, "look", None)
+    for number in (3, 101):
+        photo = simulate_photo(drawn(number), np.random.default_rng(number), "mild").image
+        identifier.at_a_glance(jpeg_of(photo))
+    assert len(proofs) <= 2
+
+
+def test_the_quad_of_a_glance_is_in_pixels_of_the_picture_sent(identifier: Identifier) -> None:
+    photo = np.full((1500, 1200, 3), 90, np.uint8)
+    photo[300:1100, 200:1000] = cv2.resize(drawn(3), (800, 800))
+    answer = identifier.at_a_glance(jpeg_of(photo))
+    assert answer.album_id == 3
+    right = np.array([[200, 300], [1000, 300], [1000, 1100], [200, 1100]])
+    assert answer.quad is not None
+    assert np.abs(answer.quad - right).max() < 12
+
+
+@pytest.mark.parametrize(
+    ("prior", "given", "right"),
+    [(0.5, 0.8, 0.8), (0.2, 0.8, 0.5), (0.8, 0.8, 16 / 17), (0.0, 0.8, 0.0), (1.0, 0.8, 1.0)],
+)
+def test_a_probability_follows_the_share_of_photos_that_show_an_album(
+    prior: float, given: float, right: float
+) -> None:
+    assert shifted(given, prior) == pytest.approx(right)
+
+
+def test_where_few_photos_show_an_album_a_no_is_surer_and_a_yes_less_sure(folder: Path) -> None:
+    search = opened(folder).search
+    known = simulate_photo(drawn(4), np.random.default_rng(4), "mild").image
+    stranger = simulate_photo(drawn(104), np.random.default_rng(104), "mild").image
+    rare, half, often = (Identifier.open(search, prior=prior) for prior in (0.1, 0.5, 0.9))
+    yes = [identify(one, known).confidence for one in (rare, half, often)]
+    no = [identify(one, stranger).confidence for one in (rare, half, often)]
+    assert yes[0] < yes[1] < yes[2]
+    assert no[0] > no[1] > no[2]
+    never = Identifier.open(search, prior=0.0)
+    assert (identify(never, known).decision, identify(never, known).confidence) == ("no_match", 1.0)
+
+
+def test_real_photos_are_tried_with_their_album_and_without(
+    identifier: Identifier, tmp_path: Path
+) -> None:
+    for number in range(6, 12):
+        photo = simulate_photo(drawn(number), np.random.default_rng(number), "mild").image
+        (tmp_path / f"{number}.jpg").write_bytes(jpeg_of(photo))
+    table = tmp_path / "pairs.csv"
+    rows = [
+        f"{number}.jpg,{number},{'even' if number % 2 == 0 else 'odd'}" for number in range(6, 12)
+    ]
+    table.write_text("\n".join(["photo,cover,kind", *rows]))
+    pairs = read_pairs(tmp_path, table, identifier.search.catalogue)
+    assert [(pair.album_id, pair.kind) for pair in pairs[:2]] == [(6, "even"), (7, "odd")]
+    trial = run_photos(identifier.search, pairs)
+    assert set(trial.outcomes) == {"even", "odd"}
+    assert len(trial.answers) == 12
+    assert sum(one.known for one in trial.outcomes.values()) == 6
+    assert sum(one.strangers for one in trial.outcomes.values()) == 6
+    assert all(one.matched == 1 and one.false == 0 for one in trial.outcomes.values())
+    assert trial.noes[0] == 6
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("file,album\n1.jpg,1", "needs the columns photo and cover"),
+        ("photo,cover\n1.jpg,nobody.jpg", "line 2: no album of this artifact was built from"),
+        ("photo,cover\nmissing.jpg,1", "line 2: .*missing.jpg is not there"),
+        ("photo,cover\n", "names no photo"),
+    ],
+)
+def test_a_table_of_photos_that_is_wrong_is_told_by_its_line(
+    identifier: Identifier, tmp_path: Path, text: str, said: str
+) -> None:
+    (tmp_path / "pairs.csv").write_text(text)
+    with pytest.raises(BuildError, match=said):
+        read_pairs(tmp_path, tmp_path / "pairs.csv", identifier.search.catalogue)
