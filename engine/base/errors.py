@@ -8,7 +8,10 @@
     │   └── CoverNotFound            cover_not_found    404
     ├── MethodNotAllowed             method_not_allowed 405
     ├── ImageTooLarge                image_too_large    413
+    ├── AudioTooLong                 audio_too_long     413
     ├── UnreadableImage              unreadable_image   415
+    ├── UnreadableAudio              unreadable_audio   415
+    ├── AudioTooShort                audio_too_short    422
     ├── Overloaded                   overloaded         503 (429 for a caller's own rate)
     ├── DeadlineExceeded             timeout            504
     ├── NotReady                     not_ready          503
@@ -98,6 +101,21 @@ class ImageTooLarge(ShazamError):
 class UnreadableImage(ShazamError):
     code = "unreadable_image"
     status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
+
+
+class AudioTooLong(ShazamError):
+    code = "audio_too_long"
+    status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+
+
+class UnreadableAudio(ShazamError):
+    code = "unreadable_audio"
+    status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
+
+
+class AudioTooShort(ShazamError):
+    code = "audio_too_short"
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
 
 
 class Overloaded(ShazamError):
