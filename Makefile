@@ -64,7 +64,7 @@ test: install chromium helm  ## every test (PYTEST_ARGS=…)
 FUZZ     ?= 20
 
 fuzz: install  ## the fuzz tests, FUZZ times as long
-	FUZZ=$(FUZZ) $(BIN)/python -m pytest tests/whole/test_fuzz.py --timeout=3600 $(PYTEST_ARGS)
+	FUZZ=$(FUZZ) $(BIN)/python -m pytest tests/whole/test_fuzz.py tests/sound/test_fuzz_audio.py --timeout=3600 $(PYTEST_ARGS)
 
 # `build --ray` on a real cluster of two workers on this machine.
 test-ray: install  ## build --ray on a cluster on this machine

@@ -169,3 +169,26 @@ def long_opus(seconds: float) -> bytes:
             packet.pts = packet.dts = 120 * n
             output.mux(packet)
     return written.getvalue()
+
+
+def many_packets(count: int, length: int) -> bytes:
+    """An MP4 of ten kilobytes that says it holds `count` packets, `length` samples each."""
+    tables = {
+        b"stsz": struct.pack(">III", 0, 1, count),
+        b"stsc": struct.pack(">IIIII", 0, 1, 1, count, 1),
+        b"stts": struct.pack(">IIII", 0, 1, count, length),
+        b"stco": struct.pack(">III", 0, 1, 48),
+    }
+    holders = (b"moov", b"trak", b"mdia", b"minf", b"stbl")
+
+    def rewritten(boxes: bytes) -> bytes:
+        made, at = b"", 0
+        while at + 8 <= len(boxes):
+            size, name = struct.unpack_from(">I4s", boxes, at)
+            body = tables.get(name, boxes[at + 8 : at + size])
+            body = rewritten(body) if name in holders else body
+            made += struct.pack(">I4s", 8 + len(body), name) + body
+            at += size
+        return made
+
+    return rewritten(recorded("MP4 AAC"))

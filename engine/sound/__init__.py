@@ -7,6 +7,7 @@ Begin with `search`: `SoundSearch.open`, then `identify` and `alike`. From the b
 
     recording, mixing    a stranger's bytes → frames under rules; frames → one channel at 16 kHz
     audio, waveform      anything that ffmpeg reads → samples; samples → what is drawn of them
+    apart                the first, in a process that a hostile file may end
     fingerprint          which recording: a small network, its codes, their agreement in time
     encoder              what is alike: one vector a track, and tags in words
     catalogue            ids → tracks, waveforms, audio

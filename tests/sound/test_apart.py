@@ -1,0 +1,111 @@
+"""`engine/sound/apart.py`: decoding in a process that may die, and costs what it may."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import psutil
+import pytest
+from recorded import many_packets, recorded
+
+from engine.base.errors import AudioTooLong, AudioTooShort, InvalidRequest, UnreadableAudio
+from engine.sound import apart
+from engine.sound.apart import Decoder
+from engine.sound.audio import decode
+
+
+@pytest.fixture(scope="module")
+def decoder() -> Iterator[Decoder]:
+    made = Decoder(2, seconds=5)
+    yield made
+    made.close()
+
+
+def processes() -> list[psutil.Process]:
+    return [one for one in psutil.Process().children() if apart.__name__ in one.cmdline()]
+
+
+def test_what_is_read_apart_is_what_is_read_here(decoder: Decoder) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        names = ["WebM Opus", "MP4 AAC", "FLAC", "WAV"] * 3
+        heard = pool.map(lambda name: decoder.decode(recorded(name), first_s=1), names)
+        for name, samples in zip(names, heard, strict=True):
+            assert samples.dtype == np.float32
+            assert np.array_equal(samples, decode(recorded(name), first_s=1))
+
+
+def test_a_refusal_is_the_same_refusal(decoder: Decoder) -> None:
+    for body, options, kind in (
+        (b"", {}, InvalidRequest),
+        (b"no recording", {"name": "It"}, UnreadableAudio),
+        (recorded("WAV"), {"max_s": 1}, AudioTooLong),
+    ):
+        with pytest.raises(kind) as here:
+            decode(body, **options)  # type: ignore[arg-type]
+        with pytest.raises(kind) as there:
+            decoder.decode(body, **options)  # type: ignore[arg-type]
+        assert there.value.message == here.value.message
+
+
+def test_a_file_that_wants_all_memory_is_refused_and_has_none(decoder: Decoder) -> None:
+    before = {process.pid for process in processes()}
+    since = time.monotonic()
+    for packets in (10_000_000, 60_000_000):  # with room for some of what it wants, and for none
+        with pytest.raises((UnreadableAudio, AudioTooShort)):
+            decoder.decode(many_packets(packets, 1024), first_s=60)
+    assert time.monotonic() - since < 10
+    assert {process.pid for process in processes()} == before
+    for process in processes():
+        assert process.memory_info().rss < 250e6
+
+
+def test_a_process_that_dies_or_hangs_is_followed_by_another(decoder: Decoder) -> None:
+    for harm in (signal.SIGKILL, signal.SIGSTOP):
+        quick = Decoder(seconds=1)
+        try:
+            (victim,) = set(processes()) - known(decoder)
+            os.kill(victim.pid, harm)
+            if harm == signal.SIGSTOP:
+                with pytest.raises(UnreadableAudio):
+                    quick.decode(recorded("WAV"))
+            else:
+                victim.wait(5)
+            assert len(quick.decode(recorded("WAV"), first_s=1)) == 16_000
+        finally:
+            quick.close()
+
+
+def known(decoder: Decoder) -> set[psutil.Process]:
+    found = [decoder._free.get() for _ in range(2)]
+    for one in found:
+        decoder._free.put(one)
+    return {psutil.Process(one._popen.pid) for one in found}
+
+
+def test_it_ends_with_who_asks() -> None:
+    program = (
+        "import os, signal\n"
+        "from engine.sound.apart import Decoder\n"
+        "print(Decoder()._free.get()._popen.pid, flush=True)\n"
+        "os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", program],
+        env={**os.environ, "PYTHONPATH": ":".join(path for path in sys.path if path)},
+        capture_output=True,
+        check=False,
+    )
+    pid = int(ran.stdout)
+    for _ in range(100):
+        if not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
+            break
+        time.sleep(0.1)
+    else:
+        pytest.fail("it lives on")
