@@ -9,8 +9,8 @@ from importlib import import_module
 from typing import Any
 
 _HOMES = {
-    "ShazamVisual": "engine.covers.service.bento",
-    "EncoderService": "engine.covers.service.bento",
+    "ShazamVisual": "engine.services.visual",
+    "EncoderService": "engine.services.visual",
 }
 __all__ = list(_HOMES)
 

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 LOCK = Path(__file__).parent / "serve.lock"
-RECIPE = Path(__file__).parents[1] / "engine" / "covers" / "service" / "bento.py"
+RECIPE = Path(__file__).parents[1] / "engine" / "serving" / "app" / "bento.py"
 # Declared by classifier or free text: the SPDX identifier each of those stands for.
 SPDX = {
     "Apache License 2.0": "Apache-2.0",

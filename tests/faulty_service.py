@@ -84,4 +84,4 @@ def decode(*values: Any, **options: Any) -> Any:
 _load_encoder, search.load_encoder = search.load_encoder, load_encoder
 _decode, search.decode = search.decode, decode
 
-from service import *  # noqa: E402, F403
+from service import EncoderService, ShazamVisual  # noqa: E402, F401

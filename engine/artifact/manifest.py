@@ -12,18 +12,15 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import Field, SerializerFunctionWrapHandler, ValidationError, model_serializer
 
 from engine.artifact.folder import FileEntry, no_artifact
+from engine.artifact.kinds import told_kind
 from engine.base.errors import FormatTooNew, ManifestInvalid
 from engine.base.places import MANIFEST
 from engine.base.strict import Strict
-
-# A manifest that names no kind is of the one that its format is of.
-COVER: Literal["cover"] = "cover"
-KIND_OF_FORMAT = {"shazam-visual-artifact": COVER, "shazam-sound-artifact": "sound"}
 
 
 class Manifest(Strict):
@@ -57,7 +54,7 @@ class Manifest(Strict):
                 f"This artifact has format {version}; this version reads up to {cls.VERSION}. "
                 "Upgrade the service, or build the artifact with this version."
             )
-        kind = _kind(told)
+        kind = told_kind(told)
         if kind != cls.KIND:
             raise ManifestInvalid(
                 f"{folder.name} is an artifact of kind {kind[:40]!r}; one of kind {cls.KIND!r} is "
@@ -129,14 +126,7 @@ class Manifest(Strict):
 def kind_of(folder: Path) -> str:
     """`"cover"`, `"sound"` or whatever else the manifest of `folder` calls its kind; nothing more
     of it is checked. Raises `ArtifactNotFound` or `ManifestInvalid`."""
-    return _kind(_read(folder)[1])
-
-
-def _kind(told: Mapping[str, Any]) -> str:
-    kind, name = told.get("kind"), told.get("format")
-    if isinstance(kind, str):
-        return kind
-    return KIND_OF_FORMAT.get(name, COVER) if isinstance(name, str) else COVER
+    return told_kind(_read(folder)[1])
 
 
 def _read(folder: Path) -> tuple[bytes, dict[str, Any]]:

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from engine.artifact.folder import no_artifact
-from engine.artifact.manifest import COVER, kind_of
+from engine.artifact.kinds import COVER
+from engine.artifact.manifest import kind_of
 from engine.artifact.opened import Opened
 from engine.artifact.pack import pack
 from engine.artifact.remote import RemoteArtifact, fetch, is_url

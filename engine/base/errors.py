@@ -12,6 +12,7 @@
     ├── UnreadableImage              unreadable_image   415
     ├── UnreadableAudio              unreadable_audio   415
     ├── AudioTooShort                audio_too_short    422
+    ├── RangeNotSatisfiable          range_not_satisfiable 416
     ├── Overloaded                   overloaded         503 (429 for a caller's own rate)
     ├── DeadlineExceeded             timeout            504
     ├── NotReady                     not_ready          503
@@ -116,6 +117,20 @@ class UnreadableAudio(ShazamError):
 class AudioTooShort(ShazamError):
     code = "audio_too_short"
     status = HTTPStatus.UNPROCESSABLE_ENTITY
+
+
+class RangeNotSatisfiable(ShazamError):
+    """A part of a file was asked for that lies behind its end."""
+
+    code = "range_not_satisfiable"
+    status = HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE
+
+    def __init__(self, message: str, *, size: int, **details: Any) -> None:
+        super().__init__(message, **details)
+        self.size = size
+
+    def headers(self) -> dict[str, str]:
+        return {"Content-Range": f"bytes */{self.size}"}
 
 
 class Overloaded(ShazamError):

@@ -7,6 +7,7 @@ import json
 import os
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from engine.base.needs import is_installed
 from engine.cli.terminal import (
@@ -21,6 +22,9 @@ from engine.cli.terminal import (
     tell,
     whole,
 )
+
+if TYPE_CHECKING:
+    from engine.services.start import Service
 
 
 def offer_inspect(commands: Commands) -> None:
@@ -104,28 +108,45 @@ def _path_prefix(text: str) -> str:
 
 
 def _serve(options: argparse.Namespace) -> int:
-    from engine.covers.service.settings import CoverSettings
-    from engine.covers.service.start import OPENER, SERVICE
     from engine.serving.process.launch import serve
 
     if not is_installed("bentoml"):  # told here and once, not by every worker
         raise ModuleNotFoundError(name="bentoml")
-    _name_artifact(options.artifact)
+    service = _service_of(options.artifact)
+    _name_artifact(options.artifact, service.variable)
     if options.root_path is not None:
         os.environ["SHAZAM_ROOT_PATH"] = options.root_path  # for the workers, too
-    several = CoverSettings.from_environment().several_processes()
-    return serve(options.host, options.port, service=SERVICE, opener=OPENER, several=several)
+    several = service.read_settings().several_processes()
+    return serve(
+        options.host, options.port, service=service.name, opener=service.opener, several=several
+    )
 
 
-def _name_artifact(where: str | None) -> None:
+def _service_of(where: str | None) -> Service:
+    """What serves an artifact, by the kind that it, or its tag, says it is of; covers and what is
+    beside them where that says nothing, as a URL does."""
+    from engine.artifact.kinds import seeming_kind
+    from engine.base.places import PROJECT
+    from engine.services.start import OF_KIND, SOUND, VISUAL
+
+    if where is None:
+        return VISUAL
+    kinds = (seeming_kind(folder) for folder in (Path(where), PROJECT / where))
+    kind = next(filter(None, kinds), None)
+    if kind is None and where.startswith(("shazam-sound:", "shazam-sound-serving:")):
+        return SOUND
+    return OF_KIND.get(kind or "", VISUAL)
+
+
+def _name_artifact(where: str | None, variable: str) -> None:
     """Put what is to be served into the environment, which the workers read: they run in a folder
     of their own, so one that lies here is named from the root."""
     from engine.base.places import MANIFEST
 
-    where = where or os.environ.get("SHAZAM_ARTIFACT")
+    where = where or os.environ.get(variable)
     if where is not None:
         here = (Path(where) / MANIFEST).is_file()
-        os.environ["SHAZAM_ARTIFACT"] = str(Path(where).resolve()) if here else where
+        os.environ[variable] = str(Path(where).resolve()) if here else where
 
 
 def offer_publish(commands: Commands) -> None:

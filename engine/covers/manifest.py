@@ -12,7 +12,8 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field
 
 from engine.artifact.folder import FileEntry, list_files
-from engine.artifact.manifest import COVER, Manifest
+from engine.artifact.kinds import COVER
+from engine.artifact.manifest import Manifest
 from engine.base.errors import BuildError, CountMismatch, ManifestInvalid
 from engine.base.places import MANIFEST
 from engine.base.strict import Sha256, Strict

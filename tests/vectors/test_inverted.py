@@ -393,7 +393,7 @@ def test_large_segments_are_verified_after_the_start(
 
     async def serve(folder: Path) -> AsyncSearch:
         service = AsyncSearch(
-            CoverSettings(artifact=str(folder), runtime="torch-cpu"), Metrics(SUBJECT)
+            CoverSettings(artifact=str(folder), runtime="torch-cpu"), Metrics([SUBJECT])
         )
         service.start()
         await service.search()

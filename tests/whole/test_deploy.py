@@ -246,7 +246,7 @@ def test_bentoml_knows_every_key_of_the_bentocloud_file(name: str) -> None:
     assert terms["scaling"]["policy"].keys() <= known(modelschemas.HPAPolicy)
     service_config.validate(copy.deepcopy(terms["config_overrides"]))
     # The name that the deployment configures is the one that the service has.
-    assert f'name="{service}"' in (ROOT / "engine/covers/service/bento.py").read_text()
+    assert f'name="{service}"' in (ROOT / "engine/services/visual.py").read_text()
 
 
 @pytest.mark.parametrize("name", sorted(path.stem for path in (DEPLOY / "schemas").iterdir()))
@@ -365,9 +365,8 @@ PROBED = [*PODS, *(n for n in ALL if n.startswith("azure"))]
 
 
 def test_the_service_has_the_routes_that_probes_ask() -> None:
-    routes = re.findall(
-        r'^@api\.get\("(/\w+)"', (ROOT / "engine/covers/service/routes.py").read_text(), re.M
-    )
+    site = (ROOT / "engine/serving/app/site.py").read_text()
+    routes = re.findall(r'api\.get\("(/\w+)"', site)
     assert {"/livez", "/readyz"} <= set(routes)
 
 

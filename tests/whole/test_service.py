@@ -1069,7 +1069,8 @@ def test_the_launching_process_imports_neither_routes_nor_index() -> None:
     code = (
         "import sys; sys.argv = ['bentoml', 'serve']\n"
         "import service\n"
-        "heavy = {'fastapi', 'faiss', 'PIL', 'openvino', 'engine.covers.service.routes'}\n"
+        "heavy = {'fastapi', 'faiss', 'PIL', 'openvino', 'engine.covers.service.routes',"
+        " 'engine.serving.app.site'}\n"
         "print([*heavy & set(sys.modules), *service.ShazamVisual.mount_apps])\n"
     )
     command = [sys.executable, "-c", code]

@@ -81,7 +81,7 @@ def test_a_base_image_by_digest_is_one_in_the_bill_of_materials(
 
 def test_all_who_name_the_base_image_name_the_same() -> None:
     names = set()
-    for file in ("engine/covers/service/bento.py", "deploy/container/bento.py"):
+    for file in ("engine/serving/app/bento.py", "deploy/container/bento.py"):
         names |= set(re.findall(r'"BASE_IMAGE", "([^"]+)"', (PROJECT / file).read_text()))
     trial = (PROJECT / "deploy/container/container_test.py").read_text()
     assert names == set(re.findall(r'"BASE_IMAGE", "([^"]+)"', trial))

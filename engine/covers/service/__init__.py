@@ -7,10 +7,12 @@
     towers   the encoder for many callers, in this process or in one of its own
     schemas  the shapes of requests and responses
     french   every message in French
-    snippets each operation for a shell, Python and JavaScript
+    calls    what the page of the API shows each operation with
+    running  this worker's search and answers
+    capability  all of that for an application, alone or beside others
     start    what a process does first: settings, and the artifact opened by them
     settings what it reads from its environment
-    bento    the service as BentoML sees it: processes, typed APIs, image
+    bento    typed APIs, and the encoder in a process of its own, as BentoML sees them
 
 `engine.serving` gives it threads, batches, limits and processes. Not to be imported: making,
 trials, photos, and what trains an index; a serving process has none of their dependencies.

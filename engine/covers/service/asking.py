@@ -49,7 +49,10 @@ logger = logging.getLogger("shazam")
 
 # What the metrics of this service are about.
 SUBJECT = Subject(
-    stages=("decode", "queue", "encode", "search", "identify"), items="albums", uploads="pictures"
+    name="covers",
+    stages=("decode", "queue", "encode", "search", "identify"),
+    items="albums",
+    uploads="pictures",
 )
 
 # Embeddings of recent uploads by content hash: 1,024 × 512 float32 are 2 MB.
@@ -109,6 +112,7 @@ class AsyncSearch:
     ) -> None:
         self.settings = settings
         self.metrics = metrics
+        self._ready = metrics.ready.labels(SUBJECT.name)
         self._remote = remote
         self._readiness = Readiness(
             self._open,
@@ -129,7 +133,7 @@ class AsyncSearch:
 
     def start(self) -> None:
         """Begin to load; returns at once."""
-        self.metrics.ready.set(0)
+        self._ready.set(0)
         self._readiness.start()
 
     async def stop(self) -> None:
@@ -147,6 +151,15 @@ class AsyncSearch:
     @property
     def ready(self) -> bool:
         return self._readiness.ready
+
+    @property
+    def failed(self) -> bool:
+        """Whether the artifact could not be opened, or was lost."""
+        return self._readiness.failure is not None
+
+    async def settled(self) -> None:
+        """Returns once the artifact is open, or the first attempt to open it has failed."""
+        await self._readiness.settled()
 
     @property
     def artifact_id(self) -> str:
@@ -322,16 +335,16 @@ class AsyncSearch:
         )
         if line := invitation(keys=bool(self.settings.api_keys)):
             logger.info("%s", line)
-        self.metrics.artifact.labels(
+        self.metrics.artifacts[SUBJECT.items].labels(
             artifact=artifact, encoder=encoder, runtime=runtime, precision=precision
         ).set(albums)
 
     def _on_ready(self, again: bool) -> None:
-        self.metrics.ready.set(1)
+        self._ready.set(1)
         collector.keep(again=again)
 
     def _on_lost(self, opened: OpenedSearch) -> None:
-        self.metrics.ready.set(0)
+        self._ready.set(0)
         opened.towers.close()  # not its identifier: what it is at may need no encoder any more
         collector.let_go()
 

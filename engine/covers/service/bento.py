@@ -1,8 +1,8 @@
-"""The service of covers as BentoML sees it: its processes, its typed APIs, its image.
+"""Covers as BentoML sees them: typed APIs, and the encoder in a process of its own.
 
-FastAPI owns every public route (routes.py); BentoML gives the service its processes, its typed APIs
-(`bentoml.SyncHTTPClient(url).search_by_image(file=path)`) and, where the encoder runs in a process
-of its own, the adaptively batched calls to it.
+A service that answers for covers (`engine.services`) is a class that inherits `CoverApis`.
+`bentoml.SyncHTTPClient(url).search_by_image(file=path)` calls what is here by name; its answers are
+those of the routes.
 
 The launching process reads this file before it starts workers, and needs neither the routes nor
 what they import: without them it starts in a fifth less CPU time and holds 9 MB less.
@@ -11,88 +11,30 @@ what they import: without them it starts in a fifth less CPU time and holds 9 MB
 from __future__ import annotations
 
 import faulthandler
-import os
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from engine.base.errors import ShazamError
-from engine.covers.service import start
-from engine.serving.process import collector, orphan, preload
-
-# All this before BentoML is imported, here and in the workers that are given this environment.
-collector.pause()
-preload.set_environment()
-try:
-    settings = start.settings()
-except ShazamError as refusal:
-    sys.exit(f"{refusal.code}: {refusal.message}")
-# An encoder on a GPU is worth a process of its own, shared by all workers; on a CPU the crossing
-# costs more than it gives (benchmarks/README.md).
-separate_encoder = settings.separate_encoder()
-if not separate_encoder:
-    preload.begin(start.OPENER)
-
 import bentoml
 import numpy as np
 from pydantic import Field
 
-from engine.artifact.store import check_exists
-from engine.base.settings import unknown_variables
 from engine.covers.question import DEFAULT_K, MAX_K, Wanted
+from engine.covers.service import start
 from engine.covers.service.schemas import IdentifyResponse, SearchResponse
+from engine.serving.app.bento import KEEP_SESSION, behind_ours
 from engine.serving.watch import tracing
-from engine.serving.watch.logs import configure_logging
-from engine.vectors.where import check_installed
 
 if TYPE_CHECKING:
     from engine.covers.service.answers import Answers
 
-try:
-    configure_logging(settings.log_format, settings.log_level, unknown=unknown_variables())
-    check_exists(settings.artifact)
-    check_installed(settings.index)
-except ShazamError as refusal:
-    sys.exit(f"{refusal.code}: {refusal.message}")
-
-if settings.several_processes():
-    # In a container BentoML leaves a dead process dead and runs on with those that are left, which
-    # may be none that encodes; as on any other host, it shall start another. A process that is
-    # alone still takes its container with it, for the platform to start anew.
-    os.environ.pop("BENTOML_CONTAINERIZED", None)
-if preload.in_worker():
-    from engine.serving.http.connections import bound_connections
-
-    bound_connections()
-    orphan.end_with(os.getppid())
-elif preload.launching():
-    orphan.end_at_hangup()
-
-# A client session to a dependency is closed by BentoML after 100 requests or 300 s with calls in
-# flight, which fails 1 to 28 % of them; these bounds are never reached.
-KEEP_SESSION = {"max_requests": 10**9, "max_age": 1e9}
-# BentoML's own limits answer from outside any middleware; `Front` has ours, so BentoML's must only
-# never come first. Not longer than needed: it keeps a timer of that length for every request.
-BEHIND_OURS = {"timeout": settings.timeout_s + 30}
-
-
-# The rest of the image is in bentofile.yaml. A distribution that BentoML knows would be given
-# build-essential and git: 300 MB, and a compiler. The code goes in before the packages, so that
-# deploy/container/slim.sh can compile it: the root file system of a container is read-only.
-IMAGE = bentoml.images.Image(
-    # A release names a digest: BASE_IMAGE=docker.io/library/python:3.11-slim@sha256:…
-    base_image=os.environ.get("BASE_IMAGE", "docker.io/library/python:3.11-slim"),
-    distro="bare",
-    python_version="3.11",
-    build_include_paths=["service.py", "engine"],
-)
+settings = start.settings()
 
 
 @bentoml.service(
     name="shazam_visual_encoder",
-    traffic=BEHIND_OURS,
+    traffic=behind_ours(settings),
     runner_connection=KEEP_SESSION,
     metrics={"enabled": False},
     logging={"access": {"enabled": False}},
@@ -148,19 +90,10 @@ def _ends_if_stuck() -> Iterator[None]:
         faulthandler.cancel_dump_traceback_later()
 
 
-@bentoml.service(
-    name="shazam_visual",
-    workers=settings.workers,
-    traffic=BEHIND_OURS,
-    metrics={"enabled": False},
-    logging={"access": {"enabled": False}},
-    image=IMAGE,
-    **tracing.options(settings),
-)
-class ShazamVisual:
-    """Which album is this? The APIs below are what BentoML's typed clients call."""
+class CoverApis:
+    """Which album is this? What BentoML's typed clients call."""
 
-    if separate_encoder:
+    if settings.separate_encoder():
         encoder = bentoml.depends(EncoderService)
 
     @bentoml.api
@@ -217,42 +150,15 @@ class _RemoteEncoder:
             return await call(*values)
 
 
+def use_encoder_process() -> None:
+    """Let this worker's covers ask `EncoderService`, where there is one."""
+    from engine.covers.service.running import RUNNING
+
+    if settings.separate_encoder():
+        RUNNING.remote_encoder = _RemoteEncoder()
+
+
 def _answers() -> Answers:
-    from engine.covers.service.routes import answers
+    from engine.covers.service.running import answers
 
     return answers()
-
-
-def _serve_routes(service: Any) -> None:
-    """Put every public route on the service, and our limits and errors before them."""
-    from engine.covers.service import routes
-    from engine.covers.service.french import LANGUAGES
-    from engine.serving.http.connections import BoundedProtocol
-    from engine.serving.http.front import Front
-
-    def front(app: Any, **options: Any) -> Front:
-        made = Front(app, **options)
-        BoundedProtocol.at_once = made.at_once
-        return made
-
-    if separate_encoder:
-        routes.remote_encoder = _RemoteEncoder()
-    bentoml.asgi_app(routes.api, path="/")(service)
-    service.add_asgi_middleware(
-        front,
-        api=routes.api,
-        routes=[route.path for route in routes.api.routes],  # type: ignore[attr-defined]
-        probes=routes.PROBES,
-        free=routes.FREE,
-        bodies=routes.BODIES,
-        settings=settings,
-        metrics=routes.metrics,
-        artifact_id=routes.artifact_id,
-        languages=LANGUAGES,
-    )
-
-
-if not preload.launching():
-    _serve_routes(ShazamVisual)
-
-collector.resume()

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from engine.serving.http.french import MESSAGES, OTHERWISE
-from engine.serving.http.languages import Language, Languages
-
 _PLENTY = "1 000 pixels de côté suffisent."
 _DATA_URI = "data:image/jpeg;base64,…"
 
@@ -71,12 +68,10 @@ COVERS = {
         f"Une image doit être une URI de données, {_DATA_URI} ; les adresses ne sont pas lues."
     ),
     "The data URI is not valid base64 ({}).": "L'URI de données n'est pas du base64 ({0}).",
-    # routes.py
+    # capability.py, routes.py
     "The upload has more than {} bytes. Send a smaller picture: 1,000 pixels a side are plenty.": (
         f"L'envoi a plus de {{0:number}} octets. Envoyez une image plus petite : {_PLENTY}"
     ),
-    "The page has no such file.": "La page n'a pas ce fichier.",
-    "The page has no file {}.": "La page n'a pas de fichier {0}.",
     "The field 'file' is missing. Send the picture as multipart/form-data: curl -F "
     "file=@photo.jpg.": (
         "Le champ « file » manque. Envoyez l'image en multipart/form-data : curl -F "
@@ -85,14 +80,9 @@ COVERS = {
     "The field 'file' is missing. Send one: curl -F file=@photo.jpg.": (
         "Le champ « file » manque. Envoyez-en un : curl -F file=@photo.jpg."
     ),
-    "The catalogue's files were damaged since the start. Repair them and restart.": (
-        "Les fichiers du catalogue ont été abîmés depuis le démarrage. Réparez-les et redémarrez."
+    "'many' and 'quick' cannot go together: a glance sees one sleeve.": (
+        "« many » et « quick » ne vont pas ensemble : un coup d'œil voit une seule pochette."
     ),
-    "There is nothing at {}. See /docs.": "Il n'y a rien à {0}. Voir /docs.",
-    "{} does not work here; {} does. See /docs.": (
-        "{0} n'est pas possible ici ; {1:said} l'est. Voir /docs."
-    ),
-    "another method": "une autre méthode",
     # image.py
     "{} is empty. Send the bytes of a picture in the field 'file'.": (
         "{0:said} est vide. Envoyez les octets d'une image dans le champ « file »."
@@ -171,5 +161,3 @@ COVERS = {
         "adresse et ses clés."
     ),
 }
-
-LANGUAGES = Languages((Language("fr", {**MESSAGES, **COVERS}, OTHERWISE),))

@@ -118,16 +118,6 @@ class Health(BaseModel):
     precision: str | None
 
 
-class Banner(BaseModel):
-    message: str
-    status: Literal["running"] = "running"
-    endpoints: dict[str, str]
-    links: dict[str, str] = Field(
-        description="`SHAZAM_LINKS`: names of other places and templates of their addresses, with "
-        "`{artist}`, `{title}`, `{year}` to be percent-encoded"
-    )
-
-
 class EmbeddingsRequest(BaseModel):
     """OpenAI's request, and `modality`: without it a data URI is a picture and all else words.
     What is null is as if it were left out."""

@@ -15,6 +15,7 @@ Begin with `front`, whose docstring draws the order.
     french       what any service says of a request, in French
     forms        query strings, forms, JSON → checked values
     queries      a route that refuses parameters it does not know
+    ranges       a part of a file, as who plays from the middle asks for it
     native       what BentoML answers itself, its errors in our shape
     page         files of `web/` → answers with addresses that change with their content
     preview      what a link to the page shows where it is pasted

@@ -28,14 +28,21 @@ DRAIN_BYTES, DRAIN_S = 64 << 20, 5.0
 
 
 @dataclass(frozen=True, slots=True)
-class BodyLimits:
-    """Bytes a body may have, at some paths another number; `too_large` says what to do instead."""
+class BodyLimit:
+    """Bytes a body may have; `too_large` says what to do instead."""
 
-    usual: int
+    size: int
     too_large: Callable[[], ShazamError]
-    by_path: Mapping[str, int] = field(default_factory=dict)
 
-    def at(self, path: str) -> int:
+
+@dataclass(frozen=True, slots=True)
+class BodyLimits:
+    """The limit of most bodies, and of those at some paths another."""
+
+    usual: BodyLimit
+    by_path: Mapping[str, BodyLimit] = field(default_factory=dict)
+
+    def at(self, path: str) -> BodyLimit:
         return self.by_path.get(path, self.usual)
 
 
@@ -53,8 +60,8 @@ class Bodies:
         """`app`'s answer, or a refusal in its place."""
         limit = self._limits.at(scope["path"])
         declared = Headers(scope=scope).get("content-length", "")
-        if declared.isdigit() and int(declared) > limit:
-            await _refuse(self._limits.too_large(), exchange, send, receive)
+        if declared.isdigit() and int(declared) > limit.size:
+            await _refuse(limit.too_large(), exchange, send, receive)
             return
         compressed = encoding_of(scope)
         size = 0
@@ -95,10 +102,10 @@ class Bodies:
                 self._on_overload()
             await _refuse(refusal, exchange, send, receive)
 
-    def _refusal(self, size: int, limit: int) -> ShazamError | None:
-        if size > limit:
-            return self._limits.too_large()
-        if self._held > BODIES_AT_ONCE * self._limits.usual:
+    def _refusal(self, size: int, limit: BodyLimit) -> ShazamError | None:
+        if size > limit.size:
+            return limit.too_large()
+        if self._held > BODIES_AT_ONCE * self._limits.usual.size:
             return Overloaded(
                 "So much is being uploaded that this process has no room for more. Try again in a "
                 "second."

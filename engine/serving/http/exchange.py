@@ -24,6 +24,7 @@ class Exchange:
     request_id: str
     language: Language = ENGLISH
     prefix: str = ""  # what a proxy puts before our paths, as `/records`
+    path: str = ""  # without it
     started: float = field(default_factory=time.perf_counter)
     status: int = 0
     finished: bool = False

@@ -5,6 +5,17 @@ from __future__ import annotations
 _TRY_AGAIN_ONE = "Réessayez dans une seconde."
 
 MESSAGES = {
+    # app/site.py, app/failures.py
+    "The page has no such file.": "La page n'a pas ce fichier.",
+    "The page has no file {}.": "La page n'a pas de fichier {0}.",
+    "The catalogue's files were damaged since the start. Repair them and restart.": (
+        "Les fichiers du catalogue ont été abîmés depuis le démarrage. Réparez-les et redémarrez."
+    ),
+    "There is nothing at {}. See /docs.": "Il n'y a rien à {0}. Voir /docs.",
+    "{} does not work here; {} does. See /docs.": (
+        "{0} n'est pas possible ici ; {1:said} l'est. Voir /docs."
+    ),
+    "another method": "une autre méthode",
     # access.py
     "This service needs a key: send 'Authorization: Bearer KEY' or 'X-API-Key: KEY'.": (
         "Ce service demande une clé : envoyez « Authorization: Bearer CLÉ » ou « X-API-Key: CLÉ »."
@@ -36,6 +47,10 @@ MESSAGES = {
     "{}: a page of this origin may not ask this. SHAZAM_ALLOWED_ORIGINS names those that may.": (
         "{0} : une page de cette origine n'a pas le droit de le demander. "
         "SHAZAM_ALLOWED_ORIGINS nomme celles qui l'ont."
+    ),
+    # ranges.py
+    "The file has {} bytes, and none of them is in the range that was asked for.": (
+        "Le fichier a {0:number} octets, et aucun n'est dans l'intervalle demandé."
     ),
     # forms.py
     "{}={} is not a whole number{}.": "{0}={1} n'est pas un nombre entier{2:said}.",

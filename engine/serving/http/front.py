@@ -78,7 +78,8 @@ class Front:
     The typed APIs of BentoML's clients are answered by `api` too, at the paths BentoML gave them:
     BentoML's own reader takes a string in place of a file for a URL to fetch or a path to open.
     `probes` are the paths anybody may ask, with what each says, or raises; `free` those that are
-    answered without a place, one that ends in a slash with all below it.
+    answered without a place, one that ends in a slash with all below it. `artifact_id` tells by a
+    path which artifact answers there.
     """
 
     def __init__(
@@ -92,7 +93,7 @@ class Front:
         bodies: BodyLimits,
         settings: Settings,
         metrics: Callable[[], Metrics],
-        artifact_id: Callable[[], str],
+        artifact_id: Callable[[str], str],
         languages: Languages,
     ) -> None:
         self._settings = settings
@@ -130,7 +131,7 @@ class Front:
         headers = Headers(scope=scope)
         if "origin" in headers or scope["method"] not in (("GET",) if probe else ("GET", "POST")):
             return None
-        exchange = self._exchange(headers, prefix)
+        exchange = self._exchange(headers, prefix, path)
         try:
             if probe is None:
                 self._check_caller(scope, headers)
@@ -150,19 +151,22 @@ class Front:
         prefix = self._prefix.of(scope)
         if prefix:
             scope = dict(scope, path=self._prefix.own_path(scope["path"], prefix))
-        exchange = self._exchange(Headers(scope=scope), prefix)
+        exchange = self._exchange(Headers(scope=scope), prefix, scope["path"])
         with answering(exchange):
             if self._settings.traces:
                 describe_request(exchange.request_id)
             await self._answer(scope, receive, send, exchange)
 
-    def _exchange(self, headers: Headers, prefix: str) -> Exchange:
+    def _exchange(self, headers: Headers, prefix: str, path: str) -> Exchange:
         language = self._languages.wanted(headers.get("accept-language", ""))
-        return Exchange(request_id_of(headers), language, prefix)
+        return Exchange(request_id_of(headers), language, prefix, path)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send, exchange: Exchange) -> None:
         head = scope["method"] == "HEAD"
-        scope = dict(scope, method="GET") if head else scope
+        if head:
+            # Of a part no head is asked (RFC 9110, 14.2).
+            headers = [header for header in scope["headers"] if header[0] != b"range"]
+            scope = dict(scope, method="GET", headers=headers)
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -196,7 +200,7 @@ class Front:
         start["headers"] = [
             *start["headers"],
             (b"x-request-id", exchange.request_id.encode("latin-1")),
-            (b"x-artifact", self._artifact_id().encode("latin-1")),
+            (b"x-artifact", self._artifact_id(exchange.path).encode("latin-1")),
             *(header for header in DEFAULT_HEADERS if header[0] not in said),
         ]
 

@@ -18,19 +18,15 @@ from engine.serving.http.forms import MULTIPART, pairs_of, shown
 
 
 class StrictRoute(APIRoute):
-    """A route that answers no query but its own.
+    """A route that answers no query but its own. Not for pages and probes: to their addresses
+    trackers and platforms append theirs.
 
     It knows the parameters its function declares, and the fields of the form it documents: those
     may come in the query string as well.
     """
 
-    # Paths that take any: to a page's address trackers append theirs, to a probe's a platform its.
-    any_query: frozenset[str] = frozenset()
-
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         answer = super().get_route_handler()
-        if self.path in self.any_query:
-            return answer
         known = {field.alias: None for field in self.dependant.query_params}
         known |= dict.fromkeys(_form_fields(self.openapi_extra or {}))
 

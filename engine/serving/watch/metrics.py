@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
@@ -18,9 +18,10 @@ Span = Callable[[str], AbstractContextManager[Any]]
 
 @dataclass(frozen=True)
 class Subject:
-    """What a service's metrics are about: the stages of a search (`timed`), the items an artifact
-    holds, which name a series, and what callers upload."""
+    """What the metrics of a way to find music are about: its name, the stages of a search
+    (`timed`), the items an artifact holds, which name a series, and what callers upload."""
 
+    name: str
     stages: tuple[str, ...]
     items: str
     uploads: str
@@ -28,7 +29,11 @@ class Subject:
 
 class Metrics:
     def __init__(
-        self, subject: Subject, span: Span = lambda _: nullcontext(), *, alone: bool = False
+        self,
+        subjects: Sequence[Subject],
+        span: Span = lambda _: nullcontext(),
+        *,
+        alone: bool = False,
     ) -> None:
         """`span` opens a span of the request's trace (`engine.serving.watch.tracing`).
 
@@ -54,6 +59,8 @@ class Metrics:
         shared = "PROMETHEUS_MULTIPROC_DIR" in os.environ
         self._registry = CollectorRegistry() if not shared else REGISTRY
         options: dict[str, Any] = {"registry": None if shared else self._registry}
+        stages = dict.fromkeys(stage for one in subjects for stage in one.stages)
+        uploads = " and ".join(one.uploads for one in subjects)
         self.requests = Counter(
             "shazam_requests", "Answered requests", ("route", "method", "status"), **options
         )
@@ -66,7 +73,7 @@ class Metrics:
         )
         self.stage = Histogram(
             "shazam_stage_seconds",
-            f"Time of one stage of a search: {', '.join(subject.stages)}",
+            f"Time of one stage of a search: {', '.join(stages)}",
             ("stage",),
             buckets=(0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 5),
             **options,
@@ -86,6 +93,7 @@ class Metrics:
         self.ready = Gauge(
             "shazam_ready",
             "1 where every worker can answer a search, else 0",
+            ("capability",),
             multiprocess_mode="livemin",
             **options,
         )
@@ -94,7 +102,7 @@ class Metrics:
         )
         self.cache = Counter(
             "shazam_upload_cache",
-            f"{subject.uploads.capitalize()} looked up among recent ones",
+            f"{uploads.capitalize()} looked up among recent ones",
             ("result",),
             **options,
         )
@@ -105,13 +113,17 @@ class Metrics:
             multiprocess_mode="max",
             **options,
         )
-        self.artifact = Gauge(
-            f"shazam_artifact_{subject.items}",
-            f"{subject.items.capitalize()} of the artifact that is served",
-            ("artifact", "encoder", "runtime", "precision"),
-            multiprocess_mode="max",
-            **options,
-        )
+        # Items → the artifact that holds them.
+        self.artifacts = {
+            one.items: Gauge(
+                f"shazam_artifact_{one.items}",
+                f"{one.items.capitalize()} of the artifact that is served",
+                ("artifact", "encoder", "runtime", "precision"),
+                multiprocess_mode="max",
+                **options,
+            )
+            for one in subjects
+        }
 
     @contextmanager
     def timed(self, stage: str) -> Iterator[None]:

@@ -85,10 +85,14 @@ class Readiness(Generic[T]):
             )
         return self._it
 
+    async def settled(self) -> None:
+        """Returns once the first attempt to open has succeeded or failed."""
+        await self._settled.wait()
+
     async def opened(self) -> T:
         """What is open; waits for the first attempt, raises `NotReady` where that failed."""
         if self._it is None and self.failure is None:
-            await self._settled.wait()
+            await self.settled()
         return self.now
 
     def look_into(self, error: Exception) -> None:

@@ -22,7 +22,7 @@ from engine.serving.watch.metrics import Metrics
 @asynccontextmanager
 async def answering(folder: Path) -> AsyncIterator[Answers]:
     settings = CoverSettings(artifact=str(folder), runtime="torch-cpu")
-    search = AsyncSearch(settings, Metrics(SUBJECT))
+    search = AsyncSearch(settings, Metrics([SUBJECT]))
     search.start()
     try:
         await search.search()
@@ -68,6 +68,8 @@ def test_a_bug_while_answering_is_a_500_and_not_the_callers_400(
     from starlette.testclient import TestClient
 
     from engine.covers.service import routes
+    from engine.covers.service.capability import CAPABILITY
+    from engine.serving.app.site import Site
 
     class Asked:
         async def beside(self, call: Callable[..., Any], *values: Any) -> Any:
@@ -78,7 +80,7 @@ def test_a_bug_while_answering_is_a_500_and_not_the_callers_400(
 
     monkeypatch.setattr(routes, "answers", Asked)
     monkeypatch.setattr(routes, "search", Asked)
-    client = TestClient(routes.api, raise_server_exceptions=False)
+    client = TestClient(Site([CAPABILITY], CoverSettings()).api, raise_server_exceptions=False)
     answer = client.post("/v1/embeddings", json={"input": "jazz"})
     assert (answer.status_code, answer.json()["error"]["code"]) == (500, "internal")
     assert "inside" not in answer.text

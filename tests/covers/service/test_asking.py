@@ -22,7 +22,9 @@ from engine.serving.watch.metrics import Metrics
 
 @asynccontextmanager
 async def asking(folder: Path) -> AsyncIterator[AsyncSearch]:
-    search = AsyncSearch(CoverSettings(artifact=str(folder), runtime="torch-cpu"), Metrics(SUBJECT))
+    search = AsyncSearch(
+        CoverSettings(artifact=str(folder), runtime="torch-cpu"), Metrics([SUBJECT])
+    )
     search.start()
     try:
         await search.search()

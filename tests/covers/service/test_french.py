@@ -14,13 +14,14 @@ from pydantic import TypeAdapter, ValidationError
 
 from engine.base import errors
 from engine.base.errors import InvalidRequest, NotReady, ShazamError
-from engine.covers.service.french import COVERS, LANGUAGES, OTHERWISE
+from engine.covers.service.french import COVERS
 from engine.covers.service.schemas import EmbeddingsRequest
-from engine.serving.http.french import MESSAGES
+from engine.serving.http.french import MESSAGES, OTHERWISE
+from engine.serving.http.languages import Language
 from engine.serving.http.messages import describe
 
-(FRENCH,) = LANGUAGES.others
 TABLE = {**MESSAGES, **COVERS}
+FRENCH = Language("fr", TABLE, OTHERWISE)
 # All that runs for a request. What opening an artifact raises reaches callers as `not_ready`, with
 # a sentence in French around what is for the operator.
 ANSWERING = [

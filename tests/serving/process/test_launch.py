@@ -285,8 +285,11 @@ def test_what_starts_a_worker_loads_nothing_that_only_workers_need() -> None:
         "import sys\n"
         "from engine.cli import main, artifacts\n"
         "from engine.covers.service import settings, start\n"
+        "from engine.services.start import VISUAL\n"
         "from engine.serving.process import launch\n"
-        "artifacts._name_artifact('artifacts/starter')\n"
+        "assert artifacts._service_of('artifacts/starter') is VISUAL\n"
+        "artifacts._name_artifact('artifacts/starter', VISUAL.variable)\n"
+        "VISUAL.read_settings()\n"
         "heavy = {'pydantic', 'numpy', 'bentoml', 'fastapi', 'starlette', 'faiss'}\n"
         "assert not heavy & set(sys.modules), heavy & set(sys.modules)\n"
     )

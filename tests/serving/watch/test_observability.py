@@ -145,7 +145,7 @@ def test_the_metrics_of_the_promise_are_there(watched: tuple[Server, str]) -> No
     assert re.search(r'shazam_artifact_albums{artifact="\w{16}",', text)
     assert 'shazam_batch_items_count{call="images"}' in text
     assert 'shazam_queue_items{call="images"} 0.0' in text
-    assert "shazam_ready 1.0" in text
+    assert 'shazam_ready{capability="covers"} 1.0' in text
     told = (FOLDER / "README.md").read_text()
     assert set(re.findall(r"^# TYPE (shazam_\w+)", text, re.MULTILINE)) == set(
         re.findall(r"`(shazam_\w+?)(?:`|{)", told)

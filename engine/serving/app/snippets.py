@@ -19,11 +19,12 @@ AT = "http://localhost:3000"
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One call: a path of the service, its query, a picture in `file`, form fields, or JSON."""
+    """One call: a path of the service, its query, the name of what is sent in the field `file`,
+    form fields, or JSON."""
 
     path: str
     query: Mapping[str, str | int] = field(default_factory=dict)
-    picture: bool = False
+    file: str = ""
     form: Mapping[str, str] = field(default_factory=dict)
     body: Mapping[str, Any] | None = None
     saved_as: str = ""  # the answer is a file, not JSON
@@ -35,13 +36,13 @@ class Call:
 
     @property
     def posts(self) -> bool:
-        return self.picture or bool(self.form) or self.body is not None
+        return bool(self.file or self.form) or self.body is not None
 
 
 def curl(call: Call) -> str:
     words = ["curl"]
-    if call.picture:
-        words += ["-F", "file=@photo.jpg"]
+    if call.file:
+        words += ["-F", f"file=@{call.file}"]
     for name, value in call.form.items():
         words += ["-F", f"{name}={value}"]
     if call.body is not None:
@@ -53,8 +54,8 @@ def curl(call: Call) -> str:
 
 def python(call: Call) -> str:
     given = [_quoted(call.address)]
-    if call.picture:
-        given.append('files={"file": open("photo.jpg", "rb")}')
+    if call.file:
+        given.append(f'files={{"file": open({_quoted(call.file)}, "rb")}}')
     if call.form:
         given.append(f"data={_json(call.form)}")
     if call.body is not None:
@@ -71,9 +72,9 @@ def python(call: Call) -> str:
 def javascript(call: Call) -> str:
     lines: list[str] = []
     options = ""
-    if call.picture or call.form:
+    if call.file or call.form:
         lines.append("const body = new FormData();")
-        if call.picture:
+        if call.file:
             lines.append('body.set("file", document.querySelector("input[type=file]").files[0]);')
         lines += [f"body.set({_quoted(k)}, {_quoted(v)});" for k, v in call.form.items()]
         options = ', { method: "POST", body }'
@@ -86,32 +87,12 @@ def javascript(call: Call) -> str:
     return "\n".join([*lines, f"console.log({read});"])
 
 
-# Route → what its snippets ask.
-CALLS = {
-    "/api/search-by-image": Call("/api/search-by-image", {"k": 5}, picture=True),
-    "/api/search-by-text": Call("/api/search-by-text", {"query": "a red moon", "k": 5}),
-    "/api/search": Call(
-        "/api/search", picture=True, form={"query": "at night", "negative": "people"}
-    ),
-    "/api/identify": Call("/api/identify", picture=True),
-    "/api/albums": Call("/api/albums", {"q": "night", "limit": 10}),
-    "/api/albums/{album_id}": Call("/api/albums/17"),
-    "/api/albums/{album_id}/similar": Call("/api/albums/17/similar", {"k": 5}),
-    "/api/albums/{album_id}/cover": Call("/api/albums/17/cover", saved_as="cover.webp"),
-    "/api/genres": Call("/api/genres"),
-    "/v1/embeddings": Call(
-        "/v1/embeddings", body={"model": "starter", "input": ["a red album cover"]}
-    ),
-    "/v1/models": Call("/v1/models"),
-    "/health": Call("/health"),
-}
-
-
-def add_snippets(routes: Iterable[Any]) -> None:
-    """Put the snippets below the description of each documented route of `CALLS`."""
+def add_snippets(routes: Iterable[Any], calls: Mapping[str, Call]) -> None:
+    """Put the snippets below the description of each documented route; `calls`: its path → what
+    they ask."""
     for route in routes:
-        if isinstance(route, APIRoute) and route.include_in_schema and route.path in CALLS:
-            call = CALLS[route.path]
+        if isinstance(route, APIRoute) and route.include_in_schema and route.path in calls:
+            call = calls[route.path]
             blocks = [
                 f"**{name}**\n```{tag}\n{write(call)}\n```"
                 for name, tag, write in (

@@ -1,4 +1,4 @@
-"""`engine/covers/service/snippets.py`: what the API page shows is what works."""
+"""`covers/service/calls.py`, `serving/app/snippets.py`: what the API page shows is what works."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ import httpx
 import pytest
 from conftest import PROJECT, Server
 
-from engine.covers.service.snippets import AT, CALLS, curl, javascript, python
+from engine.covers.service.calls import CALLS
+from engine.serving.app.snippets import AT, curl, javascript, python
 
 PHOTO = PROJECT / "tests" / "photos" / "01-soundtrack-on-planks.jpg"
 

@@ -1,0 +1,70 @@
+"""Which capabilities a service has beside its own: those that are wanted, installed and have
+something to serve.
+
+Nothing of one that is switched off is imported, and an image that lacks its code or its packages
+starts as if there were none. What was asked for by name and cannot be had stops the start.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+
+from engine.base.errors import SettingsError
+from engine.base.needs import is_installed, refuse_missing
+from engine.base.places import MANIFEST, PROJECT
+
+if TYPE_CHECKING:
+    from engine.serving.app.capability import Capability
+
+OFF = "none"
+
+
+@dataclass(frozen=True)
+class Beside:
+    """A capability that others may have beside their own: the room it lives in, the variable that
+    says what it serves, what it serves where that is unset, and what it needs besides serve.in."""
+
+    room: str
+    variable: str
+    default: str
+    package: str
+    requirements: str
+
+    def is_present(self, environ: Mapping[str, str] | None = None) -> bool:
+        """Whether it answers in this process. Raises `SettingsError` where the variable asks for
+        it and it cannot be had."""
+        environ = os.environ if environ is None else environ
+        wanted = environ.get(self.variable, "").strip()
+        if wanted.lower() == OFF:
+            return False
+        if not wanted:
+            there = (PROJECT / self.default / MANIFEST).is_file()
+            return there and self._has_code() and is_installed(self.package)
+        if not self._has_code():
+            raise SettingsError(
+                f"{self.variable}={wanted!r}: this image answers without {self.room}. Serve it "
+                f"from the image that has it, or set {self.variable}={OFF}. Example: "
+                f"{self.variable}={OFF}"
+            )
+        named = f"{self.variable}={wanted!r}"
+        refuse_missing(self.package, self.requirements, by=named, failure=SettingsError)
+        return True
+
+    def _has_code(self) -> bool:
+        return find_spec(f"engine.{self.room}") is not None and (
+            find_spec(f"engine.{self.room}.service.capability") is not None
+        )
+
+
+SOUND = Beside("sound", "SHAZAM_SOUND_ARTIFACT", "artifacts/starter-sound", "av", "sound.in")
+
+
+def capability(room: str) -> Capability:
+    """What a room brings; by name, as an image may lack it."""
+    found: Capability = import_module(f"engine.{room}.service.capability").CAPABILITY
+    return found

@@ -1,0 +1,43 @@
+"""What a launcher needs to know of a service before there is one; it imports only when called."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from engine.base.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """BentoML's name of it ("module:class"), what opens its artifact ("module:function"), where its
+    settings are read ("module:function"), and the variable that names its artifact."""
+
+    name: str
+    opener: str
+    settings: str
+    variable: str
+
+    def read_settings(self) -> Settings:
+        """Its settings, as this process's environment has them. Raises `SettingsError`."""
+        module, _, function = self.settings.partition(":")
+        found: Settings = getattr(import_module(module), function)()
+        return found
+
+
+VISUAL = Service(
+    "service:ShazamVisual",
+    "engine.covers.service.start:open_search",
+    "engine.covers.service.start:settings",
+    "SHAZAM_ARTIFACT",
+)
+SOUND = Service(
+    "service:ShazamSound",
+    "engine.sound.service.start:open_search",
+    "engine.sound.service.start:settings",
+    "SHAZAM_SOUND_ARTIFACT",
+)
+# Kind of an artifact → the service that it is the first of.
+OF_KIND = {"cover": VISUAL, "sound": SOUND}

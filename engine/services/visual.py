@@ -1,0 +1,70 @@
+"""`service:ShazamVisual`: albums by their covers and, where it is present, tracks by their sound.
+
+The launching process reads this file before it starts workers. The order of its lines is that of a
+start: the artifact opens in a thread while BentoML is imported.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from engine.covers.service import start
+from engine.serving.process import collector, preload
+
+# All this before BentoML is imported, here and in the workers that are given this environment.
+collector.pause()
+preload.set_environment()
+
+import sys
+
+from engine.base.errors import ShazamError
+from engine.services.present import SOUND
+
+try:
+    settings = start.settings()
+    rooms = ["covers", "sound"] if SOUND.is_present() else ["covers"]
+except ShazamError as refusal:
+    sys.exit(f"{refusal.code}: {refusal.message}")
+# An encoder on a GPU is worth a process of its own, shared by all workers; on a CPU the crossing
+# costs more than it gives (benchmarks/README.md).
+if not settings.separate_encoder():
+    preload.begin(start.OPENER)
+
+from importlib import import_module
+
+import bentoml
+
+from engine.artifact.store import check_exists
+from engine.covers.service.bento import CoverApis, EncoderService, use_encoder_process
+from engine.services.present import capability
+from engine.serving.app.bento import options, prepare, put_on
+from engine.vectors.where import check_installed
+
+__all__ = ["EncoderService", "ShazamVisual"]
+
+prepare(
+    settings,
+    [
+        lambda: check_exists(settings.artifact),
+        lambda: check_installed(settings.index),
+        *[import_module(f"engine.{room}.service.start").check for room in rooms[1:]],
+    ],
+)
+
+
+def _apis() -> list[Any]:
+    """The typed APIs of what is beside covers; by name, as an image may lack it."""
+    return [import_module(f"engine.{room}.service.bento").APIS for room in rooms[1:]]
+
+
+@bentoml.service(name="shazam_visual", **options(settings))
+class ShazamVisual(CoverApis, *_apis()):  # type: ignore[misc]
+    """Which album is this, and which track? What BentoML's typed clients call."""
+
+
+def _capabilities() -> list[Any]:
+    use_encoder_process()
+    return [capability(room) for room in rooms]
+
+
+put_on(ShazamVisual, _capabilities, settings)

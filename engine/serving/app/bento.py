@@ -1,0 +1,109 @@
+"""One application as a BentoML service: its processes, limits and image.
+
+FastAPI owns every public route; BentoML gives a service its processes, its typed APIs and, where
+something computes in a process of its own, the adaptively batched calls to it.
+
+The launching process reads this file before it starts workers: what only they need is imported
+where it is used.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import bentoml
+
+from engine.base.errors import ShazamError
+from engine.base.settings import Settings, unknown_variables
+from engine.serving.process import collector, orphan, preload
+from engine.serving.watch import tracing
+from engine.serving.watch.logs import configure_logging
+
+if TYPE_CHECKING:
+    from engine.serving.app.capability import Capability
+
+# A client session to a dependency is closed by BentoML after 100 requests or 300 s with calls in
+# flight, which fails 1 to 28 % of them; these bounds are never reached.
+KEEP_SESSION = {"max_requests": 10**9, "max_age": 1e9}
+
+# The rest of an image is in its recipe. A distribution that BentoML knows would be given
+# build-essential and git: 300 MB, and a compiler. The code goes in before the packages, so that
+# deploy/container/slim.sh can compile it: the root file system of a container is read-only.
+IMAGE = bentoml.images.Image(
+    # A release names a digest: BASE_IMAGE=docker.io/library/python:3.11-slim@sha256:…
+    base_image=os.environ.get("BASE_IMAGE", "docker.io/library/python:3.11-slim"),
+    distro="bare",
+    python_version="3.11",
+    build_include_paths=["service.py", "engine"],
+)
+
+
+def behind_ours(settings: Settings) -> dict[str, float]:
+    """BentoML's `traffic` of a service. Its own limits answer from outside any middleware; `Front`
+    has ours, so BentoML's must only never come first. Not longer than needed: it keeps a timer of
+    that length for every request."""
+    return {"timeout": settings.timeout_s + 30}
+
+
+def options(settings: Settings) -> dict[str, Any]:
+    """What every service of ours tells BentoML of itself, beside its name."""
+    return {
+        "workers": settings.workers,
+        "traffic": behind_ours(settings),
+        "metrics": {"enabled": False},
+        "logging": {"access": {"enabled": False}},
+        "image": IMAGE,
+        **tracing.options(settings),
+    }
+
+
+def prepare(settings: Settings, checks: Sequence[Callable[[], None]]) -> None:
+    """This process, launcher or worker, as it has to be before it serves. Ends it with one line
+    where one of `checks` refuses what it is to serve."""
+    configure_logging(settings.log_format, settings.log_level, unknown=unknown_variables())
+    for check in checks:
+        or_end(check)
+    if settings.several_processes():
+        # In a container BentoML leaves a dead process dead and runs on with those that are left,
+        # which may be none that encodes; as on any other host, it shall start another. A process
+        # that is alone still takes its container with it, for the platform to start anew.
+        os.environ.pop("BENTOML_CONTAINERIZED", None)
+    if preload.in_worker():
+        from engine.serving.http.connections import bound_connections
+
+        bound_connections()
+        orphan.end_with(os.getppid())
+    elif preload.launching():
+        orphan.end_at_hangup()
+
+
+def or_end(call: Callable[[], Any]) -> Any:
+    """What `call` gives; its refusal ends the process with one line."""
+    try:
+        return call()
+    except ShazamError as refusal:
+        sys.exit(f"{refusal.code}: {refusal.message}")
+
+
+def put_on(
+    service: Any, capabilities: Callable[[], Sequence[Capability]], settings: Settings
+) -> None:
+    """Every public route onto the service, and our limits and errors before them; nothing in the
+    launching process."""
+    if not preload.launching():
+        from engine.serving.app.site import Site
+        from engine.serving.http.connections import BoundedProtocol
+        from engine.serving.http.front import Front
+
+        def front(app: Any, **told: Any) -> Front:
+            made = Front(app, **told)
+            BoundedProtocol.at_once = made.at_once
+            return made
+
+        site = Site(capabilities(), settings)
+        bentoml.asgi_app(site.api, path="/")(service)
+        service.add_asgi_middleware(front, **site.front_options())
+    collector.resume()

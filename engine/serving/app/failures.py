@@ -1,0 +1,73 @@
+"""What goes wrong in a route → the one shape of an error."""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from engine.base.errors import (
+    InvalidRequest,
+    MethodNotAllowed,
+    NotFound,
+    NotReady,
+    ShazamError,
+)
+from engine.serving.http.exchange import Exchange, current_exchange
+from engine.serving.http.messages import ErrorResponse, error_headers, first_error, internal_error
+
+logger = logging.getLogger("shazam")
+
+
+def handle_failures(api: FastAPI) -> None:
+    """Let `api` answer every failure, named or not, in the one shape of an error."""
+    api.exception_handler(ShazamError)(_on_named)
+    api.exception_handler(sqlite3.Error)(_on_lost_catalogue)
+    api.exception_handler(RequestValidationError)(_on_invalid)
+    api.exception_handler(HTTPException)(_on_http)
+    api.exception_handler(Exception)(_on_bug)
+
+
+def _failure(error: ShazamError) -> JSONResponse:
+    exchange = current_exchange() or Exchange("unknown")
+    body = ErrorResponse.of(error, exchange)
+    return JSONResponse(body.model_dump(), int(error.status), error_headers(error, exchange))
+
+
+async def _on_named(request: Request, error: ShazamError) -> JSONResponse:
+    return _failure(error)
+
+
+async def _on_lost_catalogue(request: Request, error: sqlite3.Error) -> JSONResponse:
+    logger.error("the catalogue cannot be read: %s", error)
+    damaged = NotReady(
+        "The catalogue's files were damaged since the start. Repair them and restart.",
+        retry_after_s=60,
+    )
+    return _failure(damaged)
+
+
+async def _on_invalid(request: Request, error: RequestValidationError) -> JSONResponse:
+    return _failure(InvalidRequest(first_error(error.errors())))
+
+
+async def _on_http(request: Request, error: HTTPException) -> JSONResponse:
+    if error.status_code == 404:
+        return _failure(NotFound(f"There is nothing at {request.url.path[:200]}. See /docs."))
+    if error.status_code == 405:
+        allow = (error.headers or {}).get("Allow", "")
+        refusal = MethodNotAllowed(
+            f"{request.method} does not work here; {allow or 'another method'} does. See /docs.",
+            allow=allow,
+        )
+        return _failure(refusal)
+    return _failure(InvalidRequest(str(error.detail)))
+
+
+async def _on_bug(request: Request, error: Exception) -> JSONResponse:
+    exchange = current_exchange()
+    return _failure(internal_error(exchange.request_id if exchange else "unknown"))

@@ -1,0 +1,319 @@
+"""Capabilities → one FastAPI application: their routes, and what they have in common.
+
+The page and its files, the document of the API, health, probes, metrics, and every failure in its
+one shape. `Front` stands before it and is told of everything here by `front_options`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import faulthandler
+import functools
+import sqlite3
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+from fastapi.responses import HTMLResponse, JSONResponse
+from pydantic import BaseModel, Field, create_model
+
+from engine.base.errors import NotFound, ShazamError
+from engine.base.places import PROJECT
+from engine.base.settings import Settings
+from engine.base.version import VERSION
+from engine.serving.app.capability import Capability, documented
+from engine.serving.app.failures import handle_failures
+from engine.serving.app.snippets import Call, add_snippets
+from engine.serving.http.bodies import BodyLimits
+from engine.serving.http.french import MESSAGES, OTHERWISE
+from engine.serving.http.languages import Language, Languages
+from engine.serving.http.page import AT_ROOT, Reply, load_page, wants_html, wants_json
+from engine.serving.http.prefix import prefix_here
+from engine.serving.http.preview import Preview
+from engine.serving.process import preload
+from engine.serving.watch import tracing
+from engine.serving.watch.metrics import Metrics
+
+# After the last answer, how long threads that still run may take.
+LAST_THREADS_S = 5.0
+# Told whatever the load: it costs little, and a platform that cannot ask kills the process. The
+# page's files, since a page that is half there is worse than none.
+FREE = ("/health", "/metrics", "/web/")
+ENDPOINTS = {
+    "health": "/health",
+    "metrics": "/metrics",
+    "docs": "/docs",
+    "openapi": "/openapi.json",
+}
+SERVICE_TAG = {"service": "Is it alive, and what does it serve?"}
+HEALTH_CALL = {"/health": Call("/health")}
+_PAGE = {"description": "What there is", "content": {"text/html": {"schema": {"type": "string"}}}}
+
+
+class Banner(BaseModel):
+    message: str
+    status: str = "running"
+    endpoints: dict[str, str]
+    links: dict[str, str] = Field(
+        description="`SHAZAM_LINKS`: names of other places and templates of their addresses, with "
+        "`{artist}`, `{title}`, `{year}` to be percent-encoded"
+    )
+
+
+class Site:
+    """One application; the first capability is its own (see `capability`)."""
+
+    def __init__(self, capabilities: Sequence[Capability], settings: Settings) -> None:
+        self._all, self._settings = tuple(capabilities), settings
+        self._own, *self._others = self._all
+        self._page = load_page(PROJECT / "web")
+        self._opening: asyncio.Task[None] | None = None
+        alone = preload.in_worker() and settings.workers == 1
+        subjects = [one.subject for one in self._all]
+        self.metrics = functools.cache(
+            lambda: Metrics(subjects, tracing.spans(settings), alone=alone)
+        )
+        self._owners = _owners(self._all)
+        self.api = self._application()
+
+    def front_options(self) -> dict[str, Any]:
+        """What `Front` has to know of this application."""
+        usual = self._own.body
+        return {
+            "api": self.api,
+            "routes": [route.path for route in self.api.routes],  # type: ignore[attr-defined]
+            "probes": self._probes(),
+            "free": FREE,
+            "bodies": BodyLimits(usual, self._limits()),
+            "settings": self._settings,
+            "metrics": self.metrics,
+            "artifact_id": self.artifact_id,
+            "languages": languages(self._all),
+        }
+
+    def artifact_id(self, path: str) -> str:
+        """The artifact that answers at a path: its capability's, else that of the first."""
+        return self._owner(path).running.artifact_id
+
+    # --- what it is made of
+
+    def _application(self) -> FastAPI:
+        tags = {**{k: v for one in self._all for k, v in one.tags.items()}, **SERVICE_TAG}
+        api = FastAPI(
+            title="Shazam Visual",
+            version=VERSION,
+            summary=" ".join(one.summary for one in self._all),
+            docs_url=None,
+            redoc_url=None,
+            lifespan=self._lifespan,
+            responses=documented({}),
+            openapi_tags=[{"name": name, "description": about} for name, about in tags.items()],
+            separate_input_output_schemas=False,
+        )
+        self._add_page(api)
+        self._add_watch(api)
+        for one in self._all:
+            # As they are: `include_router` would look for a route's router at each request.
+            api.router.routes.extend(one.router.routes)
+        calls = {path: call for one in self._all for path, call in one.calls.items()}
+        add_snippets(api.routes, {**calls, **HEALTH_CALL})
+        handle_failures(api)
+        return api
+
+    def _add_page(self, api: FastAPI) -> None:
+        names = [name for one in self._all for name in one.previews]
+        api.get(
+            "/",
+            response_model=Banner,
+            tags=["service"],
+            summary="The page; for programs, what there is",
+            responses={200: _PAGE},
+            openapi_extra={"parameters": [_page_parameter(name) for name in names]},
+        )(self.home)
+        api.get(
+            "/docs", tags=["service"], response_class=HTMLResponse, summary="The page of the API"
+        )(self.docs)
+        for path in AT_ROOT:
+            api.get(path, include_in_schema=False)(self.at_root)
+        api.get("/web/{digest}/{name}", include_in_schema=False)(self.asset)
+
+    def _add_watch(self, api: FastAPI) -> None:
+        health = self._health_model()
+        api.get(
+            "/health",
+            response_model=health,
+            tags=["service"],
+            responses={503: {"model": health}},
+            summary="What is served, and whether a search would be answered",
+        )(self.health)
+        api.get("/livez", tags=["service"], summary="The process is alive")(self.livez)
+        api.get("/readyz", tags=["service"], summary="Ready: everything needed has answered once")(
+            self.readyz
+        )
+        api.get(
+            "/metrics", tags=["service"], response_class=Response, summary="Figures for Prometheus"
+        )(self.prometheus)
+        for path, said in self._probes().items():
+            if path not in ("/livez", "/readyz"):
+                api.get(path, include_in_schema=False)(said)
+
+    def _health_model(self) -> type[BaseModel]:
+        if not self._others:
+            return self._own.health
+        parts: dict[str, Any] = {one.name: (one.part, ...) for one in self._others}
+        return create_model("Health", __base__=self._own.health, **parts)
+
+    def _probes(self) -> dict[str, Any]:
+        probes: dict[str, Any] = {"/livez": _alive, "/readyz": functools.partial(_ready, self._own)}
+        for one in self._all:
+            probes.update({path: functools.partial(_ready, one) for path in one.probes})
+        return probes
+
+    def _limits(self) -> dict[str, Any]:
+        return {
+            path: one.bodies.get(path, one.body)
+            for one in self._all
+            for path in (*one.bodies, *(route.path for route in one.router.routes))  # type: ignore[attr-defined]
+        }
+
+    def _owner(self, path: str) -> Capability:
+        exact = self._owners.get(path)
+        if exact is not None or not self._others:
+            return exact or self._own
+        # `/api/tracks/{track_id}/audio` is looked for as `/api/tracks/`.
+        found = [start for start in self._owners if start[-1] == "/" and path.startswith(start)]
+        return self._owners[max(found, key=len)] if found else self._own
+
+    # --- how it lives
+
+    @asynccontextmanager
+    async def _lifespan(self, _: FastAPI) -> AsyncIterator[None]:
+        self._own.running.start(self.metrics())
+        self._opening = asyncio.create_task(self._open_others())
+        yield
+        self._opening.cancel()
+        for one in self._all:
+            await one.running.stop()
+        # All requests are answered; a thread stuck in a library must not keep the process.
+        if preload.in_worker():
+            faulthandler.dump_traceback_later(LAST_THREADS_S, exit=True)
+
+    async def _open_others(self) -> None:
+        """Each after the one before it: what a caller waits for first has the cores first."""
+        before = self._own
+        for one in self._others:
+            await before.running.settled()
+            one.running.start(self.metrics())
+            before = one
+
+    # --- what it answers
+
+    async def home(self, request: Request) -> Response:
+        """The page where `Accept` says `text/html`, what there is as JSON otherwise. An address
+        that names an album is the page unless JSON is asked for by name, so that links to it are
+        shown with its title and picture."""
+        accept = request.headers.get("accept")
+        named = {name: one for name, one in request.query_params.items() if self._shows(name)}
+        if named and not wants_json(accept):
+            preview = await self._preview(request, *next(iter(named.items())))
+            return page_reply(self._page.index(*_caching(request), preview=preview))
+        if wants_html(accept):
+            return page_reply(self._page.index(*_caching(request)))
+        endpoints = {**{k: v for one in self._all for k, v in one.endpoints.items()}, **ENDPOINTS}
+        banner = Banner(
+            message="Shazam Visual: " + ", or ".join(one.invitation for one in self._all) + ".",
+            endpoints={name: prefix_here() + path for name, path in endpoints.items()},
+            links={name: link for one in self._all for name, link in one.links.items()},
+        )
+        return JSONResponse(banner.model_dump(), headers={"Vary": "Accept"})
+
+    def _shows(self, name: str) -> bool:
+        return any(name in one.previews for one in self._all)
+
+    async def _preview(self, request: Request, name: str, value: str) -> Preview | None:
+        """None where nothing is known of it, now or at all: the page itself says what is wrong."""
+        with contextlib.suppress(ShazamError, sqlite3.Error):
+            for one in self._all:
+                if name in one.previews:
+                    return await one.previews[name](request, value)
+        return None
+
+    async def docs(self, request: Request) -> Response:
+        return page_reply(self._page.docs(*_caching(request)))
+
+    async def at_root(self, request: Request) -> Response:
+        reply = self._page.at_root(request.scope["route"].path, *_caching(request))
+        if reply is None:
+            raise NotFound("The page has no such file.")
+        return page_reply(reply)
+
+    async def asset(self, digest: str, name: str, request: Request) -> Response:
+        reply = self._page.asset(digest, name, *_caching(request))
+        if reply is None:
+            raise NotFound(f"The page has no file {name!r}.")
+        return page_reply(reply)
+
+    async def health(self) -> Response:
+        """`degraded`, with 503, where a search cannot be answered."""
+        body = self._own.running.health().model_dump()
+        for one in self._others:
+            body[one.name] = one.running.part().model_dump()
+            if one.running.failed:
+                body["status"] = "degraded"
+        return JSONResponse(body, 200 if body["status"] == "healthy" else 503)
+
+    async def livez(self) -> dict[str, str]:
+        return _alive()
+
+    async def readyz(self) -> dict[str, str]:
+        return _ready(self._own)
+
+    async def prometheus(self) -> Response:
+        body, media_type = self.metrics().page()
+        return Response(body, media_type=media_type)
+
+
+def _alive() -> dict[str, str]:
+    return {"status": "alive"}
+
+
+def _ready(one: Capability) -> dict[str, str]:
+    one.running.check_ready()
+    return {"status": "ready"}
+
+
+def _owners(capabilities: Sequence[Capability]) -> dict[str, Capability]:
+    """What stands before the first parameter of a route's path, or all of it → its capability."""
+    return {
+        route.path.partition("{")[0]: one  # type: ignore[attr-defined]
+        for one in reversed(capabilities)
+        for route in one.router.routes
+    }
+
+
+def languages(capabilities: Sequence[Capability]) -> Languages:
+    """Every language that all of these speak."""
+    french: dict[str, str] = dict(MESSAGES)
+    for one in capabilities:
+        french.update(one.french)
+    return Languages((Language("fr", french, OTHERWISE),))
+
+
+def _page_parameter(name: str) -> Mapping[str, Any]:
+    return {
+        "name": name,
+        "in": "query",
+        "required": False,
+        "schema": {"type": "string"},
+        "description": f"the {name} that the page begins with",
+    }
+
+
+def _caching(request: Request) -> tuple[str | None, str | None]:
+    return request.headers.get("if-none-match"), request.headers.get("accept-encoding")
+
+
+def page_reply(reply: Reply) -> Response:
+    return Response(reply.body, reply.status, reply.headers)
