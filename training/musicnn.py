@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from engine.base.errors import BuildError
 from engine.base.files import file_sha256
 from engine.sound.encoder.musicnn import LICENCE, NAME, SHAPES, WEIGHTS
-from engine.sound.encoder.weights import write_tensors
+from engine.sound.tensors import write_tensors
 
 # sha256 of what PyPI has as musicnn-0.1.0-py3-none-any.whl, of its checkpoint, and of the result.
 WHEEL = "f38a4890c648c1ddbb141c5d96d2b0a8cfcd36746002d896989f7b88beb65cfa"

@@ -6,6 +6,7 @@
 Begin with `search`: `SoundSearch.open`, then `identify` and `alike`. From the bottom to the top:
 
     recording, mixing    a stranger's bytes → frames under rules; frames → one channel at 16 kHz
+    network, tensors     a network on OpenVINO; weights, read and written without a package
     audio, waveform      anything that ffmpeg reads → samples; samples → what is drawn of them
     apart                the first, in a process that a hostile file may end
     fingerprint          which recording: a small network, its codes, their agreement in time

@@ -8,8 +8,6 @@ Begin with `encoder`: what any encoder is.
     encoder   the interface, and the standardising of its vectors over a catalogue
     windows   where in a recording an encoder listens
     mel       samples → log-mel frames
-    network   a network on OpenVINO
-    weights   safetensors, read and written without a package
     musicnn   the embedded encoder: 200 numbers and 50 tags
     because   what two tracks have in common, in words
     folder    an encoder as files of an artifact

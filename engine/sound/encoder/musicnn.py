@@ -20,9 +20,9 @@ from numpy.typing import NDArray
 from engine.base.inference import import_openvino
 from engine.sound.encoder.encoder import Embedded, Kind, Samples
 from engine.sound.encoder.mel import MelBands
-from engine.sound.encoder.network import Network
-from engine.sound.encoder.weights import read_tensors
 from engine.sound.encoder.windows import window_starts
+from engine.sound.network import Network
+from engine.sound.tensors import read_tensors
 
 WEIGHTS = Path(__file__).with_name("musicnn.safetensors")
 NAME = "musicnn-msd-0.1.0"

@@ -1,4 +1,4 @@
-"""`encoder/folder.py`, `encoder/weights.py`: an encoder as files, a stranger's perhaps."""
+"""`encoder/folder.py`, `sound/tensors.py`: an encoder as files, a stranger's perhaps."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import pytest
 from engine.base.errors import BuildError, EncoderMismatch
 from engine.sound.encoder.folder import ABOUT, LICENCE, WEIGHTS, open_encoder
 from engine.sound.encoder.musicnn import NAME, SHAPES, TAGS, MusicnnEncoder
-from engine.sound.encoder.weights import read_tensors, write_tensors
 from engine.sound.making.encoder import save_encoder
+from engine.sound.tensors import read_tensors, write_tensors
 
 TWO = {"a": np.arange(6, dtype=np.float32).reshape(2, 3), "b": np.ones(4, np.float32)}
 TWO_SHAPES = {"a": (2, 3), "b": (4,)}
