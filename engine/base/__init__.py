@@ -12,6 +12,7 @@ In: the environment, this machine, this disk. Out: settings, failures with names
     names      words → rows of such a file whose names have them, a typo forgiven
     texts      a caller's words: whether they show anything, and what a line can hold
     strict     JSON of foreign hands → fields of exactly the types it promised
+    odds       evidence → probabilities, and whether they mean what they say
     needs      packages that not every installation has
     progress   what a long command says while it runs
     version    which version this is

@@ -12,12 +12,12 @@ import json
 import logging
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.base.errors import ArtifactError
+from engine.base.odds import sigmoid
 from engine.covers.identify.candidate import FEATURES, SIGHT, Candidate
 from engine.covers.identify.verdict import version
 
@@ -138,8 +138,3 @@ def shifted(probability: float, prior: float) -> float:
     if not 0 < prior < 1:
         return float(prior)
     return float(sigmoid(np.log(probability / (1 - probability)) + np.log(prior / (1 - prior))))
-
-
-def sigmoid(x: Any) -> Any:
-    """Log-odds → 0–1, of a number or of many; beyond ±40 it stays what it is there."""
-    return 1 / (1 + np.exp(-np.clip(x, -40, 40)))

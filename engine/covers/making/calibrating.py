@@ -13,10 +13,10 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from engine.base.odds import Numbers, fit_logistic, sigmoid
 from engine.base.progress import Progress
-from engine.covers.identify.calibration import DEFAULT, Calibration, sigmoid
+from engine.covers.identify.calibration import DEFAULT, Calibration
 from engine.covers.identify.candidate import Candidate
 from engine.covers.identify.proving import Prover
 from engine.covers.identify.references import Covers, References, cover_of
@@ -24,8 +24,6 @@ from engine.covers.identify.sight import Sight
 from engine.covers.identify.views import working_copy
 from engine.covers.making.references import split_references
 from engine.covers.photos.photo import PRESETS, Distortion, simulate_photo
-
-Numbers = NDArray[np.float64]
 
 # Photos of covers that a calibration rests on, where the catalogue is large enough; and twice as
 # many of strangers: of 300, with one false match in 200 allowed, the worst would decide alone.
@@ -52,29 +50,6 @@ class Observed:
     @property
     def present(self) -> bool:
         return self.right >= 0
-
-
-def fit_logistic(
-    x: Numbers, y: Numbers, counts: Numbers | None = None, ridge: float = 0.5
-) -> tuple[Numbers, float]:
-    """(N, F), N labels 0–1 and how often each row counts → weights (F,) and bias: maximum
-    likelihood with an L2 penalty on standardised features, by Newton's method."""
-    mean, scale = x.mean(0), x.std(0) + 1e-6
-    z = np.concatenate([(x - mean) / scale, np.ones((len(x), 1))], axis=1)
-    penalty = np.full(z.shape[1], ridge)
-    penalty[-1] = 1e-6
-    w = np.zeros(z.shape[1])
-    count = np.ones(len(x)) if counts is None else counts
-    for _ in range(50):
-        p = sigmoid(z @ w)
-        gradient = z.T @ (count * (p - y)) + penalty * w
-        hessian = (z * (count * p * (1 - p) + 1e-9)[:, None]).T @ z + np.diag(penalty)
-        step = np.linalg.solve(hessian, gradient)
-        w -= step
-        if np.abs(step).max() < 1e-6:
-            break
-    weights = w[:-1] / scale
-    return weights, float(w[-1] - weights @ mean)
 
 
 def fit(observed: Sequence[Observed]) -> Calibration:

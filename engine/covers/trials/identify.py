@@ -19,6 +19,7 @@ import numpy as np
 from PIL import Image
 
 from engine.base.errors import BuildError, ShazamError
+from engine.base.odds import expected_calibration_error, reliability
 from engine.base.progress import Progress
 from engine.covers.identify.calibration import Calibration
 from engine.covers.identify.identifier import Identification, Identifier
@@ -45,7 +46,6 @@ CONDITIONS: dict[str, Distortion] = {
     "cut by the frame": PRESETS["crop"],
     "mirrored by a front camera": replace(PRESETS["mixed"], mirrored=True),
 }
-BINS = 10
 
 
 @dataclass(frozen=True)
@@ -103,13 +103,7 @@ class Trial:
 
     def reliability(self) -> list[tuple[float, float, int]]:
         """(mean confidence, share right, answers) of each filled bin of confidence."""
-        claimed, right = (np.array(column, np.float64) for column in _columns(self.answers))
-        place = np.minimum((claimed * BINS).astype(np.int64), BINS - 1)
-        return [
-            (float(claimed[place == n].mean()), float(right[place == n].mean()), int(count))
-            for n, count in enumerate(np.bincount(place, minlength=BINS))
-            if count
-        ]
+        return reliability(*_columns(self.answers))
 
     def as_dict(self) -> dict[str, Any]:
         return {
@@ -389,20 +383,3 @@ def table(trial: Trial, say: Callable[[str], None] = print) -> None:
         say(f"noes: {count:,}, {claimed:.3f} sure on average, {right:.3f} right")
     if trial.no_covers:
         say(f"pictures of no cover: {trial.no_covers_matched} of {trial.no_covers} matched")
-
-
-def expected_calibration_error(
-    confidences: Sequence[float], right: Sequence[bool], bins: int = 10
-) -> float:
-    """Mean distance of what was claimed and what was right, over equal bins of confidence weighted
-    by how many answers fall into each (Naeini et al., AAAI 2015)."""
-    claimed, was = np.array(confidences), np.array(right, np.float64)
-    if not len(claimed):
-        return 0.0
-    place = np.minimum((claimed * bins).astype(np.int64), bins - 1)
-    error = 0.0
-    for number in range(bins):
-        inside = place == number
-        if inside.any():
-            error += float(inside.mean() * abs(claimed[inside].mean() - was[inside].mean()))
-    return error

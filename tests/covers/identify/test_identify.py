@@ -18,6 +18,7 @@ from encoders import ColourEncoder
 from PIL import Image
 
 from engine.base.errors import ArtifactError, BuildError, UnreadableImage
+from engine.base.odds import expected_calibration_error
 from engine.covers.artifact import Artifact
 from engine.covers.catalogue import Album, Catalogue, write_catalogue, write_thumbnails
 from engine.covers.identify import proving
@@ -34,7 +35,7 @@ from engine.covers.making.calibrating import Observed, fit, observe
 from engine.covers.making.references import split_references, write_references
 from engine.covers.photos.photo import Distortion, simulate_photo
 from engine.covers.search import CoverSearch
-from engine.covers.trials.identify import expected_calibration_error, run_trial
+from engine.covers.trials.identify import run_trial
 from engine.covers.trials.photos import read_pairs, run_photos
 from engine.vectors.making import build_index
 
@@ -439,16 +440,6 @@ def test_a_reference_is_what_pillow_decodes(identifier: Identifier) -> None:
     assert thumbnail is not None
     pillow = np.asarray(Image.open(io.BytesIO(thumbnail)).convert("RGB"))
     assert np.array_equal(cover_of(identifier.search.catalogue, 3), pillow)
-
-
-def test_the_calibration_error_of_honest_answers_is_small() -> None:
-    rng = np.random.default_rng(0)
-    claimed = rng.random(20_000)
-    honest = rng.random(20_000) < claimed
-    error = expected_calibration_error
-    assert error(claimed.tolist(), honest.tolist()) < 0.02
-    assert error([0.99] * 10, [False] * 10) == pytest.approx(0.99)
-    assert error([], []) == 0.0
 
 
 def test_a_glance_matches_what_is_clear_and_is_unsure_of_all_else(identifier: Identifier) -> None:
