@@ -162,7 +162,6 @@ def _told_s(recording: Recording) -> float | None:
     told = 0.0
     for packet in recording.packets():
         told += _length_s(packet)
-        recording.budget.spend(0)
     return told or None
 
 

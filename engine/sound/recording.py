@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import ctypes
 import io
+import math
 import re
 import time
 from collections.abc import Iterator
@@ -58,7 +59,7 @@ MAX_CHANNELS = 32
 RATES = (4_000, 768_000)
 _MAX_STREAMS = 32
 _MAX_ALAC_FRAME = 1 << 16  # samples; 4,096 are usual, and a packet of zeros may claim 2³¹
-_CPU_S = 5.0  # …and a tenth of what was decoded; a minute of Opus takes 0.2
+_CPU_S = 10.0  # …and a tenth of what was decoded; a minute of Opus takes 0.2, of a busy core more
 _EXTRA_BYTES = 64 << 20  # read more than once, when headers lie at the end
 
 _OPTIONS = {
@@ -73,18 +74,21 @@ ADVICE = "Send 3 s or more as WebM, MP4, Ogg, MP3, FLAC, WAV or AMR, or a video 
 class Budget:
     """What one recording may cost, asked whenever ffmpeg reads and whenever a packet was seen."""
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, cpu_s: float) -> None:
         self._bytes = 4 * size + _EXTRA_BYTES
+        self._cpu_s = cpu_s
+        self._decoded_s = 0.0
         self._since = time.thread_time()
 
     def read(self, count: int) -> None:
         self._bytes -= count
         if self._bytes < 0:
             raise _Exhausted("it is read again and again")
-        self.spend(0)
+        self.spend(self._decoded_s)
 
     def spend(self, decoded_s: float) -> None:
-        if time.thread_time() - self._since > _CPU_S + decoded_s / 10:
+        self._decoded_s = decoded_s
+        if time.thread_time() - self._since > self._cpu_s + decoded_s / 10:
             raise _Exhausted("it takes too long")
 
 
@@ -141,7 +145,8 @@ def opened(source: bytes | Path, name: str) -> Iterator[Recording]:
     size = len(source) if isinstance(source, bytes) else source.stat().st_size
     if not size:
         raise InvalidRequest(f"{name} is empty. Send the bytes of a recording in the field 'file'.")
-    budget = Budget(size)
+    # A file on this machine is its owner's, and may be hours long; bytes are a stranger's.
+    budget = Budget(size, _CPU_S if isinstance(source, bytes) else math.inf)
     file = io.BytesIO(source) if isinstance(source, bytes) else source.open("rb")
     try:
         with file, _container(file, budget) as container:

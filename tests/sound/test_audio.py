@@ -24,6 +24,7 @@ from engine.base.errors import (
     UnreadableAudio,
 )
 from engine.sound.audio import RATE, Samples, decode, encode, read_tags, resample, to_opus
+from engine.sound.recording import Budget
 
 
 def click_s(samples: Samples) -> float:
@@ -312,6 +313,27 @@ def test_bombs_are_refused_in_little_time_and_memory() -> None:
         with contextlib.suppress(AudioTooLong):  # where its packets tell their length
             assert len(decode(body, first_s=60, max_s=600)) == 60 * RATE, name
         assert time.thread_time() - since < 0.5, name
+
+
+def test_a_strangers_bytes_have_a_bound_of_processor_time_and_a_file_has_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.sound.recording._CPU_S", -1.0)
+    with pytest.raises(UnreadableAudio):
+        decode(recorded("FLAC"))
+    path = tmp_path / "own.flac"
+    path.write_bytes(recorded("FLAC"))
+    assert len(decode(path)) == SECONDS * RATE
+
+
+def test_what_was_decoded_adds_to_the_bound_also_when_more_is_read() -> None:
+    budget = Budget(1_000, 0.0)
+    budget.spend(1e9)
+    budget.read(10)
+    with pytest.raises(Exception, match="too long"):
+        budget.spend(0)
+    with pytest.raises(Exception, match="too long"):
+        budget.read(10)
 
 
 def test_nothing_is_said_on_stderr(capfd: pytest.CaptureFixture[str]) -> None:
