@@ -11,6 +11,7 @@ Begin with `build`. Whatever makes an artifact ends in `assemble`.
     sharing      the words of a licence → whether the audio may be handed out
     listening    files → vectors, tags, fingerprints, waveforms; taken up where it was interrupted
     audio        a file → its audio in the artifact
+    calibration  simulated recordings of the own tracks → how agreement becomes a probability
     encoder      what `--encoder` names → an encoder's folder in an artifact
     assemble     all parts into one folder, renamed into place
 
