@@ -14,8 +14,7 @@ from engine.base.places import MANIFEST
 
 # A manifest that names no kind is of the one that its format is of.
 COVER: Literal["cover"] = "cover"
-SOUND: Literal["sound"] = "sound"
-KIND_OF_FORMAT = {"shazam-visual-artifact": COVER, "shazam-sound-artifact": SOUND}
+KIND_OF_FORMAT = {"shazam-visual-artifact": COVER, "shazam-sound-artifact": "sound"}
 
 
 def told_kind(told: Mapping[str, Any]) -> str:

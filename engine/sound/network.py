@@ -19,6 +19,7 @@ from engine.base.inference import compile_network, import_openvino, locale_kept
 from engine.base.machine import usable_cores
 
 MOST_STREAMS = 4
+FOLDER = "openvino"  # of an encoder: what was exported
 
 
 class Network:
@@ -42,7 +43,8 @@ class Network:
         self._requests = openvino.AsyncInferQueue(compiled, streams)
         self._requests.set_callback(_keep)
         self._alone = threading.Lock()
-        self.outputs = tuple(port.get_any_name() for port in compiled.outputs)
+        # Numbers in a row of the first output.
+        self.dimension = int(compiled.outputs[0].partial_shape[-1].get_length())
 
     def run(self, *inputs: NDArray[Any]) -> list[NDArray[np.float32]]:
         """(N, …) for each of the network's inputs, N ≥ 1 → (N, …) float32 for each output."""

@@ -24,8 +24,8 @@ Samples = NDArray[np.float32]
 # (D,) float32, of any length: what comes out of an encoder.
 Raw = NDArray[np.float32]
 
-# Tracks' worth of doubt: so much is a catalogue's mean drawn to zero, and each deviation to the
-# median one. A catalogue of one track has no deviation, and its mean is that track.
+# Tracks' worth of doubt: so much is each deviation drawn to the median one, as of a single track
+# there is none.
 _DOUBT = 2.0
 
 
@@ -74,7 +74,9 @@ class Standard:
         """(N, D) float32 raw vectors of a catalogue, N ≥ 1 → its `Standard`."""
         rows = np.asarray(raw, np.float64)
         sure = len(rows) / (len(rows) + _DOUBT)
-        mean = rows.mean(axis=0) * sure
+        # Of one track nothing may be taken away, or nothing is left; of two, not all of the mean,
+        # or each is the other's contrary. Of more it soon must be: it is most of every vector.
+        mean = rows.mean(axis=0) * (1 - 1 / len(rows) ** 2)
         about = np.mean((rows - mean) ** 2, axis=0)
         common = max(float(np.median(about)), 1e-12)
         deviation = np.sqrt(sure * about + (1 - sure) * common)

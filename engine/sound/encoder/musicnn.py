@@ -1,9 +1,14 @@
-"""musicnn: three seconds of music → 200 numbers and 50 tags.
+"""musicnn: three seconds of music → 384 numbers and 50 tags.
 
 Pons and Serra's network (2019), 792,079 weights trained on the Million Song Dataset and published
 under the ISC licence. `WEIGHTS` beside this file are those of the package musicnn 0.1.0, converted
-by `python -m training.musicnn`; what comes out of them here and of the package's own graph differs
-by less than 1e-4 (float32; `tests/sound/encoder/test_musicnn.py` holds reference values).
+by `python -m training.musicnn`. What comes out of them here and out of the package's own graph, run
+by TensorFlow 2.21, differs by 3e-7 in the tags and by 1.5e-4 in layers whose numbers reach 64;
+`tests/sound/encoder/test_musicnn.py` holds the reference.
+
+What is kept of music are the mean and the largest value of its three layers over time: they put
+tracks of one album beside each other more often than the layer before the tags, which is usual
+(benchmarks/README.md).
 
 Names of weights, and their order of axes, are the checkpoint's.
 """
@@ -27,8 +32,10 @@ from engine.sound.tensors import read_tensors
 WEIGHTS = Path(__file__).with_name("musicnn.safetensors")
 NAME = "musicnn-msd-0.1.0"
 LICENCE, LICENCE_TEXT = "ISC", WEIGHTS.with_name("musicnn.LICENCE.txt")
-DIMENSION = 200
-WINDOWS = 20  # of 3 s, heard of a recording: all of a query's minute
+DIMENSION = 384
+WINDOWS = 10  # of 3 s, heard of a recording (benchmarks/README.md)
+LEVEL = 0.1  # root mean square, to which a recording is brought: a quiet copy is the same music
+_MOST_GAIN = 100.0  # or the noise of a silent recording were music
 TAGS = (
     *("rock", "pop", "alternative", "indie", "electronic", "female vocalists", "dance", "00s"),
     *("alternative rock", "jazz", "beautiful", "metal", "chillout", "male vocalists"),
@@ -57,13 +64,13 @@ def _shapes() -> dict[str, tuple[int, ...]]:
         "conv2d_5": (7, 561, 1, 64),
         "conv2d_6": (7, 64, 1, 64),
         "conv2d_7": (7, 64, 1, 64),
-        "dense": (1506, DIMENSION),
-        "dense_1": (DIMENSION, len(TAGS)),
+        "dense": (1506, 200),
+        "dense_1": (200, len(TAGS)),
     }
     shapes: dict[str, tuple[int, ...]] = {}
     for name, shape in kernels.items():
         shapes |= {f"{name}/kernel": shape, f"{name}/bias": shape[-1:]}
-    channels = (1, 204, 204, 51, 51, 51, 64, 64, 64, 1506, DIMENSION)
+    channels = (1, 204, 204, 51, 51, 51, 64, 64, 64, 1506, 200)
     for at, count in enumerate(channels):
         layer = f"batch_normalization_{at}" if at else "batch_normalization"
         for part in ("beta", "gamma", "moving_mean", "moving_variance"):
@@ -72,6 +79,12 @@ def _shapes() -> dict[str, tuple[int, ...]]:
 
 
 SHAPES = _shapes()
+
+
+def levelled(samples: Samples) -> Samples:
+    """(N,) float32 → the same, as loud on the whole as every recording (root mean square 0.1)."""
+    loudness = float(np.sqrt(np.mean(np.square(samples, dtype=np.float64)))) if len(samples) else 0
+    return samples * np.float32(LEVEL / max(loudness, LEVEL / _MOST_GAIN))
 
 
 def patches(samples: NDArray[np.float32], most: int) -> NDArray[np.float32]:
@@ -92,7 +105,7 @@ def patches(samples: NDArray[np.float32], most: int) -> NDArray[np.float32]:
 
 def network(weights: Mapping[str, NDArray[np.floating[Any]]]) -> Any:
     """The checkpoint's tensors → a model of OpenVINO: (P, 187, 96) float32 →
-    `embedding` (P, 200) float32 and `tags` (P, 50) float32 in 0…1."""
+    `layers` (P, 384) float32 and `tags` (P, 50) float32 in 0…1."""
     openvino = import_openvino()
     from openvino import opset13 as ops
 
@@ -110,12 +123,12 @@ def network(weights: Mapping[str, NDArray[np.floating[Any]]]) -> Any:
     # Largest and mean value of each channel in turns: max₀, mean₀, max₁, mean₁, …
     pairs = ops.concat([ops.unsqueeze(part, np.int64(2)) for part in (most, mean)], 2)
     pooled = ops.reshape(pairs, np.array([-1, 1506]), False)
+    # The 64 · 3 channels behind the first 561, each a mean and a largest value.
+    kept = ops.slice(pooled, [2 * 561], [1506], [1], [1])
     dense = ops.relu(layers.dense(layers.normalised(pooled, "batch_normalization_9"), "dense"))
-    embedding = layers.normalised(dense, "batch_normalization_10")
-    tags = ops.sigmoid(layers.dense(embedding, "dense_1"))
-    for output, name in ((embedding, "embedding"), (tags, "tags")):
-        output.output(0).set_names({name})
-    results = [ops.result(embedding), ops.result(tags)]
+    last = layers.normalised(dense, "batch_normalization_10")
+    tags = ops.sigmoid(layers.dense(last, "dense_1"))
+    results = [ops.result(kept), ops.result(tags)]
     return openvino.Model(results, [given], "musicnn")
 
 
@@ -171,7 +184,7 @@ class _Layers:
 
 
 class MusicnnEncoder:
-    """musicnn on OpenVINO: the mean over windows of its last layer but one, and of its tags."""
+    """musicnn on OpenVINO: the mean over windows of what its layers hold, and of its tags."""
 
     kind: Kind = "musicnn"
     dimension = DIMENSION
@@ -184,14 +197,13 @@ class MusicnnEncoder:
         *,
         windows: int = WINDOWS,
         threads: int | None = None,
-        cache: Path | None = None,
     ) -> None:
         """`windows` of 3 s at most are heard of a recording."""
         self.name = name
         self._windows = windows
         tensors = read_tensors(weights, SHAPES)
-        self._network = Network(network(tensors), threads=threads, cache=cache)
+        self._network = Network(network(tensors), threads=threads)
 
     def embed(self, samples: Samples) -> Embedded:
-        vectors, tags = self._network.run(patches(samples, self._windows))
+        vectors, tags = self._network.run(patches(levelled(samples), self._windows))
         return Embedded(vectors.mean(axis=0), tags.mean(axis=0))

@@ -29,7 +29,7 @@ def test_the_embedded_encoder_is_saved_and_opened_as_it_is(folder: Path) -> None
     assert sorted(path.name for path in folder.iterdir()) == [LICENCE, ABOUT, WEIGHTS]
     assert "Permission to use, copy, modify" in (folder / LICENCE).read_text()
     opened = open_encoder(folder, threads=1)
-    assert (opened.kind, opened.name, opened.dimension) == ("musicnn", NAME, 200)
+    assert (opened.kind, opened.name, opened.dimension) == ("musicnn", NAME, 384)
     assert opened.tags == TAGS
     sound = np.sin(np.arange(60_000) / 9).astype(np.float32)
     found, wanted = opened.embed(sound), MusicnnEncoder(threads=1).embed(sound)
@@ -42,8 +42,9 @@ def test_how_many_windows_are_heard_is_the_folders(folder: Path) -> None:
     about = json.loads((folder / ABOUT).read_text())
     (folder / ABOUT).write_text(json.dumps({**about, "windows": 1}))
     beginning = open_encoder(folder, threads=1).embed(sound).vector
-    assert np.array_equal(beginning, open_encoder(folder, threads=1).embed(sound[:48_128]).vector)
-    assert not np.allclose(beginning, all_of_it, atol=1e-2)
+    again = open_encoder(folder, threads=1).embed(sound[:48_128]).vector
+    assert np.allclose(beginning, again, atol=1e-2)
+    assert not np.allclose(beginning, all_of_it, atol=1e-1)
 
 
 def test_an_encoder_that_nobody_knows_is_named(tmp_path: Path) -> None:
