@@ -151,6 +151,20 @@ def tiny_artifact(
     return out
 
 
+@pytest.fixture(scope="session")
+def tiny_sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An artifact of the tracks of `tracks.py`, ids 0 to 5. Copy it before you change it."""
+    from tracks import write_tracks
+
+    from engine.sound.making.build import build
+
+    folder = tmp_path_factory.mktemp("tracks")
+    metadata = write_tracks(folder)
+    out = tmp_path_factory.mktemp("sound") / "tiny"
+    build(folder, out, metadata=metadata)
+    return out
+
+
 @pytest.fixture
 def quick_runtime(tiny_artifact: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Builds with `tiny_clip` take the runtime that `tiny_artifact` was given, none of their own.

@@ -5,6 +5,8 @@
                                                           └─photos─→ photos
     (texts, covers, photos) ─data→ batches ─train→ encoder ─held_out→ shares ─report→ figures, plots
 
+    seeds ─music→ tracks of some of those albums
+
 `python -m training` runs all of it. Nothing here is imported when the service runs.
 """
 

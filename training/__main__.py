@@ -1,9 +1,13 @@
-"""`python -m training`: from nothing but its inputs to the encoder, the covers and the figures."""
+"""`python -m training`: from nothing but its inputs to the encoder, the covers and the figures.
+
+`python -m training tracks --out DIR` makes the music of the demo and needs none of that.
+"""
 
 from __future__ import annotations
 
 import argparse
 import os
+import sys
 import time
 from datetime import datetime
 from pathlib import Path
@@ -12,12 +16,21 @@ from pathlib import Path
 # a step took up to five times as long. It has to be set before torch is imported.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
-import torch
-
-from training import data, examples, pictures, report, train
-
 
 def main() -> None:
+    if sys.argv[1:2] == ["tracks"]:
+        from training.music import tracks
+
+        tracks.main(sys.argv[2:])
+    else:
+        covers()
+
+
+def covers() -> None:
+    import torch
+
+    from training import data, examples, pictures, report, train
+
     parser = argparse.ArgumentParser(prog="python -m training", description=__doc__)
     parser.add_argument("--steps", type=int, default=train.Plan.steps)
     parser.add_argument("--until", help="HH:MM: end the schedule then instead of after --steps")

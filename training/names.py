@@ -1,4 +1,4 @@
-"""Seeds → titles and artists that read like names, each in the manner of its genre."""
+"""Seeds → names of albums, artists and tracks, each in the manner of its genre."""
 
 from __future__ import annotations
 
@@ -189,3 +189,19 @@ def name_album(genre: str, rng: np.random.Generator) -> tuple[str, str]:
     title = one(forms_of_title)
     title = title.replace("A A", "An A").replace("A E", "An E").replace("A O", "An O")
     return title.replace("The The ", "The "), artist
+
+
+# What composers call one movement.
+_FORMS = ("Nocturne", "Prelude", "Sonata", "Étude", "Romance", "Serenade", "Allegro", "Andante",
+          "Minuet", "Fantasia")  # fmt: skip
+
+
+def name_track(genre: str, key: str, rng: np.random.Generator, taken: set[str]) -> str:
+    """As the genre's albums are called, but none of `taken`; `key` as in "D minor"."""
+    while True:
+        title, _ = name_album(genre, rng)
+        if genre == "classical":
+            form, opus = _FORMS[int(rng.integers(len(_FORMS)))], int(rng.integers(2, 120))
+            title = f"{form} in {key}, Op. {opus} No. {rng.integers(1, 7)}"
+        if title not in taken:
+            return title

@@ -14,7 +14,8 @@ from engine.base.places import MANIFEST
 
 # A manifest that names no kind is of the one that its format is of.
 COVER: Literal["cover"] = "cover"
-KIND_OF_FORMAT = {"shazam-visual-artifact": COVER, "shazam-sound-artifact": "sound"}
+SOUND: Literal["sound"] = "sound"
+KIND_OF_FORMAT = {"shazam-visual-artifact": COVER, "shazam-sound-artifact": SOUND}
 
 
 def told_kind(told: Mapping[str, Any]) -> str:

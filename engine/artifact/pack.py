@@ -15,7 +15,7 @@ import hashlib
 import os
 import shutil
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
@@ -37,16 +37,19 @@ def pack(
     *,
     serving: bool = False,
     without_index: bool = False,
+    without: Collection[str] = (),
     force: bool = False,
 ) -> str | None:
     """Write a verified artifact to `out`: a tar where the name ends in `.tar`, else a folder.
     Returns the tar's sha256, None for a folder. A serving copy `without_index` is for replicas
-    that search an engine (`SHAZAM_INDEX`): their disk need not hold its rows.
+    that search an engine (`SHAZAM_INDEX`): their disk need not hold its rows. `without` are further
+    files to leave out, of those that the kind allows it of.
 
     Raises `BuildError` where `out` may not be written or a serving copy could not serve.
     """
     manifest = artifact.manifest
     unneeded = manifest.unneeded(without_index=without_index) if serving else frozenset()
+    unneeded |= frozenset(without)
     if out.suffix != SUFFIX:
         with staging(out, force=force) as folder, _view(artifact, unneeded) as view:
             shutil.copytree(view, folder, dirs_exist_ok=True, copy_function=shutil.copyfile)

@@ -5,7 +5,10 @@
     ├── Unauthorized                 unauthorized       401, 403
     ├── NotFound                     not_found          404
     │   ├── AlbumNotFound            album_not_found    404
-    │   └── CoverNotFound            cover_not_found    404
+    │   ├── CoverNotFound            cover_not_found    404
+    │   ├── TrackNotFound            track_not_found    404
+    │   └── AudioNotFound            audio_not_found    404
+    ├── AudioNotShared               audio_not_shared   403
     ├── MethodNotAllowed             method_not_allowed 405
     ├── ImageTooLarge                image_too_large    413
     ├── AudioTooLong                 audio_too_long     413
@@ -80,6 +83,21 @@ class AlbumNotFound(NotFound):
 
 class CoverNotFound(NotFound):
     code = "cover_not_found"
+
+
+class TrackNotFound(NotFound):
+    code = "track_not_found"
+
+
+class AudioNotFound(NotFound):
+    code = "audio_not_found"
+
+
+class AudioNotShared(ShazamError):
+    """The licence of a track forbids to hand out its audio."""
+
+    code = "audio_not_shared"
+    status = HTTPStatus.FORBIDDEN
 
 
 class MethodNotAllowed(ShazamError):

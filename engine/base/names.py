@@ -25,7 +25,7 @@ CREATE VIRTUAL TABLE words USING fts5vocab(names, 'row');
 """
 _FOUND = """
 FROM names JOIN catalogue.{table} a ON a.{key} = names.rowid
-WHERE names MATCH ? AND (? IS NULL OR a.{group} = ?)
+WHERE names MATCH ?
 """
 _ORDER = "ORDER BY bm25(names, {weights}), names.rowid LIMIT ? OFFSET ?"
 
@@ -39,18 +39,15 @@ _MOST_SPELLINGS = 8
 @dataclass(frozen=True)
 class Named:
     """What of a catalogue has names: a table, the column of its ids, its columns of names with the
-    weight of each, and the column that a search may be restricted to one value of."""
+    weight of each."""
 
     table: str
     key: str
     names: Mapping[str, float]
-    group: str
 
     def sql(self, text: str) -> str:
         columns, weights = ", ".join(self.names), ", ".join(map(str, self.names.values()))
-        return text.format(
-            table=self.table, key=self.key, group=self.group, columns=columns, weights=weights
-        )
+        return text.format(table=self.table, key=self.key, columns=columns, weights=weights)
 
 
 class Names:
@@ -62,11 +59,17 @@ class Names:
         self._opened: sqlite3.Connection | None = None
 
     def search(
-        self, text: str, *, offset: int = 0, limit: int = 20, group: int | str | None = None
+        self,
+        text: str,
+        *,
+        offset: int = 0,
+        limit: int = 20,
+        among: Mapping[str, int | str] | None = None,
     ) -> tuple[int, list[int]]:
         """How many rows have all the words of `text`, and the ids of `limit` of them from `offset`
-        on, best first; of one `group` where one is given. Text without a word, or with one that
-        nothing is like, finds none.
+        on, best first. Text without a word, or with one that nothing is like, finds none.
+
+        `among` restricts it to rows with these values, by column of the table.
         """
         words = _WORD.findall(text)[:MOST_WORDS]
         with self._lock:
@@ -74,8 +77,10 @@ class Names:
             asked = _match(words, database)
             if asked is None:
                 return 0, []
-            values = (asked, group, group)
+            among = among or {}
+            values = (asked, *among.values())
             found, order = self._named.sql(_FOUND), self._named.sql(_ORDER)
+            found += "".join(f" AND a.{column} = ?" for column in among)
             (total,) = database.execute(f"SELECT count(*) {found}", values).fetchone()
             rows = database.execute(
                 f"SELECT names.rowid {found} {order}",

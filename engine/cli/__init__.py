@@ -4,8 +4,10 @@ Begin with `main`, which lists the commands; each is a pair in its family's file
 options) beside `_x` (what it does).
 
     main       the parser, exit statuses, failures as one line
+    kinds      of which kind an artifact is, and which options are of another
     artifacts  inspect, verify, serve, publish, pack
-    covers     build, import, add, remove, compact, query, identify
+    covers     build, import, add, remove, compact, query, identify; what they do with covers
+    sound      what these and others do with tracks
     trials     evaluate
     completion a script by which a shell completes the command
     terminal   what all share: progress bars, types of options, the artifact that is meant

@@ -9,13 +9,21 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from engine.artifact.kinds import COVER, SOUND
 from engine.base.needs import is_installed
+from engine.cli import sound
+from engine.cli.kinds import (
+    artifact_of_kind,
+    check_options,
+    manifest_of_kind,
+    only,
+    open_artifact,
+)
 from engine.cli.terminal import (
     Bar,
     Commands,
     add_artifact,
     add_json,
-    artifact_folder,
     print_json,
     program,
     refuse_usage,
@@ -26,6 +34,10 @@ from engine.cli.terminal import (
 if TYPE_CHECKING:
     from engine.services.start import Service
 
+# The setting that names an artifact of a kind, and what is left out of copies of one kind alone.
+VARIABLE = {COVER: "SHAZAM_ARTIFACT", SOUND: "SHAZAM_SOUND_ARTIFACT"}
+PACK_ONLY = {COVER: ("--without-index",), SOUND: ("--without-audio",)}
+
 
 def offer_inspect(commands: Commands) -> None:
     made = commands.add("inspect", _inspect, "Print the manifest.", "artifacts/starter")
@@ -35,10 +47,9 @@ def offer_inspect(commands: Commands) -> None:
 
 def _inspect(options: argparse.Namespace) -> int:
     from engine.base.places import MANIFEST
-    from engine.covers.manifest import read_manifest
 
-    folder = artifact_folder(options)
-    read_manifest(folder)  # refuses what is no manifest, by name
+    folder, kind = artifact_of_kind(options)
+    manifest_of_kind(kind).read(folder)  # refuses what is no manifest, by name
     raw = json.loads((folder / MANIFEST).read_bytes())
     print_json(raw)
     return 0
@@ -57,9 +68,12 @@ def offer_verify(commands: Commands) -> None:
 
 
 def _verify(options: argparse.Namespace) -> int:
+    folder, kind = artifact_of_kind(options)
+    if kind == SOUND:
+        return sound.verify_tracks(options, folder)
     from engine.covers.search import CoverSearch
 
-    search = CoverSearch.open(artifact_folder(options))
+    search = CoverSearch.open(folder)
     search.artifact.verify_rest()
     manifest = search.artifact.manifest
     files, albums = len(manifest.files), manifest.catalogue.albums
@@ -153,7 +167,7 @@ def offer_publish(commands: Commands) -> None:
     made = commands.add(
         "publish",
         _publish,
-        "Into the BentoML model store, as shazam-visual:<id>.",
+        "Into the BentoML model store, as shazam-visual:<id> or shazam-sound:<id>.",
         "artifacts/mine",
         "artifacts/mine --index lancedb:s3://bucket/covers",
     )
@@ -170,16 +184,17 @@ def offer_publish(commands: Commands) -> None:
 
 def _publish(options: argparse.Namespace) -> int:
     from engine.artifact.store import publish
-    from engine.covers.artifact import Artifact
 
+    folder, kind = artifact_of_kind(options)
     if options.index:
-        return _publish_index(options)
-    tag = publish(Artifact.open(artifact_folder(options)), serving=options.serving)
+        only(kind, COVER, "publish --index", folder.name)
+        return _publish_index(options, folder)
+    tag = publish(open_artifact(folder, kind), serving=options.serving)
     latest = tag.partition(":")[0] + ":latest"
     tell(
         options,
         {"tag": tag, "latest": latest},
-        f"published {tag}; serve it with SHAZAM_ARTIFACT={tag} (or {latest})",
+        f"published {tag}; serve it with {VARIABLE[kind]}={tag} (or {latest})",
         _next(f"serve {tag}"),
     )
     return 0
@@ -189,11 +204,11 @@ def _next(command: str) -> str:
     return f"next: {program()} {command}"
 
 
-def _publish_index(options: argparse.Namespace) -> int:
+def _publish_index(options: argparse.Namespace, folder: Path) -> int:
     from engine.covers.artifact import Artifact
     from engine.covers.making.publish import publish_index
 
-    artifact = Artifact.open(artifact_folder(options))
+    artifact = Artifact.open(folder)
     with Bar() as bar:
         told = publish_index(artifact, options.index, bar)
     searched = (
@@ -214,7 +229,7 @@ def offer_pack(commands: Commands) -> None:
     made = commands.add(
         "pack",
         _pack,
-        "To one file for SHAZAM_ARTIFACT=URL#sha256=…, or to a folder.",
+        "To one file to upload and serve by its URL, or to a folder.",
         "artifacts/mine --serving --out mine.tar",
     )
     add_artifact(made)
@@ -232,27 +247,35 @@ def offer_pack(commands: Commands) -> None:
         action="store_true",
         help="of a serving copy, for SHAZAM_INDEX: its rows are in an engine",
     )
+    made.add_argument(
+        "--without-audio",
+        action="store_true",
+        help="of tracks: a copy that plays none of them",
+    )
     made.add_argument("--force", action="store_true", help="replace what is at --out")
 
 
 def _pack(options: argparse.Namespace) -> int:
     from engine.artifact.pack import pack
-    from engine.covers.artifact import Artifact
 
     if options.without_index and not options.serving:
         refuse_usage("pack --without-index makes a serving copy; add --serving")
+    folder, kind = artifact_of_kind(options)
+    check_options(options, kind, PACK_ONLY, folder.name)
+    artifact = open_artifact(folder, kind)
     digest = pack(
-        Artifact.open(artifact_folder(options)),
+        artifact,
         options.out,
         serving=options.serving,
         without_index=options.without_index,
+        without=artifact.manifest.audio_files() if options.without_audio else frozenset(),
         force=options.force,
     )
     if digest is None:
         tell(
             options,
             {"path": str(options.out)},
-            f"{options.out}: serve it with SHAZAM_ARTIFACT={options.out}",
+            f"{options.out}: serve it with {VARIABLE[kind]}={options.out}",
             _next(f"serve {options.out}"),
         )
         return 0
@@ -261,7 +284,7 @@ def _pack(options: argparse.Namespace) -> int:
         options,
         {"path": str(options.out), "bytes": size, "sha256": digest},
         f"{options.out}: {size / 1e6:,.1f} MB",
-        f"upload it, and serve it with SHAZAM_ARTIFACT=URL#sha256={digest}",
+        f"upload it, and serve it with {VARIABLE[kind]}=URL#sha256={digest}",
     )
     return 0
 

@@ -1,4 +1,5 @@
-"""Commands that make artifacts of covers and ask them: build to compact, query, identify."""
+"""Commands that make artifacts and ask them, build to compact, query and identify, and what each
+does with covers; what it does with tracks is `sound`'s."""
 
 from __future__ import annotations
 
@@ -8,13 +9,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from engine.artifact.kinds import COVER, SOUND
 from engine.base.texts import from_terminal, in_one_line
+from engine.cli import sound
+from engine.cli.kinds import artifact_of_kind, check_options, need_one, only
 from engine.cli.terminal import (
     Bar,
     Commands,
     add_artifact,
     add_json,
-    artifact_folder,
     print_json,
     program,
     read_picture,
@@ -35,26 +38,47 @@ if TYPE_CHECKING:
 
 BUILDS = (
     "--covers my-covers --out artifacts/mine",
+    "--tracks my-music --out artifacts/my-sound",
     "--covers my-covers --metadata my-covers.csv --encoder openai/clip-vit-base-patch32 "
     "--out artifacts/mine",
 )
-ADDS = ("artifacts/mine --covers new-covers --out artifacts/mine-2",)
+ADDS = (
+    "artifacts/mine --covers new-covers --out artifacts/mine-2",
+    "artifacts/my-sound --tracks new-music --out artifacts/my-sound-2",
+)
 REMOVES = ("artifacts/mine --ids 3,17 --out artifacts/mine-2",)
 QUERIES = (
     "artifacts/starter --image tests/photos/01-soundtrack-on-planks.jpg",
     'artifacts/starter --text "a red album cover with a guitar" -k 3',
+    "artifacts/starter-sound --sound clip.webm",
 )
 # What can be made of rows; `import` may also keep the index as it is.
 KINDS = ("auto", "flat", "hnsw", "ivf")
 IMPORT_KINDS = ("auto", "keep", "flat", "hnsw", "ivf")
+# `covers.making.files.MAX_FILE_BYTES`, which would load Pillow for the help, as this would:
+MAX_FILE_BYTES = 512 << 20
 # `covers.encoder.encoder.WantedPrecision`, which would load Pillow for the help.
 PRECISIONS = ("auto", "fp32", "bf16", "int8")
+# `sound.making.audio.Mode`
+AUDIO = ("opus", "copy", "none")
+# What each kind is made of, and which options are of one kind alone.
+MADE_OF = {COVER: ("--covers",), SOUND: ("--tracks",)}
+BUILD_ONLY = {
+    COVER: ("--covers", "--ray", "--precision", "--max-file-bytes"),
+    SOUND: ("--tracks", "--audio", "--workers"),
+}
+ADD_ONLY = {
+    COVER: ("--covers", "--max-file-bytes"),
+    SOUND: ("--tracks", "--audio", "--workers"),
+}
+ASKED_BY = {COVER: ("--image", "--text"), SOUND: ("--sound", "--text")}
+SHOWN = {COVER: ("--image",), SOUND: ("--sound",)}
 
 
 def offer_build(commands: Commands) -> None:
-    made = commands.add("build", _build, "A folder of covers to an artifact.", *BUILDS)
-    _add_covers(made)
-    _add_encoder(made)
+    made = commands.add("build", _build, "A folder of covers or of music to an artifact.", *BUILDS)
+    _add_material(made)
+    _add_encoder(made, tracks=True)
     _add_index(made)
     _add_recall(made)
     made.add_argument(
@@ -67,6 +91,10 @@ def offer_build(commands: Commands) -> None:
 
 
 def _build(options: argparse.Namespace) -> int:
+    kind = SOUND if options.tracks is not None else COVER
+    check_options(options, kind, BUILD_ONLY, "the artifact")
+    if kind == SOUND:
+        return sound.build_tracks(options)
     from engine.covers.making.build import build
     from engine.covers.service.settings import CoverSettings
 
@@ -76,12 +104,12 @@ def _build(options: argparse.Namespace) -> int:
             options.out,
             ray=options.ray,
             metadata=options.metadata,
-            encoder=options.encoder,
+            encoder=options.encoder or DEFAULT_ENCODER,
             index=options.index,
             recall=options.recall,
-            precision=options.precision,
+            precision=options.precision or "auto",
             card=options.card,
-            max_file_bytes=options.max_file_bytes,
+            max_file_bytes=options.max_file_bytes or MAX_FILE_BYTES,
             max_image_pixels=CoverSettings.one("max_image_pixels"),
             force=options.force,
             progress=bar,
@@ -140,12 +168,12 @@ def _import(options: argparse.Namespace) -> int:
             options.index_file,
             options.metadata,
             options.out,
-            encoder=options.encoder,
+            encoder=options.encoder or DEFAULT_ENCODER,
             genres=options.genres,
             titles=options.titles,
             index=options.index_kind,
             recall=options.recall,
-            precision=options.precision,
+            precision=options.precision or "auto",
             force=options.force,
             progress=bar,
         )
@@ -170,24 +198,29 @@ class _IndexOption(argparse.Action):
 
 def offer_add(commands: Commands) -> None:
     made = commands.add(
-        "add", _add, "Further covers to a new version; nothing is embedded twice.", *ADDS
+        "add", _add, "Further covers or tracks to a new version; nothing is embedded twice.", *ADDS
     )
     add_artifact(made)
-    _add_covers(made)
+    _add_material(made)
     _add_out(made)
 
 
 def _add(options: argparse.Namespace) -> int:
+    folder, kind = artifact_of_kind(options)
+    need_one(options, kind, MADE_OF, folder.name)
+    check_options(options, kind, ADD_ONLY, folder.name)
+    if kind == SOUND:
+        return sound.add_tracks(options, folder)
     from engine.covers.making.revise import add
     from engine.covers.service.settings import CoverSettings
 
     with Bar() as bar:
         built = add(
-            artifact_folder(options),
+            folder,
             options.covers,
             options.out,
             metadata=options.metadata,
-            max_file_bytes=options.max_file_bytes,
+            max_file_bytes=options.max_file_bytes or MAX_FILE_BYTES,
             max_image_pixels=CoverSettings.one("max_image_pixels"),
             force=options.force,
             progress=bar,
@@ -196,30 +229,29 @@ def _add(options: argparse.Namespace) -> int:
 
 
 def offer_remove(commands: Commands) -> None:
-    made = commands.add("remove", _remove, "A new version without some albums.", *REMOVES)
+    made = commands.add("remove", _remove, "A new version without some albums or tracks.", *REMOVES)
     add_artifact(made)
-    made.add_argument(
-        "--ids", nargs="+", required=True, metavar="ID", help="the albums': 3 17 or 3,17"
-    )
+    made.add_argument("--ids", nargs="+", required=True, metavar="ID", help="whose: 3 17 or 3,17")
     _add_out(made)
 
 
 def _remove(options: argparse.Namespace) -> int:
     from engine.covers.making.revise import remove
 
-    ids = [_album_id(part) for text in options.ids for part in text.split(",") if part.strip()]
+    ids = [_id(part) for text in options.ids for part in text.split(",") if part.strip()]
+    folder, kind = artifact_of_kind(options)
+    if kind == SOUND:
+        return sound.remove_tracks(options, folder, ids)
     with Bar() as bar:
-        built = remove(
-            artifact_folder(options), ids, options.out, force=options.force, progress=bar
-        )
+        built = remove(folder, ids, options.out, force=options.force, progress=bar)
     return _report(options, built)
 
 
-def _album_id(text: str) -> int:
+def _id(text: str) -> int:
     try:
         return int(text)
     except ValueError:
-        refuse_usage(f"--ids {text!r} is not a number; give album ids such as 3,17")
+        refuse_usage(f"--ids {text!r} is not a number; give ids such as 3,17")
 
 
 def offer_compact(commands: Commands) -> None:
@@ -238,9 +270,11 @@ def offer_compact(commands: Commands) -> None:
 def _compact(options: argparse.Namespace) -> int:
     from engine.covers.making.revise import compact
 
+    folder, kind = artifact_of_kind(options)
+    only(kind, COVER, "compact", folder.name)
     with Bar() as bar:
         built = compact(
-            artifact_folder(options),
+            folder,
             options.out,
             index=options.index,
             recall=options.recall,
@@ -255,13 +289,19 @@ def offer_query(commands: Commands) -> None:
     add_artifact(made)
     what = made.add_mutually_exclusive_group(required=True)
     what.add_argument("--image", type=Path, metavar="FILE", help="a picture of a cover")
-    what.add_argument("--text", type=from_terminal, metavar="WORDS", help="what the cover shows")
+    what.add_argument("--sound", type=Path, metavar="FILE", help="a recording, for tracks")
+    what.add_argument(
+        "--text",
+        type=from_terminal,
+        metavar="WORDS",
+        help="what the cover shows; what the track sounds like, where its encoder knows words",
+    )
     made.add_argument(
         "-k",
         type=whole(1, MAX_K),
         default=DEFAULT_K,
         metavar="N",
-        help=f"how many albums, 1 to {MAX_K} (default: {DEFAULT_K})",
+        help=f"how many albums or tracks, 1 to {MAX_K} (default: {DEFAULT_K})",
     )
     add_json(made)
 
@@ -271,7 +311,11 @@ def _query(options: argparse.Namespace) -> int:
 
     if options.text is not None:
         shown_text(options.text)  # blank words are refused before an artifact is read
-    search = CoverSearch.open(artifact_folder(options))
+    folder, kind = artifact_of_kind(options)
+    need_one(options, kind, ASKED_BY, folder.name)
+    if kind == SOUND:
+        return sound.query_tracks(options, folder)
+    search = CoverSearch.open(folder)
     wanted = Wanted(k=options.k)
     if options.image:
         hits = search.by_image(read_picture(options.image), wanted)
@@ -304,12 +348,15 @@ def offer_identify(commands: Commands) -> None:
     made = commands.add(
         "identify",
         _identify,
-        "Which album a photo shows: match, ambiguous, no_match.",
+        "Which album a photo shows, or which track a recording is of.",
         "artifacts/starter --image tests/photos/01-soundtrack-on-planks.jpg",
+        "artifacts/starter-sound --sound clip.webm",
         "artifacts/mine --image two-sleeves.jpg --many --json",
     )
     add_artifact(made)
-    made.add_argument("--image", type=Path, required=True, metavar="FILE", help="the photo")
+    what = made.add_mutually_exclusive_group(required=True)
+    what.add_argument("--image", type=Path, metavar="FILE", help="the photo of a sleeve")
+    what.add_argument("--sound", type=Path, metavar="FILE", help="3 s or more of a track")
     made.add_argument("--many", action="store_true", help="every sleeve in the photo")
     add_json(made)
 
@@ -318,7 +365,12 @@ def _identify(options: argparse.Namespace) -> int:
     from engine.covers.identify.identifier import Identifier
     from engine.covers.search import CoverSearch
 
-    search = CoverSearch.open(artifact_folder(options))
+    folder, kind = artifact_of_kind(options)
+    need_one(options, kind, SHOWN, folder.name)
+    check_options(options, kind, {COVER: ("--many",)}, folder.name)
+    if kind == SOUND:
+        return sound.identify_tracks(options, folder)
+    search = CoverSearch.open(folder)
     data = read_picture(options.image)
     answers = Identifier.open(search).by_image(data, many=options.many)
     if options.json:
@@ -389,13 +441,20 @@ def _report(options: argparse.Namespace, built: Built) -> int:
     return 0
 
 
-def _add_covers(made: argparse.ArgumentParser) -> None:
-    made.add_argument(
+def _add_material(made: argparse.ArgumentParser) -> None:
+    what = made.add_mutually_exclusive_group(required=True)
+    what.add_argument(
         "--covers",
-        required=True,
         metavar="DIR|s3://…",
         help="the pictures, in folders as they lie; without --metadata a name such as "
         "'Artist - Title (1999).jpg' or 'Artist/Title/cover.jpg' tells what they are",
+    )
+    what.add_argument(
+        "--tracks",
+        type=Path,
+        metavar="DIR",
+        help="recordings, in folders as they lie; without --metadata their own tags tell what "
+        "they are, or a name such as 'Artist - Title.flac'",
     )
     made.add_argument(
         "--metadata",
@@ -406,23 +465,35 @@ def _add_covers(made: argparse.ArgumentParser) -> None:
     made.add_argument(
         "--max-file-bytes",
         type=whole(1, 1 << 40),
-        default=512 << 20,
         metavar="N",
-        help="larger files are named and skipped (default: %(default)s)",
+        help=f"larger files of covers are named and skipped (default: {MAX_FILE_BYTES})",
+    )
+    made.add_argument(
+        "--audio",
+        choices=AUDIO,
+        help="of tracks whose licence allows it, into the artifact: as Opus of 0.7 MB a minute, "
+        "as it is, or not at all (default: opus)",
+    )
+    made.add_argument(
+        "--workers",
+        type=whole(1, 1024),
+        metavar="N",
+        help="how many tracks are heard at once (default: as many as there are cores)",
     )
 
 
-def _add_encoder(made: argparse.ArgumentParser) -> None:
+def _add_encoder(made: argparse.ArgumentParser, *, tracks: bool = False) -> None:
+    of_tracks = (
+        "; of tracks musicnn (default), clap:DIR|HUB_ID or mert:DIR|HUB_ID" if tracks else ""
+    )
     made.add_argument(
         "--encoder",
-        default=DEFAULT_ENCODER,
         metavar="DIR|HUB_ID",
-        help="a CLIP folder or hub id (default: %(default)s)",
+        help=f"a CLIP folder or hub id (default: {DEFAULT_ENCODER}){of_tracks}",
     )
     made.add_argument(
         "--precision",
         choices=PRECISIONS,
-        default="auto",
         help="of the encoder when it serves (default: what agrees with fp32 and is fastest)",
     )
 

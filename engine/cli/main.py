@@ -83,7 +83,7 @@ def _run(arguments: Sequence[str] | None) -> int:
 def parser_and_commands() -> tuple[argparse.ArgumentParser, Commands]:
     parser = _Parser(
         prog=program(),
-        description="Make, check, search and measure artifacts: which album is this?",
+        description="Make, check, search and measure artifacts: which album, which track is this?",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

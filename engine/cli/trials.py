@@ -8,12 +8,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from engine.artifact.kinds import COVER, SOUND
+from engine.cli.kinds import artifact_of_kind, check_options
 from engine.cli.terminal import (
     Bar,
     Commands,
     add_artifact,
     add_json,
-    artifact_folder,
     print_json,
     program,
     refuse_usage,
@@ -24,6 +25,8 @@ from engine.vectors.tuning import RECALL
 # What a share is called: of covers found first, of the exact neighbours found, of strangers let in.
 GOOD_RECALL, FAIR_RECALL = 0.95, 0.8
 FAIR_AGREEMENT = 0.9
+# Options that an artifact of covers alone has a use for.
+OF_COVERS = ("--queries", "--identify", "--strangers", "--no-covers", "--photos", "--distractors")
 GOOD_ACCEPTS, FAIR_ACCEPTS = 0.01, 0.05
 
 if TYPE_CHECKING:
@@ -36,7 +39,8 @@ def offer_evaluate(commands: Commands) -> None:
     made = commands.add(
         "evaluate",
         _evaluate,
-        "Recall by distortion, agreement, false accepts, latency.",
+        "Of covers: recall by distortion, agreement, false accepts, latency. Of tracks: identified "
+        "by noise and length, strangers, places, likeness.",
         "artifacts/mine --sample 50",
         "artifacts/mine --queries my-photos --plots plots",
         "artifacts/mine --identify --json",
@@ -84,7 +88,10 @@ def offer_evaluate(commands: Commands) -> None:
         help="with --identify: only conditions with this in their name, such as 'mixed'; repeat it",
     )
     made.add_argument(
-        "--sample", type=whole(1, 10**9), default=200, help="albums a distortion (default: 200)"
+        "--sample",
+        type=whole(1, 10**9),
+        default=200,
+        help="albums a distortion, or tracks (default: 200)",
     )
     made.add_argument(
         "--seed", type=whole(0, 2**32 - 1), default=0, help="of what is drawn (default: 0)"
@@ -93,10 +100,15 @@ def offer_evaluate(commands: Commands) -> None:
 
 
 def _evaluate(options: argparse.Namespace) -> int:
+    folder, kind = artifact_of_kind(options)
+    check_options(options, kind, {COVER: OF_COVERS, SOUND: ()}, options.artifact)
+    options.sample = options.sample or (60 if kind == SOUND else 200)
+    if kind == SOUND:
+        return _try_sound(options, folder)
     from engine.covers.search import CoverSearch
     from engine.covers.trials.search import evaluate, plot, plot_tuning
 
-    search = CoverSearch.open(artifact_folder(options))
+    search = CoverSearch.open(folder)
     if (options.photos is None) != (options.pairs is None):
         refuse_usage("--photos and --pairs go together: the photos, and which cover each shows")
     if options.photos:
@@ -115,6 +127,23 @@ def _evaluate(options: argparse.Namespace) -> int:
         print_json(report.as_dict())
     else:
         _tell(report)
+    return 0
+
+
+def _try_sound(options: argparse.Namespace, folder: Path) -> int:
+    from engine.sound.search import SoundSearch
+    from engine.sound.trials.identify import plot
+    from engine.sound.trials.report import evaluate_sound, tell
+
+    search = SoundSearch.open(folder, threads=1)
+    with Bar() as bar:
+        report = evaluate_sound(search, sample=options.sample, seed=options.seed, progress=bar)
+    if options.plots:
+        print(f"drew {plot(report.identify, options.plots / 'identified.png')}", file=sys.stderr)
+    if options.json:
+        print_json(report.as_dict())
+    else:
+        tell(report)
     return 0
 
 

@@ -39,7 +39,7 @@ CREATE TABLE facts (name TEXT PRIMARY KEY, value INTEGER NOT NULL);
 _THUMBNAILS = "CREATE TABLE thumbnails (album_id INTEGER PRIMARY KEY, image BLOB NOT NULL);"
 
 # A title says more than the artist: who types one word of it wants that album.
-NAMED = Named("albums", "album_id", {"title": 2.0, "artist": 1.0}, "genre_id")
+NAMED = Named("albums", "album_id", {"title": 2.0, "artist": 1.0})
 
 UNKNOWN_GENRE = -1
 

@@ -12,9 +12,10 @@ Begin with `search`: `SoundSearch.open`, then `identify` and `alike`. From the b
     fingerprint          which recording: a small network, its codes, their agreement in time
     encoder              what is alike: one vector a track, and tags in words
     catalogue            ids → tracks, waveforms, audio
-    manifest, artifact   what an artifact says of itself; the folder, verified
-    opening              its parts as this process wants them
+    manifest, golden     what an artifact says of itself; clips whose answers it must give
+    artifact             the folder, verified
     identify             agreement → a verdict with a probability
+    opening              the parts of an artifact as this process wants them
     search               the pipeline, for one caller
     hearing              what a loudspeaker, a room, a phone and a messenger do to sound, simulated
     making               files and tags → an artifact

@@ -50,3 +50,23 @@ def build_index(
         index.add_with_ids(block, ids[start : start + len(block)])
         progress.step(start + len(block), count, "rows")
     return Index(index, kind)
+
+
+def revise_index(
+    before: Index,
+    folder: Path,
+    gone: Ids,
+    vectors: Embeddings,
+    fresh: Ids,
+    progress: Progress | None = None,
+) -> tuple[Index, set[str]]:
+    """An index without the ids `gone` and with (N, D) unit rows of the (N,) `fresh` ones, and the
+    names of the files it shares with the old one; see `Index.revised`. A graph cannot lose a row:
+    it is made again."""
+    if before.kind != "hnsw":
+        return before.revised(folder, gone, vectors, fresh)
+    kept = np.setdiff1d(before.ids(), gone)
+    ids = np.concatenate([kept, fresh])
+    rows = np.concatenate([before.vectors(kept), vectors])
+    order = np.argsort(ids)
+    return build_index(rows[order], ids[order], "hnsw", progress=progress), set()

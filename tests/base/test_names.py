@@ -67,8 +67,8 @@ def test_pages_and_genres(names: Names) -> None:
     assert names.search("august", limit=1) == (2, [8])
     assert names.search("august", limit=1, offset=1) == (2, [5])
     assert names.search("august", offset=10**30) == (2, [])
-    assert names.search("vera", group=0) == (1, [3])
-    assert names.search("vera", group=77) == (0, [])
+    assert names.search("vera", among={"genre_id": 0}) == (1, [3])
+    assert names.search("vera", among={"genre_id": 77}) == (0, [])
 
 
 def test_many_may_ask_at_once(names: Names) -> None:

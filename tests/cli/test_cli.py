@@ -10,6 +10,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any, get_args
 
@@ -345,6 +346,32 @@ def test_evaluate_prints_a_table_or_json(
     assert "the index is good: 100.0% of what exact search finds\n" in ran.out
     ran = run("evaluate", tiny_artifact, "--queries", queries, "--json")
     assert json.loads(ran.out)["recall"]["queries"]["at_1"] == 1.0
+
+
+def test_evaluate_records_tracks_and_looks_at_what_is_alike(
+    run: Any, tiny_sound: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from engine.sound.making.calibration import Surroundings
+    from engine.sound.trials import identify
+
+    monkeypatch.setattr(identify, "Surroundings", partial(Surroundings, count=1))
+    monkeypatch.setattr(identify, "LENGTHS_S", (5.0,))
+    ran = run("evaluate", tiny_sound, "--sample", "2", "--plots", tmp_path)
+    assert ran.status == 0
+    assert re.search(r"^5 s, clean +2 +[01]\.", ran.out, re.MULTILINE)
+    assert "expected calibration error over 20 answers" in ran.out
+    assert "the nearest other track is of the same album for " in ran.out
+    assert (tmp_path / "identified.png").is_file()
+    ran = run("evaluate", tiny_sound, "--sample", "1", "--json")
+    told = json.loads(ran.out)
+    assert told["identify"]["conditions"]["5 s, room"]["clips"] == 1
+    assert told["likeness"]["tracks"] == 6
+
+
+def test_evaluate_of_tracks_takes_no_photos(run: Any, tiny_sound: Path, tmp_path: Path) -> None:
+    ran = run("evaluate", tiny_sound, "--queries", tmp_path)
+    assert ran.status == 2
+    assert "--queries is for covers" in ran.err
 
 
 def test_publish_prints_the_tag_to_serve(run: Any, tiny_artifact: Path) -> None:

@@ -44,7 +44,7 @@ from engine.covers.manifest import (
     write_manifest,
 )
 from engine.vectors.embeddings import Embeddings
-from engine.vectors.making import build_index
+from engine.vectors.making import build_index, revise_index
 from engine.vectors.rows import FOLDER as ROWS
 from engine.vectors.sources import Stored
 from engine.vectors.tuning import RECALL
@@ -246,18 +246,10 @@ def _revise(
     if not count:
         (folder / THUMBNAILS).unlink()
     catalogue = Catalogue(catalogue_file)
-    if old.manifest.index.kind == "hnsw":
-        # A graph cannot lose a row: it is made again.
-        before, ids = old.open_index(), catalogue.ids()
-        kept = np.setdiff1d(ids, new)
-        rows = np.concatenate([before.vectors(kept), vectors])
-        order = np.argsort(np.concatenate([kept, new]))
-        searchable = build_index(rows[order], ids, "hnsw", progress=progress)
-    else:
-        searchable, segments = old.open_index(mapped=False).revised(
-            folder, np.array(gone, np.int64), vectors, new
-        )
-        linked |= segments
+    searchable, segments = revise_index(
+        old.open_index(mapped=False), folder, np.array(gone, np.int64), vectors, new, progress
+    )
+    linked |= segments
     searchable.write(folder / INDEX)
     golden.write(folder / GOLDEN)
     give_identify(folder, count, old.path / "identify" / "calibration.json", progress)

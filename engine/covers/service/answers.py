@@ -97,7 +97,9 @@ class Answers:
         """A page of all albums in order of their ids, or of those that are called by `words`."""
         catalogue = await self._search.catalogue()
         if words is not None:
-            named = partial(catalogue.names.search, offset=offset, limit=limit, group=genre_id)
+            among = {} if genre_id is None else {"genre_id": genre_id}
+            find = catalogue.names.search
+            named = partial(find, offset=offset, limit=limit, among=among)
             total, ids = await self._search.beside(named, words)
             known = catalogue.albums(ids)
             found = [known[album_id] for album_id in ids if album_id in known]
