@@ -1,12 +1,14 @@
 // What is asked ↔ the page's address. An ask is
 //   { words: string, picture: Blob | null, weight: 0–1, genre: id | null, album: id | null,
-//     finds: boolean }
-// A picture cannot be in an address; its search is kept by history entry, in app.js.
+//     finds: boolean, track: id | null, tracks: words of their names | null, clip: Clip | null }
+// A picture or a clip cannot be in an address; its search is kept by history entry, in app.js.
 
 // Where the service lies: "/", or what a proxy puts before it. These files are two folders below.
 export const base = new URL("../../", import.meta.url).pathname;
 
-export const blank = { words: "", picture: null, weight: 0.5, genre: null, album: null, finds: false };
+/** Of an ask: every view but that of words and a picture. */
+export const left = { album: null, finds: false, track: null, tracks: null, clip: null };
+export const blank = { words: "", picture: null, weight: 0.5, genre: null, ...left };
 
 const id = (text) => (/^\d+$/.test(text ?? "") ? Number(text) : null);
 
@@ -18,6 +20,8 @@ export function read(search) {
     genre: id(query.get("genre")),
     album: id(query.get("album")),
     finds: query.has("finds"),
+    track: id(query.get("track")),
+    tracks: query.get("tracks"),
   };
 }
 
@@ -25,6 +29,8 @@ export function write(ask) {
   const query = new URLSearchParams();
   if (ask.album !== null) query.set("album", ask.album);
   else if (ask.finds) query.set("finds", "");
+  else if (ask.track !== null) query.set("track", ask.track);
+  else if (ask.tracks !== null) query.set("tracks", ask.tracks);
   else if (ask.words) query.set("q", ask.words);
   if (ask.genre !== null) query.set("genre", ask.genre);
   const text = query.toString();
@@ -33,7 +39,16 @@ export function write(ask) {
 
 /**
  * browse: the catalogue; search: by picture, words or both; album: what is like one album; finds:
- * what was found here before.
+ * what was found here before. Of sound: heard: what a clip is of; track: one, and what is like it;
+ * tracks: all, or those called so.
  */
-export const kind = (ask) =>
-  ask.album !== null ? "album" : ask.finds ? "finds" : ask.picture || ask.words ? "search" : "browse";
+export function kind(ask) {
+  if (ask.album !== null) return "album";
+  if (ask.finds) return "finds";
+  if (ask.clip) return "heard";
+  if (ask.track !== null) return "track";
+  if (ask.tracks !== null) return "tracks";
+  return ask.picture || ask.words ? "search" : "browse";
+}
+
+export const ofSound = (ask) => ["heard", "track", "tracks"].includes(kind(ask));

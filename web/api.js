@@ -149,7 +149,7 @@ export async function request(path, options, signal, tell) {
   }
 }
 
-const query = (values) =>
+export const query = (values) =>
   new URLSearchParams(Object.entries(values).filter(([, value]) => value !== null));
 
 /** An ask → { kind, albums, total, chosen }: one shape for every view. */
@@ -190,7 +190,7 @@ export async function answer(ask, signal, tell, offset = 0) {
 }
 
 /** Asked once, without a word of waiting or failing: the JSON, or null where there is none. */
-async function quietly(path, options, signal) {
+export async function quietly(path, options, signal) {
   try {
     const { response, text } = await bounded(path, options, signal, PATIENCE);
     return response.ok ? parsed(text) : null;
@@ -221,5 +221,8 @@ export async function about(signal) {
   const banner = reply?.response.ok ? parsed(reply.text) : null;
   return { links: banner?.links ?? {}, artifact: reply?.response.headers.get("X-Artifact") ?? "" };
 }
+
+/** Whether the service knows sound: `sound` of its health; null where it does not, or is asleep. */
+export const sound = async (signal) => (await quietly("/health", {}, signal))?.sound ?? null;
 
 export const genres = (signal) => request("/api/genres", {}, signal, () => {});

@@ -1,11 +1,11 @@
 // The page's flow: a way in → an ask → its answer → albums. One history entry per ask; what was
 // answered is kept by entry, so Back shows it at once and brings a picture back with it.
-import { base, blank, kind, read, write } from "./address.js";
-import { Trouble, about, answer, genres, identify, identifyMany } from "./api.js";
+import { base, blank, kind, left, ofSound, read, write } from "./address.js";
+import { Trouble, about, answer, genres, identify, identifyMany, sound } from "./api.js";
 import * as camera from "./camera.js";
 import * as finds from "./finds.js";
 import { switchLanguage, t, translate } from "./language.js";
-import { TooLarge, pictureIn, prepare } from "./picture.js";
+import { TooLarge, isRecording, pictureIn, prepare } from "./picture.js";
 import * as results from "./results.js";
 import { offer } from "./samples.js";
 import { expectVerdict, showVerdict } from "./verdict.js";
@@ -22,7 +22,7 @@ let running = new AbortController();
 let again = () => {}; // draws what is on the screen once more, in the other language
 let genreList = [];
 let genresAsked = false;
-let service = { links: {}, artifact: "" };
+let service = { links: {}, artifact: "", sound: null };
 
 // ---- The form: what it shows is always `ask` -------------------------------------------------
 
@@ -36,7 +36,7 @@ function draw() {
   $("picture").classList.toggle("filled", Boolean(picture));
   $("picture").classList.toggle("blind", Boolean(picture) && !shown);
   $("hint").textContent = !picture
-    ? t("choose_hint")
+    ? t(service.sound ? "choose_hint_sound" : "choose_hint")
     : shown
       ? t("choose_again")
       : t("undecodable", { name: picture.name ?? "" });
@@ -49,7 +49,14 @@ function draw() {
   $("language").textContent = t("other_language");
   $("language").lang = t("other_language") === "English" ? "en" : "fr";
   countFinds();
-  document.body.classList.toggle("asked", kind(ask) !== "browse");
+  const what = kind(ask);
+  document.body.classList.toggle("asked", what !== "browse" && what !== "tracks");
+  document.body.classList.toggle("sounding", ofSound(ask));
+  for (const link of $("kinds").children) {
+    link.href = write({ ...blank, tracks: link.dataset.kind === "tracks" ? "" : null });
+    if (what === link.dataset.kind) link.setAttribute("aria-current", "page");
+    else link.removeAttribute("aria-current");
+  }
   entitle(ask.album === null ? words : "");
 }
 
@@ -92,6 +99,7 @@ async function search({ focus = false, reveal = true } = {}) {
   visits.set(entry, visit);
   for (const old of [...visits.keys()].slice(0, -KEPT)) visits.delete(old);
   const box = asksAlbum(asked) ? expectVerdict(await photoOf(visit)) : null;
+  if (ofSound(asked)) await ears(); // its words come with it
   if (signal.aborted) return;
   results.expect(what, box);
   again = () => search({ reveal: false });
@@ -105,7 +113,7 @@ async function search({ focus = false, reveal = true } = {}) {
     const found =
       what === "finds"
         ? { kind: what, albums: finds.all(), total: finds.all().length, chosen: null }
-        : await answer(asked, signal, (state, values) => happening(state, values, what));
+        : await (ofSound(asked) ? (await ears()).answer : answer)(asked, signal, (state, values) => happening(state, values, what));
     visit.found = found;
     present(visit);
     if (!genresAsked) loadGenres();
@@ -161,17 +169,21 @@ async function decide(visit, { focus = false } = {}) {
   const album = answers?.[chosen]?.album;
   if (album) results.unshelve(album);
   if (album) entitle(results.named(album));
+  if (answers?.[chosen]?.decision === "match") playTracks(visit, album);
   countFinds();
 }
 
-const onGenre = (genre) => go({ genre, album: null, finds: false }, { focus: true });
+const onGenre = (genre) => go({ ...left, genre }, { focus: true });
 
 /** What the service says of itself; until it has, there are no links and no photos to try. */
 async function learn() {
-  service = await about(new AbortController().signal);
+  const { signal } = new AbortController();
+  const [told, heard] = await Promise.all([about(signal), sound(signal)]);
+  service = { ...told, sound: heard };
   offer(service.artifact, take);
+  if (heard) openEars();
   const visit = visits.get(entry);
-  if (Object.keys(service.links).length && visit?.found) present(visit);
+  if ((heard || Object.keys(service.links).length) && visit?.found) present(visit);
 }
 
 /** The picture as an element of its own, once it can be measured; null where it cannot be shown. */
@@ -192,17 +204,21 @@ async function photoOf(visit) {
 async function present(visit) {
   const { found, ask: asked } = visit;
   again = () => present(visit);
+  if (ofSound(asked)) return presentSound(visit);
   if (found.albums.length === 0 && !found.chosen && !found.names?.length) return nothing(asked);
   const box = asksAlbum(asked) ? expectVerdict(await photoOf(visit)) : null;
   if (visits.get(entry) !== visit) return;
   results.say(results.show(found, asked, { onGenre, links: service.links, verdict: box }));
-  if (found.chosen) entitle(results.named(found.chosen));
+  if (found.chosen) {
+    entitle(results.named(found.chosen));
+    playTracks(visit, found.chosen);
+  }
   if (box && visit.answers !== undefined) await decide(visit);
 }
 
 /** On a narrow screen the albums lie below the form. */
 function bringIntoView() {
-  if ($("found").getBoundingClientRect().top < innerHeight * 0.5) return;
+  if ($("found").getBoundingClientRect().top < innerHeight * (ofSound(ask) ? 0.3 : 0.5)) return;
   const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
   $("found").scrollIntoView({ behavior: still ? "auto" : "smooth" });
 }
@@ -215,6 +231,44 @@ async function loadGenres() {
   } catch {
     genresAsked = false; // no filter for now; the next answer tries again
   }
+}
+
+// ---- Sound: loaded where it is asked for ------------------------------------------------------
+
+const ears = () => import("./sound.js");
+
+/** What the page has only where the service knows sound. */
+function openEars() {
+  document.body.classList.add("hears");
+  for (const id of ["hear", "hear-again", "kinds"]) $(id).hidden = false;
+  $("file").accept = "image/*,audio/*,video/*,.heic,.heif,.avif,.tif,.tiff,.amr,.caf,.flac,.opus";
+  draw();
+}
+
+async function listen() {
+  const { listen } = await ears();
+  listen({ heard: (clip) => go({ ...blank, clip }, { focus: true }), choose: () => $("file").click() });
+}
+
+async function presentSound(visit) {
+  const { show } = await ears();
+  if (visits.get(entry) !== visit) return;
+  const shown = show(visit.found, visit.ask, { go, listen, genres: genreList });
+  results.say(shown.said);
+  entitle(shown.title);
+  const { answer: heard, album } = visit.found;
+  if (heard && album) finds.keep(album);
+  countFinds();
+}
+
+/** What can be heard of an album that is shown. */
+async function playTracks(visit, album) {
+  if (!service.sound) return;
+  const { playable } = await ears();
+  const box = await playable(album, running.signal);
+  if (!box || visits.get(entry) !== visit) return;
+  document.querySelector("#stage .playable")?.remove();
+  document.querySelector("#stage .about")?.append(box);
 }
 
 // ---- What is happening instead of albums -----------------------------------------------------
@@ -244,7 +298,7 @@ function happening(state, values, what) {
 }
 
 const retry = () => [t("again"), () => search({ focus: true, reveal: false })];
-const another = () => [t("another"), () => $("file").click()];
+const another = () => [t(ask.clip ? "another_file" : "another"), () => $("file").click()];
 const startOver = () => [t("start_over"), () => go({ ...blank }, { focus: true })];
 
 function fail({ state, message, status, code, spoken }) {
@@ -258,8 +312,8 @@ function fail({ state, message, status, code, spoken }) {
   const own = state === "refused" && code ? t(`code_${code}`) : "";
   const text = own || (state === "refused" ? message : t(state === "busy" ? "busy_end" : `${state}_text`));
   results.unhead();
-  const picture = state === "refused" && ask.picture && status < 500;
-  const actions = [picture ? another() : status > 0 && status < 500 ? startOver() : retry()];
+  const file = state === "refused" && (ask.picture || ask.clip) && status < 500;
+  const actions = [file ? another() : status > 0 && status < 500 ? startOver() : retry()];
   // The service was asked for its message in the page's language, which may have changed since.
   results.panel({ name: state, heading, text, actions, language: state === "refused" && !own ? spoken : "" });
   results.say(`${heading}. ${text}`);
@@ -279,10 +333,11 @@ function nothing(asked) {
 
 async function take(file) {
   if (!file) return;
+  if (service.sound && isRecording(file)) return go({ ...blank, clip: { blob: file, answer: null } }, { focus: true });
   try {
     const { blob, shown: visible } = await prepare(file);
     shown = visible;
-    go({ picture: blob, words: $("words").value.trim(), album: null, finds: false });
+    go({ ...left, picture: blob, words: $("words").value.trim() });
   } catch (error) {
     if (!(error instanceof TooLarge)) throw error;
     running.abort();
@@ -307,8 +362,9 @@ function setUpPicture() {
       else $("file-camera").click();
     });
   camera.setUp(take, () => $("file").click());
+  for (const id of ["hear", "hear-again"]) $(id).addEventListener("click", listen);
   $("away").addEventListener("click", () => {
-    go({ picture: null, words: $("words").value.trim(), album: null });
+    go({ ...left, picture: null, words: $("words").value.trim() });
     $("choose").focus();
   });
   addEventListener("paste", (event) => {
@@ -342,7 +398,7 @@ function setUpWords() {
     const words = $("words").value.trim();
     if (matchMedia("(pointer: coarse)").matches) $("words").blur(); // its keyboard covers the albums
     $("missing").hidden = Boolean(words || ask.picture);
-    if (words || ask.picture) return go({ words, album: null, finds: false });
+    if (words || ask.picture) return go({ ...left, words });
     $("missing").textContent = t("ask_first");
     results.say(t("ask_first"));
     $("words").focus();
@@ -357,7 +413,7 @@ function setUpWords() {
     blend();
   });
   $("weight").addEventListener("change", () => {
-    go({ weight: Number($("weight").value), words: $("words").value.trim(), album: null });
+    go({ ...left, weight: Number($("weight").value), words: $("words").value.trim() });
   });
 }
 
@@ -367,14 +423,21 @@ function setUpAlbums() {
     go({ genre: value === "" ? null : Number(value) });
   });
   $("found").addEventListener("click", (event) => {
-    const link = event.target.closest("a[data-album]");
+    const link = event.target.closest("a[data-album], a[data-track]");
     // With a modifier key it is a link like any other: a new tab, a download.
     if (!link || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
     event.preventDefault();
-    go({ album: Number(link.dataset.album), finds: false }, { focus: true });
+    const { album, track } = link.dataset;
+    go(track ? { ...blank, track: Number(track) } : { ...left, album: Number(album) }, { focus: true });
     scrollTo({ top: $("found").offsetTop });
   });
   $("finds").addEventListener("click", () => go({ ...blank, finds: true }, { focus: true }));
+  for (const link of $("kinds").children)
+    link.addEventListener("click", (event) => {
+      if (event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
+      event.preventDefault();
+      go({ ...blank, tracks: link.dataset.kind === "tracks" ? "" : null }, { focus: true });
+    });
   $("further").addEventListener("click", async () => {
     const visit = visits.get(entry);
     $("further").disabled = true;

@@ -18,6 +18,11 @@ let current = preferred();
 
 export const language = () => current;
 
+/** More sentences, of a part of the page that not everybody loads. */
+export function learn(more) {
+  for (const name of Object.keys(strings)) Object.assign(strings[name], more[name]);
+}
+
 export function switchLanguage() {
   current = current === "en" ? "fr" : "en";
   try {

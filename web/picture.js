@@ -52,6 +52,12 @@ export async function prepare(file) {
   }
 }
 
+const HEARD = /\.(aac|aiff?|amr|caf|flac|m4a|mka|mkv|mov|mp3|mp4|oga|ogg|opus|wav|webm|wma)$/i;
+
+/** Whether a file is one to listen to: of a video, its sound. */
+export const isRecording = (file) =>
+  /^(audio|video)\//.test(file.type) || (!file.type.startsWith("image/") && HEARD.test(file.name ?? ""));
+
 /** The picture among things dropped or pasted; any file, if none says it is one. */
 export function pictureIn(transfer) {
   const files = [...(transfer?.files ?? [])];

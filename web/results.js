@@ -184,25 +184,26 @@ function skeleton(big) {
 }
 
 /** The verdict leads: it comes before the heading of those that only look alike. */
-function lead(verdict) {
+export function lead(verdict) {
   if (verdict) document.querySelector(".heading").before(stage);
   else document.querySelector(".heading").after(stage);
 }
 
-function head(key, count) {
+export function head(key, count) {
   $("title").textContent = t(key);
   $("count").textContent = count || "\u00a0"; // keeps its line while empty
 }
 
-const HEADS = { browse: "browse", search: "found", album: "similar", finds: "finds" };
+const HEADS = { browse: "browse", search: "found", album: "similar", finds: "finds", heard: "heard", track: "track", tracks: "tracks" };
 
 /** Boxes of the size of what is coming, so that nothing moves when it comes. */
 export function expect(what, verdict) {
   head(verdict ? "alike" : HEADS[what], what === "browse" ? "" : t("waiting"));
-  lead(verdict);
+  const track = what === "heard" || what === "track";
+  lead(verdict || track);
   $("further").hidden = true;
-  stage.replaceChildren(...(verdict ? [verdict] : what === "browse" || what === "finds" ? [] : [skeleton(true)]));
-  shelf.replaceChildren(...Array.from({ length: SKELETONS }, () => skeleton(false)));
+  stage.replaceChildren(...(verdict ? [verdict] : what === "browse" || what === "finds" || what === "tracks" ? [] : [skeleton(true)]));
+  shelf.replaceChildren(...Array.from({ length: track ? 0 : SKELETONS }, () => skeleton(false)));
 }
 
 export const clear = () => stage.replaceChildren();

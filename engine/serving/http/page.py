@@ -59,7 +59,7 @@ DOCS_POLICY = _SHARED_POLICY + "style-src 'self'; img-src 'self' data:"
 _COMMON_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",
-    "Permissions-Policy": "camera=(self), microphone=(), geolocation=()",
+    "Permissions-Policy": "camera=(self), microphone=(self), geolocation=()",
     "Cross-Origin-Opener-Policy": "same-origin",
 }
 _FOR_EVER = "public, max-age=31536000, immutable"

@@ -25,6 +25,8 @@ from PIL import Image, ImageDraw
 
 from engine.serving.http.page import Page, Reply, load_page
 
+from .fake_sound import FakeSound
+
 WEB = Path(__file__).parents[3] / "web"
 SWAGGER = Path(bentoml.__file__).parent / "_internal/server/static_content"
 GENRES = ["Jazz", "Dub", "Folk", "Ambient", "Punk"]
@@ -98,7 +100,7 @@ class Seen:
 
 class Fake:
     """The server, and what a test may set: `canned`, `delay` (s), `ready`, `empty`, and what
-    identify says, `identified`, after `proving` (s)."""
+    identify says, `identified`, after `proving` (s); `sound` where it knows sound, too."""
 
     def __init__(self) -> None:
         self.page: Page = load_page(WEB)
@@ -139,6 +141,7 @@ class Fake:
         self.proving = 0.0
         self.links: dict[str, str] = {}
         self.artifact = "fake"
+        self.sound: FakeSound | None = None
         self.many: list[dict[str, Any]] = []
         self.identified = 200, identified("match")
         self.seen: list[Seen] = []
@@ -179,6 +182,8 @@ class Fake:
             return send(http, Reply(200, {"Content-Type": kind}, path.read_bytes()))
         if url.path == "/readyz":
             return send(http, Reply(200 if self.ready else 503, {}, b""))
+        if self.sound and (reply := self.sound.media(url.path, http.headers.get("Range"))):
+            return send(http, reply)
         if url.path == "/openapi.json":
             return send_json(http, 200, OPENAPI)
         if found := re.fullmatch(r"/api/albums/(\d+)/cover", url.path):
@@ -195,6 +200,8 @@ class Fake:
 
     def answer(self, seen: Seen) -> tuple[int, Any]:
         options = {**seen.query, **seen.form}
+        if self.sound and (told := self.sound.answer(seen.path, options)):
+            return told
         genre = options.get("genre_id")
         ids = [n for n in range(ALBUMS) if genre is None or n % len(GENRES) == int(genre)]
         ids = [] if self.empty else ids
