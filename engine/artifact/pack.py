@@ -27,8 +27,9 @@ from engine.base.errors import PackInvalid
 from engine.base.places import MANIFEST
 
 SUFFIX = ".tar"
-# An artifact has some twenty files; a tar of a million empty ones would fill a disk's tables.
-MOST_MEMBERS = 1_000
+# An artifact has some twenty files, and one more for each track whose audio it holds; a tar of a
+# hundred million empty ones would fill a disk's tables.
+MOST_MEMBERS = 100_000
 
 
 def pack(

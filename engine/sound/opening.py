@@ -16,11 +16,10 @@ from engine.sound.manifest import ENCODER, FINGERPRINT, FINGERPRINTS, STANDARD
 from engine.vectors.index import Index
 
 
-def open_identifier(artifact: SoundArtifact, *, threads: int | None = None) -> Identifier:
-    """What tells which track a clip is of. Raises an `ArtifactError`."""
+def open_fingerprints(artifact: SoundArtifact) -> FingerprintIndex:
+    """What the network heard of the tracks. Raises an `ArtifactError`."""
     told = artifact.manifest
     index = FingerprintIndex.open(artifact.fingerprints_folder)
-    fingerprinter = open_fingerprinter(artifact, threads=threads)
     made = (index.dimension, round(index.step_s, 6))
     if made != (told.fingerprint.dimension, round(told.fingerprints.step_s, 6)):
         raise CountMismatch(
@@ -28,6 +27,14 @@ def open_identifier(artifact: SoundArtifact, *, threads: int | None = None) -> I
             f"manifest says {told.fingerprint.dimension}, each {told.fingerprints.step_s} s. "
             "Rebuild the artifact."
         )
+    return index
+
+
+def open_identifier(
+    artifact: SoundArtifact, index: FingerprintIndex, *, threads: int | None = None
+) -> Identifier:
+    """What tells which track a clip is of. Raises an `ArtifactError`."""
+    fingerprinter = open_fingerprinter(artifact, threads=threads)
     return Identifier(fingerprinter, index, Calibration.of(artifact.path, fingerprinter.digest))
 
 

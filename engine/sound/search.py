@@ -29,7 +29,13 @@ from engine.sound.catalogue import SoundCatalogue, Track
 from engine.sound.encoder.because import Common, in_common
 from engine.sound.encoder.encoder import SoundEncoder, Standard, WordsEncoder
 from engine.sound.identify import Identifier, Verdict
-from engine.sound.opening import answering, open_encoder_of, open_identifier, open_standard
+from engine.sound.opening import (
+    answering,
+    open_encoder_of,
+    open_fingerprints,
+    open_identifier,
+    open_standard,
+)
 from engine.vectors.embeddings import Embeddings
 from engine.vectors.index import Index, set_index_threads
 from engine.vectors.neighbours import Neighbour
@@ -86,8 +92,9 @@ class SoundSearch:
         catalogue = artifact.open_catalogue()
         index = artifact.open_index()
         check_ids(catalogue, "index", index.ids())
-        identifier = open_identifier(artifact, threads=threads)
-        check_ids(catalogue, "fingerprints", identifier.index.ids())
+        fingerprints = open_fingerprints(artifact)
+        check_ids(catalogue, "fingerprints", fingerprints.ids())
+        identifier = open_identifier(artifact, fingerprints, threads=threads)
         standard = open_standard(artifact)
         encoder = open_encoder_of(artifact, threads=threads)
         search = cls(artifact, index, catalogue, encoder, standard, identifier)
