@@ -23,9 +23,11 @@ from engine.sound.fingerprint.network import STEP_S
 from engine.sound.golden import CLIP_S, GoldenClips
 from engine.sound.identify import DEFAULT, Identifier
 from engine.sound.making.audio import Mode, goes_in, put_audio
+from engine.sound.making.calibration import calibrate
 from engine.sound.making.listening import LONGEST_S, Ears, TrackFile, Workspace
 from engine.sound.manifest import (
     AUDIO,
+    CALIBRATION,
     CATALOGUE,
     FINGERPRINTS,
     GOLDEN,
@@ -118,7 +120,12 @@ def assemble(folder: Path, material: Material, wish: Wish, progress: Progress) -
     prints = FingerprintIndex.open(folder / FINGERPRINTS)
     tracks = give_audio(folder, material.tracks, wish.audio, progress)
     counts = _write_tracks(folder, material, tracks)
-    calibration = DEFAULT
+    network = ears.fingerprinter.digest
+    calibration = calibrate(
+        ears.fingerprinter, prints, material.samples(), network=network, progress=progress
+    )
+    if calibration is not DEFAULT:
+        calibration.write(folder / CALIBRATION)
     identifier = Identifier(ears.fingerprinter, prints, calibration)
     asked = answering(identifier, ears.encoder, standard, index)
     GoldenClips.of(golden_clips(material), asked).write(folder / GOLDEN)
