@@ -190,6 +190,18 @@ def test_what_is_cut_gives_what_is_there() -> None:
         assert len(samples) > 1.5 * RATE, name
 
 
+@pytest.mark.parametrize("ending", ["webm", "mp4"])
+def test_what_a_browser_recorded_is_read_before_it_is_finished(ending: str) -> None:
+    """Chromium's MediaRecorder, three seconds on: a tone of 50 ms each half second."""
+    path = Path(__file__).parent / "recorded" / f"chromium.{ending}"
+    samples = decode(path.read_bytes(), max_s=10)
+    assert 2.9 < len(samples) / RATE < 3.2
+    loud = np.flatnonzero(np.abs(samples) > 0.1) / RATE
+    begins = loud[np.flatnonzero(np.diff(loud, prepend=-1) > 0.2)]
+    assert len(begins) == 6
+    assert np.abs(np.diff(begins) - 0.5).max() < 0.005
+
+
 def test_hundreds_of_threads_share_it() -> None:
     expected = decode(recorded("WebM Opus"))
     with ThreadPoolExecutor(8) as pool:
