@@ -13,6 +13,8 @@ from manifests import CHART, DEPLOY, helm, kubernetes_takes, needs_helm, of_kind
 
 from engine.base.settings import PREFIX
 from engine.covers.service.settings import VARIABLES, CoverSettings
+from engine.sound.service.settings import VARIABLES as SOUND
+from engine.sound.service.settings import SoundSettings
 
 pytestmark = needs_helm
 
@@ -30,6 +32,8 @@ VARIANTS: dict[str, tuple[str, ...]] = {
     "gpu": ("--set", "gpu.enabled=true,gpu.runtimeClassName=nvidia"),
     "url": ("--set", f"artifact.url={URL},tmp.sizeLimit=4Gi,networkPolicy.enabled=true"),
     "hub": ("--set", f"artifact.url={URL.replace('https', 'hf')},tmp.sizeLimit=4Gi"),
+    "sound": ("--set", "kind=sound,settings.SHAZAM_MAX_AUDIO_S=60"),
+    "sound from zero": ("--set", HTTP, "--set", f"kind=sound,artifact.url={URL},tmp.sizeLimit=1Gi"),
     "volume": ("--set", "artifact.existingClaim=artifacts,artifact.path=mine"),
     "keys": ("--set", "apiKeys.values={one,two}"),
     "production": (*PRODUCTION, "--set", INGRESS),
@@ -93,7 +97,8 @@ def test_helm_lints_it_without_a_word_of_warning(name: str) -> None:
 @pytest.mark.parametrize("name", VARIANTS)
 def test_the_service_starts_with_what_is_set_and_nothing_is_set_twice(name: str) -> None:
     found = variant(name)
-    CoverSettings.from_environment(environment(found))
+    kind = SoundSettings if name.startswith("sound") else CoverSettings
+    kind.from_environment(environment(found))
     names = [one["name"] for one in pod(found)["containers"][0]["env"]]
     assert len(names) == len(set(names))
 
@@ -204,6 +209,16 @@ def test_an_artifact_on_a_volume_is_read_and_never_written() -> None:
     assert mount == {"name": "artifact", "mountPath": "/artifact", "readOnly": True}
 
 
+def test_a_release_of_sound_names_the_artifact_of_sound() -> None:
+    from_zero = environment(variant("sound from zero"))
+    assert from_zero["SHAZAM_SOUND_ARTIFACT"] == URL
+    assert "SHAZAM_ARTIFACT" not in from_zero
+    plain = environment(variant("sound"))
+    assert plain["SHAZAM_MAX_AUDIO_S"] == "60"
+    assert not plain.keys() & {"SHAZAM_ARTIFACT", "SHAZAM_SOUND_ARTIFACT"}
+    assert "SHAZAM_SOUND_ARTIFACT" not in environment(variant("url"))
+
+
 # GPU and scale
 
 
@@ -259,6 +274,7 @@ def test_from_zero_the_ingress_points_at_the_proxy_that_wakes_pods() -> None:
         ("scaling.mode=vpa", "/scaling/mode"),
         ("scaling.max=0", "/scaling/max"),
         ("scaling.http.hosts={https://covers.example.com}", "/scaling/http/hosts"),
+        ("kind=voice", "/kind"),
         ("gpu.enabled=yes", "/gpu/enabled"),
         ("resources.limits.memory=1 GB", "/resources/limits/memory"),
         ("artifact.url=https://bucket/mine.tar", "/artifact/url"),
@@ -279,6 +295,7 @@ def test_a_wrong_value_is_refused_by_name(value: str, name: str) -> None:
     [
         ("image.repository=", "image.repository: which image?"),
         ("gpu.enabled=true,image.tag=", "image.tag: the GPU image has a tag of its own"),
+        ("kind=sound,gpu.enabled=true,image.tag=a", "gpu.enabled: the image of sound"),
         (f"artifact.url={URL}", "tmp.sizeLimit:"),
         (f"artifact.url={URL},artifact.existingClaim=a,tmp.sizeLimit=4Gi", "artifact: url and"),
         ("apiKeys.existingSecret=a,apiKeys.values={b}", "apiKeys: existingSecret and values"),
@@ -300,8 +317,8 @@ def test_the_schema_knows_every_setting_of_the_service_and_no_other() -> None:
     """A new setting belongs in values.schema.json, below `settings`."""
     schema = json.loads((CHART / "values.schema.json").read_text())
     known = set(schema["properties"]["settings"]["properties"])
-    elsewhere = {"SHAZAM_ARTIFACT", "SHAZAM_API_KEYS", "SHAZAM_RUNTIME"}
-    assert known | elsewhere == {PREFIX + variable.upper() for variable in VARIABLES}
+    elsewhere = {"SHAZAM_ARTIFACT", "SHAZAM_SOUND_ARTIFACT", "SHAZAM_API_KEYS", "SHAZAM_RUNTIME"}
+    assert known | elsewhere == {PREFIX + variable.upper() for variable in {**VARIABLES, **SOUND}}
     assert not known & elsewhere
 
 

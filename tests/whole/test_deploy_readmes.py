@@ -122,7 +122,8 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder like a clone of this repository, and tools that write down what they are told."""
     root = tmp_path_factory.mktemp("desk")
     shutil.copytree(DEPLOY, root / "clone" / "deploy")
-    for name in ("requirements", "bentofile.yaml", "bentofile.gpu.yaml", "Makefile"):
+    recipes = ("bentofile.yaml", "bentofile.gpu.yaml", "bentofile.sound.yaml")
+    for name in ("requirements", *recipes, "Makefile"):
         os.symlink(PROJECT / name, root / "clone" / name)
     (root / "clone" / ".venv" / "bin").mkdir(parents=True)
     (root / "clone" / ".venv" / "bin" / "activate").write_text("")

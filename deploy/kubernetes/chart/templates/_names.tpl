@@ -24,6 +24,11 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- end }}
 {{- end }}
 
+{{/* What names the artifact of this kind. */}}
+{{- define "shazam.variable" -}}
+{{ ternary "SHAZAM_SOUND_ARTIFACT" "SHAZAM_ARTIFACT" (eq .Values.kind "sound") }}
+{{- end }}
+
 {{/* The Secret with the keys, or nothing. */}}
 {{- define "shazam.keys" -}}
 {{- with .Values.apiKeys }}
