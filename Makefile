@@ -35,19 +35,20 @@ $(VENV)/.serves: requirements/sound.lock
 	@$(INSTALL) requirements/sound.lock 'about 260 MB'
 	@touch $@
 
-serve: $(VENV)/.serves  ## install what serving needs, and serve ARTIFACT at PORT
-	SHAZAM_ARTIFACT='$(ARTIFACT)' $(BIN)/python -m engine serve --port $(PORT)
+serve: $(VENV)/.serves  ## install what serving needs, and serve ARTIFACT (and the demo's sound) at PORT
+	$(BIN)/python -m engine serve '$(ARTIFACT)' --port $(PORT)
 
-# A bento of one artifact, pinned: ARTIFACT=folder, tag or URL; RECIPE=bentofile.gpu.yaml for GPUs.
-RECIPE   ?= bentofile.yaml
+# A bento of one artifact, pinned: ARTIFACT=folder, tag or URL; RECIPE=bentofile.gpu.yaml for GPUs, the
+# default is that of the artifact's kind.
+RECIPE   ?=
 IMAGE    ?= shazam-visual:latest
 
 bento: $(VENV)/.serves  ## a bento of ARTIFACT (RECIPE=bentofile.gpu.yaml for GPUs)
-	$(BIN)/python deploy/container/bento.py '$(ARTIFACT)' --recipe $(RECIPE)
+	$(BIN)/python deploy/container/bento.py '$(ARTIFACT)' $(addprefix --recipe ,$(RECIPE))
 
 # … and its image, by Docker or buildah.
 container: $(VENV)/.serves  ## its image, by Docker or buildah
-	$(BIN)/python deploy/container/bento.py '$(ARTIFACT)' --recipe $(RECIPE) --image $(IMAGE)
+	$(BIN)/python deploy/container/bento.py '$(ARTIFACT)' $(addprefix --recipe ,$(RECIPE)) --image $(IMAGE)
 
 # Size, start, search, stop under load; skipped where buildah cannot run.
 container-test: $(VENV)/.serves  ## try the image: size, start, search, stop under load

@@ -1,4 +1,5 @@
-"""What BentoML starts: `service:ShazamVisual` finds albums by their covers.
+"""What BentoML starts: `service:ShazamVisual` finds albums and tracks, `service:ShazamSound` tracks
+alone.
 
 A service is imported when it is asked for by name, so that the process of one never loads another.
 """
@@ -11,6 +12,7 @@ from typing import Any
 _HOMES = {
     "ShazamVisual": "engine.services.visual",
     "EncoderService": "engine.services.visual",
+    "ShazamSound": "engine.services.sound",
 }
 __all__ = list(_HOMES)
 

@@ -245,6 +245,7 @@ def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
             **{name: value for name, value in os.environ.items() if name[:7] != "SHAZAM_"},
             "BENTOML_HOME": str(home / "bentoml"),
             "SHAZAM_ARTIFACT": str(artifact),
+            "SHAZAM_SOUND_ARTIFACT": "none",  # covers alone, unless a test says otherwise
             "PYTHONUNBUFFERED": "1",
             "PYTHONPATH": str(PROJECT / "tests"),
             **env,
@@ -267,7 +268,7 @@ def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
         running.append(made)
         if wait:
             try:
-                _wait_until_ready(made)
+                wait_until_ready(made)
             except BaseException:
                 end(made)
                 raise
@@ -292,20 +293,31 @@ def server(serve: Serve) -> Server:
     return serve(STARTER)
 
 
+@pytest.fixture(scope="session")
+def both(serve: Serve) -> Server:
+    """The service with all that it has, as `make serve` starts it: covers and sound."""
+    for folder in (STARTER, STARTER.with_name("starter-sound")):
+        if not (folder / "manifest.json").is_file():
+            pytest.skip(f"artifacts/{folder.name} is not there yet")
+    made = serve(STARTER, SHAZAM_SOUND_ARTIFACT="")
+    wait_until_ready(made, "/health/ready")
+    return made
+
+
 def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
-def _wait_until_ready(made: Server) -> None:
+def wait_until_ready(made: Server, path: str = "/readyz") -> None:
     deadline = time.monotonic() + READY_WITHIN_S
     while time.monotonic() < deadline:
         if made.process.poll() is not None:
             break
         with (
             contextlib.suppress(OSError),  # urllib's errors among them: not ready yet
-            urllib.request.urlopen(f"{made.url}/readyz", timeout=5) as answer,
+            urllib.request.urlopen(f"{made.url}{path}", timeout=5) as answer,
         ):
             if answer.status == 200:
                 return

@@ -1,6 +1,9 @@
-"""bentofile.yaml and an artifact → a bento that names the artifact by its tag; its image, if asked.
+"""A recipe and an artifact → a bento that names the artifact by its tag; its image, if asked.
 
     python deploy/container/bento.py artifacts/starter [--recipe bentofile.gpu.yaml] [--image NAME]
+
+The recipe is the one of the artifact's kind: bentofile.yaml for covers, bentofile.sound.yaml for
+sound.
 
 The artifact is published into the model store (a serving copy, unless the recipe wants torch) and
 becomes the bento's model: `bentoml export`, `containerize` and `push` carry it along, and a new
@@ -21,6 +24,11 @@ from pathlib import Path
 
 import yaml
 
+# Of a kind of artifact: its recipe, and the variable that names it.
+OF_KIND = {
+    "cover": ("bentofile.yaml", "SHAZAM_ARTIFACT"),
+    "sound": ("bentofile.sound.yaml", "SHAZAM_SOUND_ARTIFACT"),
+}
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
@@ -34,29 +42,35 @@ if hasattr(os, "geteuid") and os.geteuid() == 0:
 def main() -> int:
     parser = argparse.ArgumentParser(description="Build the bento of one artifact.")
     parser.add_argument("artifact", help="a folder, a model-store tag or a URL with #sha256=…")
-    parser.add_argument("--recipe", type=Path, default=ROOT / "bentofile.yaml")
+    parser.add_argument("--recipe", type=Path, help="default: the one of the artifact's kind")
     parser.add_argument("--image", metavar="NAME", help="containerize the bento as this image")
     parser.add_argument("--builder", choices=("auto", "docker", "buildah"), default="auto")
     options = parser.parse_args()
 
+    from engine.artifact.manifest import kind_of
     from engine.artifact.store import find_artifact, publish
     from engine.base.errors import ShazamError
-    from engine.covers.artifact import Artifact
+    from engine.cli.kinds import open_artifact
 
-    recipe = yaml.safe_load(options.recipe.read_text())
-    wanted = {entry["name"]: entry["value"] for entry in recipe["envs"]}
-    torch = wanted.get("SHAZAM_RUNTIME", "").startswith("torch")
     try:
-        tag = publish(Artifact.open(find_artifact(options.artifact)), serving=not torch)
+        folder = find_artifact(options.artifact)
+        kind = kind_of(folder)
+        artifact = open_artifact(folder, kind)
     except ShazamError as error:
         print(f"{error.code}: {error.message}", file=sys.stderr)
         return 1
+    of_kind, variable = OF_KIND[kind]
+    path = options.recipe or ROOT / of_kind
+    recipe = yaml.safe_load(path.read_text())
+    wanted = {entry["name"]: entry["value"] for entry in recipe["envs"]}
+    torch = wanted.get("SHAZAM_RUNTIME", "").startswith("torch")
+    tag = publish(artifact, serving=not torch)
     print(f"published {tag}")
     recipe["include"] = [line for line in recipe["include"] if not line.startswith("artifacts/")]
     recipe["models"] = [tag]
-    recipe["envs"].append({"name": "SHAZAM_ARTIFACT", "value": tag})
+    recipe["envs"].append({"name": variable, "value": tag})
     recipe["labels"] = {"artifact": tag.partition(":")[2]}
-    pinned = ROOT / "build" / options.recipe.name
+    pinned = ROOT / "build" / path.name
     pinned.parent.mkdir(exist_ok=True)
     pinned.write_text(yaml.safe_dump(recipe, sort_keys=False))
     command = [sys.executable, "-m", "bentoml", "build", "--bentofile", str(pinned)]
@@ -65,7 +79,7 @@ def main() -> int:
     environ = {name: value for name, value in os.environ.items() if name[:7] != "SHAZAM_"}
     built = subprocess.run(
         [*command, "--output", "tag", str(ROOT)],
-        env={**environ, "SHAZAM_ARTIFACT": tag},
+        env={**environ, variable: tag},
         stdout=subprocess.PIPE,
         text=True,
     )

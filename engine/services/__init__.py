@@ -3,6 +3,7 @@
     present  which capabilities answer here: installed, wanted, and with something to serve
     start    what a launcher needs to know of a service before it is one: its name, its opener
     visual   `service:ShazamVisual`: covers, and beside them whatever else is present
+    sound    `service:ShazamSound`: sound alone
 
 The one room that knows covers and sound; they do not know each other. A further way is a name in
 `present`, and a file here where it is served alone.

@@ -19,8 +19,10 @@ import pytest
 from conftest import PROJECT, Server
 from PIL import Image
 
-from engine.base.settings import PREFIX
+from engine.base.settings import PREFIX, SHARED
 from engine.covers.service.settings import VARIABLES, CoverSettings
+from engine.sound.service.settings import VARIABLES as SOUND
+from engine.sound.service.settings import SoundSettings
 
 README = (PROJECT / "README.md").read_text()
 # "$ command" and its output up to the block's end.
@@ -30,8 +32,10 @@ CONSOLE = re.findall(r"```console\n\$ (curl [^\n]*)\n(.*?)```", README, re.DOTAL
 def settings_table() -> str:
     """The README's table of settings, from the one list of them."""
     lines = ["| Variable | Default | Meaning |", "|---|---|---|"]
-    for name, variable in VARIABLES.items():
-        default = getattr(CoverSettings(), name)
+    own = {name: row for name, row in SOUND.items() if name not in SHARED}
+    covers = {name: row for name, row in VARIABLES.items() if name not in SHARED}
+    for name, variable in {**covers, **own, **SHARED}.items():
+        default = getattr(SoundSettings() if name in own else CoverSettings(), name)
         shown = ", ".join(default) if isinstance(default, tuple) else f"{default}"
         meaning = variable.meaning.replace("|", "\\|")
         cell = f"`{shown}`" if shown else "none"
@@ -49,9 +53,9 @@ def test_the_readme_shows_at_least_three_calls() -> None:
 
 @pytest.mark.parametrize(("command", "printed"), CONSOLE)
 def test_every_curl_line_prints_what_the_readme_prints(
-    server: Server, command: str, printed: str
+    both: Server, command: str, printed: str
 ) -> None:
-    words = shlex.split(command.replace("http://localhost:3000", server.url))
+    words = shlex.split(command.replace("http://localhost:3000", both.url))
     run = subprocess.run(words, cwd=PROJECT, capture_output=True, text=True, timeout=30)
     assert run.returncode == 0, run.stderr
     same(json.loads(run.stdout), json.loads(printed))
@@ -73,11 +77,11 @@ def same(found: Any, told: Any) -> None:
         assert found == told
 
 
-def test_the_readme_lists_every_documented_route(server: Server) -> None:
+def test_the_readme_lists_every_documented_route(both: Server) -> None:
     [table] = re.findall(r"^\| Route \|.*?\n\n", README, re.DOTALL | re.MULTILINE)
     told = set(re.findall(r"`(?:GET |POST )?(/[^`?]*)", table))
-    for path in httpx.get(f"{server.url}/openapi.json").json()["paths"]:
-        short = path.replace("{album_id}", "{id}")
+    for path in httpx.get(f"{both.url}/openapi.json").json()["paths"]:
+        short = re.sub(r"{\w+_id}", "{id}", path)
         # `/api/albums/{id}/similar`, `/cover`: of a second the end alone is told.
         assert told & {short, "/" + short.rpartition("/")[2]}, path
 

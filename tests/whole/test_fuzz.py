@@ -23,11 +23,12 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
-from conftest import PROJECT, SUMMARY, Serve, Server, workers_of
+from conftest import PROJECT, SUMMARY, Serve, Server, wait_until_ready, workers_of
 from encoded import ENCODED, heic, saved
 from hypothesis import HealthCheck, Phase, given, settings
 from mutations import mutated
 from PIL import Image
+from recorded import recorded
 
 schemathesis = pytest.importorskip("schemathesis")
 
@@ -59,14 +60,17 @@ def tally(pytestconfig: pytest.Config) -> Iterator[Tally]:
 
 
 @pytest.fixture(scope="module")
-def target(serve: Serve, tiny_artifact: Path) -> Iterator[Server]:
-    """A server whose only worker must be the same, and no larger, when all is done."""
+def target(serve: Serve, tiny_artifact: Path, tiny_sound: Path) -> Iterator[Server]:
+    """A server of covers and sound whose only worker must be the same, and no larger, when all is
+    done."""
     made = serve(
         tiny_artifact,
+        SHAZAM_SOUND_ARTIFACT=str(tiny_sound),
         SHAZAM_MAX_UPLOAD_BYTES=str(MAX_UPLOAD),
         SHAZAM_MAX_IMAGE_PIXELS=str(MAX_PIXELS),
         SHAZAM_TIMEOUT_S="5",
     )
+    wait_until_ready(made, "/health/ready")
     (worker,) = workers_of(made)
     yield made
     assert [process.pid for process in workers_of(made)] == [worker.pid], "the worker died"
@@ -122,7 +126,7 @@ def test_every_route_answers_what_its_document_says(target: Server, tally: Tally
         case.validate_response(answer, checks=checks)
 
     operations = [found.ok() for found in document.get_all_operations()]
-    assert len(operations) >= 15
+    assert len(operations) >= 22
     for operation in operations:
         settings(
             max_examples=6 * TIMES,
@@ -159,6 +163,28 @@ def test_damaged_pictures_are_answered_or_refused_and_leave_nothing(
     shared_out(80, 0, one, target.url)  # the decoders are loaded, their pools have grown
     before = memory_of(target)
     shared_out(240 * TIMES, 1, one, target.url)
+    assert memory_of(target) - before < 60e6
+    assert not tally.failed
+
+
+# Recordings: what decodes them is fuzzed at length by tests/sound/test_fuzz_audio.py.
+
+
+def test_damaged_recordings_are_answered_or_refused_and_leave_nothing(
+    target: Server, tally: Tally
+) -> None:
+    whole = [recorded(name) for name in ("WebM Opus", "MP4 AAC", "Ogg Opus", "MP3", "WAV")]
+
+    def one(client: httpx.Client, rng: np.random.Generator) -> None:
+        body = mutated(whole[rng.integers(len(whole))], rng)
+        path = ("/api/identify-sound", "/api/search-by-sound")[rng.integers(2)]
+        answer = client.post(path, files={"file": body})
+        tally.note("damaged recordings", answer.status_code, answer.text + repr(body[:80]))
+        assert answer.status_code in (200, 400, 413, 415, 422), answer.text
+
+    shared_out(16, 4, one, target.url)
+    before = memory_of(target)
+    shared_out(80 * TIMES, 5, one, target.url)
     assert memory_of(target) - before < 60e6
     assert not tally.failed
 
@@ -228,6 +254,8 @@ def test_damaged_bodies_are_refused(target: Server, tally: Tally) -> None:
         "/api/search",
         "/api/search-by-image",
         "/api/identify",
+        "/api/identify-sound",
+        "/api/search-by-sound",
         "/v1/embeddings",
         "/search_by_text",
         "/search",

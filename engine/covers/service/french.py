@@ -149,12 +149,6 @@ COVERS = {
     "Picture and words cancel each other out. Change one of them.": (
         "L'image et les mots s'annulent. Changez l'un des deux."
     ),
-    "The query has {} dimensions, the index {}: they were made by different encoders.": (
-        "La question a {0} dimensions, l'index {1} : ils ne viennent pas du même encodeur."
-    ),
-    "The encoder returned an embedding with no direction (zero or not finite).": (
-        "L'encodeur a rendu un vecteur sans direction (nul ou infini)."
-    ),
     "The index {} does not answer ({}: {}). It is asked again; look at the store, its address and "
     "its keys.": (
         "L'index {0} ne répond pas ({1} : {2}). Il est redemandé ; regardez le stockage, son "

@@ -52,6 +52,13 @@ MESSAGES = {
     "The file has {} bytes, and none of them is in the range that was asked for.": (
         "Le fichier a {0:number} octets, et aucun n'est dans l'intervalle demandé."
     ),
+    # vectors/
+    "The query has {} dimensions, the index {}: they were made by different encoders.": (
+        "La question a {0} dimensions, l'index {1} : ils ne viennent pas du même encodeur."
+    ),
+    "The encoder returned an embedding with no direction (zero or not finite).": (
+        "L'encodeur a rendu un vecteur sans direction (nul ou infini)."
+    ),
     # forms.py
     "{}={} is not a whole number{}.": "{0}={1} n'est pas un nombre entier{2:said}.",
     " from {} to {}": " de {0} à {1}",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,9 +10,9 @@ from typing import Any
 import pytest
 from conftest import PROJECT
 from pydantic import TypeAdapter, ValidationError
+from said import raised
 
-from engine.base import errors
-from engine.base.errors import InvalidRequest, NotReady, ShazamError
+from engine.base.errors import InvalidRequest, NotReady
 from engine.covers.service.french import COVERS
 from engine.covers.service.schemas import EmbeddingsRequest
 from engine.serving.http.french import MESSAGES, OTHERWISE
@@ -35,36 +34,12 @@ ANSWERING = [
     "vectors/embeddings.py",
     "vectors/neighbours.py",
 ]
-NAMED = {
-    name
-    for name, thing in vars(errors).items()
-    if isinstance(thing, type) and issubclass(thing, ShazamError)
-} | {"Unsupported"}
 # Raised at the start, or told by another site of this walk.
 ELSEWHERE = {
     "<self.failure.message if self.failure else self._starting>",
     "<first_error(error.errors())>",
     "<str(error.detail)>",
 }
-
-
-def template(node: ast.expr) -> str:
-    """A string's constant parts, with `{}` for each run of values."""
-    if isinstance(node, ast.Constant) and isinstance(node.value, str):
-        return node.value
-    if isinstance(node, ast.JoinedStr):
-        parts = [str(p.value) if isinstance(p, ast.Constant) else "{}" for p in node.values]
-        return re.sub(r"(\{\})+", "{}", "".join(parts))
-    return f"<{ast.unparse(node)}>"
-
-
-def raised(path: Path) -> Iterator[str]:
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Call):
-            name = getattr(node.func, "id", getattr(node.func, "attr", ""))
-            if name in NAMED and node.args and name != "SettingsError":
-                yield template(node.args[0])
-            yield from (template(word.value) for word in node.keywords if word.arg == "starting")
 
 
 def files() -> Iterator[Path]:

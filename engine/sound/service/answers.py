@@ -1,0 +1,244 @@
+"""Requests → response models: one method an operation, shared by every way in."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from engine.base.errors import NotFound
+from engine.serving.http.exchange import current_exchange
+from engine.serving.http.prefix import prefix_here
+from engine.sound.service.asking import AsyncSound
+from engine.sound.service.french import because
+from engine.sound.service.schemas import (
+    Candidate,
+    IdentifySoundResponse,
+    SimilarTrack,
+    SimilarTracksResponse,
+    SoundEvidence,
+    SoundHealth,
+    SoundPart,
+    SoundSearchResponse,
+    TrackModel,
+    TrackResult,
+    TracksPage,
+    Waveform,
+)
+
+if TYPE_CHECKING:
+    from engine.sound.catalogue import Track
+    from engine.sound.encoder.because import Common
+    from engine.sound.fingerprint.align import Agreement
+    from engine.sound.service.forms import WantedTracks
+
+Format = Literal["json", "png", "svg"]
+# As the formats that a track may be kept in are called on the web.
+MEDIA_TYPES = {
+    ".opus": "audio/ogg",
+    ".ogg": "audio/ogg",
+    ".oga": "audio/ogg",
+    ".mp3": "audio/mpeg",
+    ".flac": "audio/flac",
+    ".wav": "audio/wav",
+    ".m4a": "audio/mp4",
+    ".mp4": "audio/mp4",
+    ".aac": "audio/aac",
+    ".webm": "audio/webm",
+    ".aif": "audio/aiff",
+    ".aiff": "audio/aiff",
+    ".caf": "audio/x-caf",
+    ".wma": "audio/x-ms-wma",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class AudioFile:
+    """A track's audio on this disk, its media type and its version."""
+
+    path: Path
+    media_type: str
+    etag: str
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """A waveform as it is sent."""
+
+    body: bytes
+    media_type: str
+
+
+class SoundAnswers:
+    def __init__(self, sound: AsyncSound) -> None:
+        self._sound = sound
+
+    async def identify(self, data: bytes) -> IdentifySoundResponse:
+        """Which track a recording is of, if any."""
+        verdict = await self._sound.identify(data)
+        known = self._tracks(one.track_id for one in verdict.candidates)
+        match = verdict.best if verdict.decision == "match" else None
+        return IdentifySoundResponse(
+            decision=verdict.decision,
+            confidence=round(verdict.confidence, 6),
+            track=TrackModel(**self._fields(self._sound.now.track(match.track_id)))
+            if match
+            else None,
+            evidence=_evidence(match, verdict.clip_s) if match else None,
+            candidates=[
+                Candidate(
+                    **self._fields(known[one.track_id]),
+                    offset_s=round(one.offset_s, 2),
+                    votes=one.votes,
+                )
+                for one in verdict.candidates
+                if one.track_id in known
+            ],
+            reason=verdict.reason,
+        )
+
+    async def alike(self, data: bytes, wanted: WantedTracks) -> SoundSearchResponse:
+        hits = await self._sound.alike(data, wanted)
+        return SoundSearchResponse(
+            artifact=self._sound.artifact_id,
+            results=[
+                TrackResult(**self._fields(hit.track), similarity_score=round(hit.similarity, 6))
+                for hit in hits
+            ],
+        )
+
+    async def similar(self, track_id: int, wanted: WantedTracks) -> SimilarTracksResponse:
+        hits = await self._sound.neighbours(track_id, wanted)
+        return SimilarTracksResponse(
+            artifact=self._sound.artifact_id,
+            results=[
+                SimilarTrack(
+                    **self._fields(hit.track),
+                    similarity_score=round(hit.similarity, 6),
+                    because=_because(hit.because) if hit.because else None,
+                )
+                for hit in hits
+            ],
+        )
+
+    async def tracks(
+        self, offset: int, limit: int, *, genre: str | None, album_id: int | None, q: str | None
+    ) -> TracksPage:
+        """A page of the tracks, of those alone that a genre, an album and words let through."""
+        catalogue = self._sound.now.catalogue
+        page = await self._sound.beside(
+            lambda: catalogue.page(offset, limit, genre=genre, album_id=album_id, q=q)
+        )
+        return TracksPage(
+            total=page.total, tracks=[TrackModel(**self._fields(one)) for one in page.tracks]
+        )
+
+    def track(self, track_id: int) -> TrackModel:
+        """Raises `TrackNotFound`."""
+        return TrackModel(**self._fields(self._sound.now.track(track_id)))
+
+    async def audio(self, track_id: int) -> AudioFile | str:
+        """A file of the artifact, or the address where the audio is. Raises `TrackNotFound`,
+        `AudioNotShared`, `AudioNotFound`."""
+        search = self._sound.now
+        found = search.audio(track_id)
+        if isinstance(found, str):
+            return found
+        name = found.relative_to(search.artifact.path).as_posix()
+        entry = search.artifact.manifest.files[name]
+        media_type = MEDIA_TYPES.get(found.suffix.lower(), "application/octet-stream")
+        return AudioFile(found, media_type, f'"{entry.sha256[:16]}"')
+
+    async def waveform(self, track_id: int, points: int) -> Waveform:
+        """Raises `TrackNotFound`."""
+        search = self._sound.now
+        duration_s = search.track(track_id).duration_s
+        return await self._sound.beside(_waveform, self._peaks(track_id), duration_s, points)
+
+    async def drawn(self, track_id: int, points: int, kind: Format) -> Drawing:
+        """The waveform as a picture. Raises `TrackNotFound`."""
+        track = self._sound.now.track(track_id)
+        title = f"Waveform of {track.title or f'track {track_id}'}"
+        return await self._sound.beside(_drawn, self._peaks(track_id), points, kind, title)
+
+    def waveform_etag(self, *asked: object) -> str:
+        """The version of what is drawn of a track, as it was asked for."""
+        told = "\0".join(map(str, (self._sound.artifact_id, *asked)))
+        return f'"{hashlib.sha256(told.encode()).hexdigest()[:16]}"'
+
+    def check_ready(self) -> None:
+        """Raises `NotReady` where a search would not be answered."""
+        self._sound.about  # noqa: B018
+
+    def part(self) -> SoundPart:
+        """What is served. Never raises."""
+        if not self._sound.ready:
+            return NOTHING_YET
+        about = self._sound.about
+        return SoundPart(total_tracks=about.tracks, artifact=about.artifact, encoder=about.encoder)
+
+    def _peaks(self, track_id: int) -> Any:
+        peaks = self._sound.now.peaks(track_id)
+        if peaks is None:
+            raise NotFound(f"The catalogue holds track {track_id} but no waveform of it.")
+        return peaks
+
+    def _tracks(self, ids: Iterable[int]) -> dict[int, Track]:
+        return self._sound.now.catalogue.get(list(ids))
+
+    def _fields(self, track: Track) -> dict[str, Any]:
+        here = f"{prefix_here()}/api/tracks/{track.track_id}"
+        heard = track.audio_shared and (track.audio or track.url)
+        return {
+            **{name: getattr(track, name) for name in _OWN_FIELDS},
+            "audio_url": f"{here}/audio" if heard else None,
+            "waveform_url": f"{here}/waveform",
+        }
+
+
+NOTHING_YET = SoundPart(total_tracks=0, artifact=None, encoder=None)
+
+
+def health_of(part: SoundPart) -> SoundHealth:
+    """Of a service of sound alone."""
+    status: Literal["healthy", "degraded"] = "degraded" if part.artifact is None else "healthy"
+    return SoundHealth(status=status, artifact=part.artifact, encoder=part.encoder, sound=part)
+
+
+_OWN_FIELDS = tuple(
+    name for name in TrackModel.model_fields if name not in ("audio_url", "waveform_url")
+)
+
+
+def _evidence(match: Agreement, clip_s: float) -> SoundEvidence:
+    return SoundEvidence(
+        offset_s=round(match.offset_s, 2),
+        votes=match.votes,
+        clip_s=round(clip_s, 2),
+        speed=round(match.speed, 4),
+    )
+
+
+def _because(common: Common) -> str:
+    exchange = current_exchange()
+    return because(common) if exchange and exchange.language.code == "fr" else str(common)
+
+
+def _waveform(kept: Any, duration_s: float | None, points: int) -> Waveform:
+    from engine.sound.waveform import reduce
+
+    rows = reduce(kept, points).tolist()
+    return Waveform(
+        duration_s=duration_s, peaks=[(round(low, 4), round(high, 4)) for low, high in rows]
+    )
+
+
+def _drawn(kept: Any, points: int, kind: Format, title: str) -> Drawing:
+    from engine.sound.waveform import reduce, to_png, to_svg
+
+    shown = reduce(kept, points)
+    if kind == "svg":
+        return Drawing(to_svg(shown, title).encode(), "image/svg+xml")
+    return Drawing(to_png(shown), "image/png")
