@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from engine.sound.audio import decode, read_tags, resample
-from training.music import listening, mix, theory, tracks, waves
+from training.music import clips, listening, mix, theory, tracks, waves
 from training.music.genres import ARRANGERS, STYLES, compose
 from training.music.score import Note, Song
 
@@ -218,3 +218,29 @@ def test_a_written_track_says_what_it_is_and_begins_with_its_index(tmp_path, mon
 
 
 PLANS = tracks.planned()
+
+
+# clips
+
+
+def test_a_clip_is_eight_seconds_of_its_track_across_a_room():
+    rng = np.random.default_rng(0)
+    steps = np.repeat(rng.uniform(200, 2000, 60), 4000)
+    track = np.sin(np.cumsum(2 * np.pi * steps / 16_000)).astype(np.float32) * np.float32(0.3)
+    heard = clips.clip(track, 3.0, 20.0, rng)
+    assert heard.shape == (8 * 16_000,)
+    of_it = listening.bands(listening.spectrum(track[48_000 : 48_000 + len(heard)]))
+    elsewhere = listening.bands(listening.spectrum(track[: len(heard)]))
+    here = listening.bands(listening.spectrum(heard))
+    assert np.corrcoef(here.ravel(), of_it.ravel())[0, 1] > 0.5
+    assert np.corrcoef(here.ravel(), elsewhere.ravel())[0, 1] < 0.4
+
+
+def test_the_clips_of_the_page_are_small_and_of_tracks_that_are_made():
+    assert {album_id for album_id, _, _ in clips.CLIPS} <= {plan.album_id for plan in PLANS}
+    files = [clips.WEB / f"clip-{number + 1}.m4a" for number in range(len(clips.CLIPS))]
+    assert sum(file.stat().st_size for file in files) < 60_000
+    for file in files:
+        heard = decode(file)
+        assert len(heard) / 16_000 == pytest.approx(8.0, abs=0.1)
+        assert 0.02 < np.abs(heard).max() <= 1

@@ -12,6 +12,7 @@
     mix           human hands, balance, room, compressor, loudness
     tracks        which albums get a track, titles, files
     listening     what was made, measured and drawn
+    clips         what a phone hears of three of them, for the page
 
 Begin with `genres`: what makes a genre sound like itself is written there.
 """

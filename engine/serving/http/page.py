@@ -30,6 +30,7 @@ MEDIA_TYPES = {
     ".woff2": "font/woff2",
     ".webp": "image/webp",
     ".png": "image/png",
+    ".m4a": "audio/mp4",
     ".webmanifest": "application/manifest+json",
 }
 COMPRESSIBLE = frozenset({".html", ".css", ".js", ".svg", ".webmanifest"})

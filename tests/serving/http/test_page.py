@@ -55,6 +55,14 @@ def test_a_hashed_file_is_kept_for_ever_and_a_document_never(page: Page) -> None
     assert page.index().headers["Cache-Control"] == "no-cache"
 
 
+def test_a_clip_to_try_the_page_with_is_audio() -> None:
+    page = load_page(WEB)
+    clip = page.asset(page.digest, "clip-1.m4a")
+    assert clip is not None
+    assert clip.headers["Content-Type"] == "audio/mp4"
+    assert clip.body[4:8] == b"ftyp"
+
+
 def test_another_versions_digest_gets_this_version_unkept(page: Page) -> None:
     asset = page.asset("0123456789ab", "app.css")
     assert asset is not None
