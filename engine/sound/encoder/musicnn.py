@@ -105,7 +105,7 @@ def patches(samples: NDArray[np.float32], most: int) -> NDArray[np.float32]:
 
 def network(weights: Mapping[str, NDArray[np.floating[Any]]]) -> Any:
     """The checkpoint's tensors → a model of OpenVINO: (P, 187, 96) float32 →
-    `layers` (P, 384) float32 and `tags` (P, 50) float32 in 0…1."""
+    layers (P, 384) float32, tags (P, 50) float32 in 0…1, the layer before the tags (P, 200)."""
     openvino = import_openvino()
     from openvino import opset13 as ops
 
@@ -128,7 +128,7 @@ def network(weights: Mapping[str, NDArray[np.floating[Any]]]) -> Any:
     dense = ops.relu(layers.dense(layers.normalised(pooled, "batch_normalization_9"), "dense"))
     last = layers.normalised(dense, "batch_normalization_10")
     tags = ops.sigmoid(layers.dense(last, "dense_1"))
-    results = [ops.result(kept), ops.result(tags)]
+    results = [ops.result(values) for values in (kept, tags, last)]
     return openvino.Model(results, [given], "musicnn")
 
 
@@ -205,5 +205,10 @@ class MusicnnEncoder:
         self._network = Network(network(tensors), threads=threads)
 
     def embed(self, samples: Samples) -> Embedded:
-        vectors, tags = self._network.run(patches(levelled(samples), self._windows))
+        vectors, tags, _ = self.hear(samples, self._windows)
         return Embedded(vectors.mean(axis=0), tags.mean(axis=0))
+
+    def hear(self, samples: Samples, windows: int) -> list[NDArray[np.float32]]:
+        """At most so many windows, each for itself → (P, 384) float32, tags (P, 50) float32 in 0…1,
+        and the layer before the tags (P, 200) float32."""
+        return self._network.run(patches(levelled(samples), windows))
