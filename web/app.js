@@ -7,7 +7,7 @@ import * as finds from "./finds.js";
 import { switchLanguage, t, translate } from "./language.js";
 import { TooLarge, isRecording, pictureIn, prepare } from "./picture.js";
 import * as results from "./results.js";
-import { offer } from "./samples.js";
+import { nameSounds, offer, offerSounds } from "./samples.js";
 import { expectVerdict, showVerdict } from "./verdict.js";
 
 const $ = (id) => document.getElementById(id);
@@ -181,6 +181,7 @@ async function learn() {
   const [told, heard] = await Promise.all([about(signal), sound(signal)]);
   service = { ...told, sound: heard };
   offer(service.artifact, take);
+  offerSounds(heard?.artifact, take);
   if (heard) openEars();
   const visit = visits.get(entry);
   if ((heard || Object.keys(service.links).length) && visit?.found) present(visit);
@@ -474,6 +475,7 @@ addEventListener("popstate", restore);
 $("language").addEventListener("click", () => {
   switchLanguage();
   translate(document);
+  nameSounds();
   draw();
   results.clear(); // or a panel would keep its buttons
   again();

@@ -57,7 +57,7 @@ export function player(track, name, heard = null) {
   if (heard && end) {
     box.style.setProperty("--from", from / end);
     box.style.setProperty("--long", Math.min(1 - from / end, heard.clip_s / end));
-    wave.append(make("span", { className: "clip", ariaHidden: "true" }));
+    wave.prepend(make("span", { className: "clip", ariaHidden: "true" }));
   }
   if (audio) equip(audio, { track, button, range, draw, trouble });
   else {

@@ -1,18 +1,48 @@
-// Four photos to try the page with, where what it serves is the invented crate that comes with it.
+// Four photos and three recordings to try the page with, where what it serves is the invented crate
+// that comes with it.
 import { t } from "./language.js";
 
 const $ = (id) => document.getElementById(id);
 
 // The embedded artifact; tests/browser/test_samples.py keeps this its id.
 export const DEMO = "9ef8130226720f6c";
+// The embedded artifact of sound; tests/whole/browser/test_sound.py keeps this its id.
+export const DEMO_SOUND = "";
+const CLIPS = ["clip-1", "clip-2", "clip-3"];
 const NAMES = ["sample-1", "sample-2", "sample-3", "sample-4"];
+
+const home = new URL(".", import.meta.url);
+
+/** Show the recordings for the demo's artifact of sound; `take(file)` is given one. */
+export function offerSounds(artifact, take) {
+  const box = $("clips");
+  box.hidden = artifact !== DEMO_SOUND;
+  if (box.hidden || box.querySelector("button")) return;
+  for (const [place, name] of CLIPS.entries()) {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.className = "ghost";
+    button.dataset.clip = place + 1;
+    button.addEventListener("click", async () => {
+      const response = await fetch(new URL(`${name}.m4a`, home));
+      if (response.ok) take(new File([await response.blob()], `${name}.m4a`, { type: "audio/mp4" }));
+    });
+    box.querySelector(".strip").append(button);
+  }
+  nameSounds();
+}
+
+/** In the language of now. */
+export function nameSounds() {
+  for (const button of document.querySelectorAll("[data-clip]"))
+    button.textContent = t("sample_sound", { n: Number(button.dataset.clip) });
+}
 
 /** Show the photos for the demo's artifact, hide them for any other; `take(blob)` is given one. */
 export function offer(artifact, take) {
   const box = $("samples");
   box.hidden = artifact !== DEMO;
   if (box.hidden || box.querySelector("img")) return;
-  const home = new URL(".", import.meta.url);
   for (const [place, name] of NAMES.entries()) {
     const button = document.createElement("button");
     button.type = "button";

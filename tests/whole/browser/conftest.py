@@ -6,6 +6,7 @@ interface keeps an event loop running in the main thread, which other tests must
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -52,15 +53,26 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="package")
-def chromium() -> Iterator[Any]:
+def playwright() -> Iterator[Any]:
+    sync_api.expect.set_options(timeout=15_000)  # the machine may be busy with other work
+    with sync_api.sync_playwright() as made:
+        yield made
+
+
+@contextlib.contextmanager
+def launched(playwright: Any, *flags: str) -> Iterator[Any]:
     path = shutil.which("chromium")
     if path is None:
         pytest.skip("no chromium on this machine: apt-get install chromium")
-    sync_api.expect.set_options(timeout=15_000)  # the machine may be busy with other work
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
+    browser = playwright.chromium.launch(executable_path=path, args=[*FLAGS, *flags])
+    yield browser
+    browser.close()
+
+
+@pytest.fixture(scope="package")
+def chromium(playwright: Any) -> Iterator[Any]:
+    with launched(playwright) as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="package")

@@ -78,6 +78,7 @@ class FakeSound:
     def __init__(self, *answers: dict[str, Any]) -> None:
         self.answers = list(answers) or [heard()]
         self.refusal = ""
+        self.artifact = "f"
         self._tone = tone()
 
     def media(self, path: str, wanted: str | None) -> Reply | None:
@@ -93,7 +94,9 @@ class FakeSound:
 
     def answer(self, path: str, options: dict[str, str]) -> tuple[int, Any] | None:
         if path == "/health":
-            return 200, {"sound": {"total_tracks": TRACKS, "artifact": "f", "encoder": "musicnn"}}
+            return 200, {
+                "sound": {"total_tracks": TRACKS, "artifact": self.artifact, "encoder": "musicnn"}
+            }
         if path == "/api/identify-sound" and self.refusal:
             return 415, {"error": {"code": self.refusal, "message": "No."}}
         if path == "/api/identify-sound":
