@@ -36,7 +36,7 @@ function draw() {
   $("picture").classList.toggle("filled", Boolean(picture));
   $("picture").classList.toggle("blind", Boolean(picture) && !shown);
   $("hint").textContent = !picture
-    ? t(service.sound ? "choose_hint_sound" : "choose_hint")
+    ? t(document.body.matches(".alone") ? "choose_hint_alone" : service.sound ? "choose_hint_sound" : "choose_hint")
     : shown
       ? t("choose_again")
       : t("undecodable", { name: picture.name ?? "" });
@@ -122,6 +122,7 @@ async function search({ focus = false, reveal = true } = {}) {
   } catch (error) {
     if (signal.aborted) return;
     if (!(error instanceof Trouble)) throw error;
+    if (what === "browse" && error.status === 404 && (await soundAlone())) return;
     again = () => fail(error);
     fail(error);
   } finally {
@@ -244,6 +245,18 @@ function openEars() {
   for (const id of ["hear", "hear-again", "kinds"]) $(id).hidden = false;
   $("file").accept = "image/*,audio/*,video/*,.heic,.heif,.avif,.tif,.tiff,.amr,.caf,.flac,.opus";
   draw();
+}
+
+/** A service without covers begins with its tracks. */
+async function soundAlone() {
+  await learn();
+  if (!service.sound) return false;
+  document.body.classList.add("alone");
+  ask = { ...blank, tracks: "" };
+  history.replaceState(history.state, "", write(ask));
+  draw();
+  search({ reveal: false });
+  return true;
 }
 
 async function listen() {

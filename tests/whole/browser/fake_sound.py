@@ -79,6 +79,7 @@ class FakeSound:
         self.answers = list(answers) or [heard()]
         self.refusal = ""
         self.artifact = "f"
+        self.alone = False
         self._tone = tone()
 
     def media(self, path: str, wanted: str | None) -> Reply | None:
@@ -101,6 +102,8 @@ class FakeSound:
             return 415, {"error": {"code": self.refusal, "message": "No."}}
         if path == "/api/identify-sound":
             return 200, self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        if self.alone and path.startswith(("/api/albums", "/api/genres")):
+            return 404, {"error": {"code": "not_found", "message": f"There is no {path}."}}
         k = int(options.get("k", 5))
         if path == "/api/search-by-sound":
             return 200, {"results": [track(n, similarity_score=0.8) for n in range(k)]}

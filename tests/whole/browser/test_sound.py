@@ -258,6 +258,24 @@ def test_a_track_without_words_or_album_is_shown(hears) -> None:
     expect(page.locator(".track .drawn")).to_be_visible()
 
 
+def test_a_service_of_sound_alone_begins_with_its_tracks(visit, fake: Fake, screenshot) -> None:
+    sound = FakeSound()
+    sound.alone = True
+    fake.sound = sound
+    page = visit()
+    expect(page.locator("#count")).to_have_text("40 tracks")
+    expect(page.locator("#hear")).to_be_visible()
+    for name in ("#shoot", "#words", "#kinds", "#genre"):
+        expect(page.locator(name)).to_be_hidden()
+    page.wait_for_load_state("networkidle")
+    screenshot(page, "sound-alone")
+    page.set_input_files("#file", FILE)
+    expect(page.locator(".track h3")).to_have_text("Night Bus 3")
+    expect(page.locator(".track .drawn, .track .cover img").first).to_be_visible()
+    page.get_by_role("link", name="Shazam Visual").click()
+    expect(page.locator("#count")).to_have_text("40 tracks")
+
+
 SAMPLES = (PROJECT / "web" / "samples.js").read_text()
 
 
