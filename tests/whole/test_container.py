@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import os
 import re
 import subprocess
@@ -20,8 +21,9 @@ from engine.base.settings import PREFIX
 from engine.covers.artifact import Artifact
 from engine.covers.manifest import read_manifest
 from engine.covers.service.settings import VARIABLES
+from engine.sound.service.settings import VARIABLES as SOUND
 
-RECIPES = ("bentofile.yaml", "bentofile.gpu.yaml")
+RECIPES = ("bentofile.yaml", "bentofile.gpu.yaml", "bentofile.sound.yaml")
 BASE_IMAGE = "docker.io/library/python:3.11-slim@sha256:" + "0e" * 32
 
 
@@ -33,9 +35,18 @@ def recipe(name: str) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def bento(tmp_path_factory: pytest.TempPathFactory, tiny_artifact: Path) -> Path:
     """The folder of a bento of `tiny_artifact`, as `make bento` builds it."""
-    home = tmp_path_factory.mktemp("bento")
+    return built(tiny_artifact, tmp_path_factory.mktemp("bento"))
+
+
+@pytest.fixture(scope="module")
+def of_sound(tmp_path_factory: pytest.TempPathFactory, tiny_sound: Path) -> Path:
+    """The same of `tiny_sound`: the recipe goes by the artifact's kind."""
+    return built(tiny_sound, tmp_path_factory.mktemp("bento-of-sound"))
+
+
+def built(artifact: Path, home: Path) -> Path:
     done = subprocess.run(
-        [sys.executable, "deploy/container/bento.py", str(tiny_artifact)],
+        [sys.executable, "deploy/container/bento.py", str(artifact)],
         cwd=PROJECT,
         env={**os.environ, "BENTOML_HOME": str(home), "BASE_IMAGE": BASE_IMAGE},
         capture_output=True,
@@ -75,10 +86,17 @@ def test_a_bento_holds_the_service_and_no_more(bento: Path) -> None:
     }
 
 
-def test_a_bento_holds_nothing_that_trains_builds_or_draws(bento: Path) -> None:
+@pytest.mark.parametrize(
+    ("which", "contract", "other"),
+    [("bento", "served", "engine.sound"), ("of_sound", "heard", "engine.covers")],
+)
+def test_a_bento_holds_nothing_that_trains_builds_or_draws(
+    which: str, contract: str, other: str, request: pytest.FixtureRequest
+) -> None:
+    bento: Path = request.getfixturevalue(which)
     contracts = tomllib.loads((PROJECT / "pyproject.toml").read_text())["tool"]["importlinter"]
-    (served,) = [one for one in contracts["contracts"] if one["id"] == "served"]
-    forbidden = {*served["forbidden_modules"], "engine.cli", "engine.__main__"}
+    (served,) = [one for one in contracts["contracts"] if one["id"] == contract]
+    forbidden = {*served["forbidden_modules"], other, "engine.cli", "engine.__main__"}
     held = {
         path.relative_to(bento / "src").with_suffix("").as_posix().replace("/", ".")
         for path in (bento / "src" / "engine").rglob("*.py")
@@ -86,9 +104,11 @@ def test_a_bento_holds_nothing_that_trains_builds_or_draws(bento: Path) -> None:
     assert {
         one for one in held if any(f"{one}.".startswith(f"{name}.") for name in forbidden)
     } == set()
-    # And all that the rest imports is there, whenever it does.
+    # And all that the rest imports is there, whenever it does; what only a type checker reads of
+    # the package's public names is not imported.
     modules = held | {name.removesuffix(".__init__") for name in held}
-    for path in (bento / "src").rglob("*.py"):
+    public = bento / "src" / "engine" / "__init__.py"
+    for path in {*(bento / "src").rglob("*.py")} - {public}:
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("engine"):
                 assert node.module in modules, path
@@ -115,6 +135,32 @@ def test_a_bento_answers_by_itself(
     assert "Traceback" not in log
 
 
+def test_a_bento_of_sound_answers_by_itself_and_needs_no_more_than_pyav(
+    of_sound: Path, serve: Serve, tiny_sound: Path, tmp_path: Path
+) -> None:
+    made = serve(
+        target=str(of_sound),
+        cwd=tmp_path,
+        SHAZAM_SOUND_ARTIFACT=f"shazam-sound-serving:{id_of(tiny_sound)}",
+        BENTOML_HOME=str(of_sound.parents[2]),
+        PYTHONPATH="",
+    )
+    with httpx.Client(base_url=made.url, timeout=30) as http:
+        clip = http.get("/api/tracks/2/audio").content
+        found = http.post("/api/identify-sound", files={"file": clip}).json()
+        assert found["track"]["track_id"] == 2
+    log = made.log.read_text()
+    serve.end(made)  # type: ignore[attr-defined]
+    assert "Traceback" not in log
+    packages = (of_sound / "env" / "python" / "requirements.txt").read_text().lower()
+    assert re.search(r"^av==", packages, re.MULTILINE)
+    assert not re.search(r"^(torch|transformers|scipy|librosa)", packages, re.MULTILINE)
+
+
+def id_of(artifact: Path) -> str:
+    return str(json.loads((artifact / "manifest.json").read_text())["id"])
+
+
 def test_an_image_for_cpus_has_neither_torch_nor_a_compiler(bento: Path) -> None:
     packages = (bento / "env" / "python" / "requirements.txt").read_text().lower()
     assert "openvino==" in packages
@@ -137,7 +183,7 @@ def test_recipes_name_files_and_settings_that_exist(name: str) -> None:
     assert os.access(PROJECT / content["docker"]["setup_script"], os.X_OK)
     for entry in content["envs"]:
         if entry["name"].startswith(PREFIX):
-            variable = VARIABLES[entry["name"].removeprefix(PREFIX).lower()]
+            variable = {**VARIABLES, **SOUND}[entry["name"].removeprefix(PREFIX).lower()]
             variable.parse(entry["value"])
 
 

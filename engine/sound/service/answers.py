@@ -231,7 +231,7 @@ def _waveform(kept: Any, duration_s: float | None, points: int) -> Waveform:
 
     rows = reduce(kept, points).tolist()
     return Waveform(
-        duration_s=duration_s, peaks=[(round(low, 4), round(high, 4)) for low, high in rows]
+        duration_s=duration_s, peaks=[[round(low, 4), round(high, 4)] for low, high in rows]
     )
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field, SerializerFunctionWrapHandler, model_serializer
 
 Reason = Literal["too_short", "too_quiet", "no_agreement"]
+
+
+Pair = Annotated[list[float], Field(min_length=2, max_length=2)]
 
 
 class TrackModel(BaseModel):
@@ -116,7 +119,7 @@ class TracksPage(BaseModel):
 
 class Waveform(BaseModel):
     duration_s: float | None
-    peaks: list[tuple[float, float]] = Field(description="[lowest, highest] of equal parts, −1…1")
+    peaks: list[Pair] = Field(description="[lowest, highest] of equal parts, −1…1")
 
 
 class SoundPart(BaseModel):
