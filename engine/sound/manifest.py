@@ -18,7 +18,9 @@ from engine.base.errors import BuildError, CountMismatch, ManifestInvalid
 from engine.base.places import MANIFEST
 from engine.base.strict import Sha256, Strict
 from engine.sound.encoder.encoder import Kind
-from engine.sound.encoder.folder import WEIGHTS
+from engine.sound.encoder.folder import ABOUT
+from engine.sound.fingerprint import files as prints
+from engine.sound.fingerprint.network import WEIGHTS
 from engine.vectors.entry import IndexEntry
 from engine.vectors.index import Index
 
@@ -34,7 +36,10 @@ ENCODER = "encoder"
 # Of the encoder's files those that another of its files is made of, on whatever machine.
 EXPORTED = f"{ENCODER}/openvino/"
 AUDIO = "audio"
-REQUIRED = (INDEX, CATALOGUE, STANDARD, GOLDEN)
+REQUIRED = (
+    *(INDEX, CATALOGUE, STANDARD, GOLDEN, f"{FINGERPRINT}/{WEIGHTS}", f"{ENCODER}/{ABOUT}"),
+    *(f"{FINGERPRINTS}/{name}" for name in (prints.INDEX, prints.TRACKS, prints.ROWS)),
+)
 
 
 class FingerprintEntry(Strict):
@@ -98,12 +103,7 @@ class SoundManifest(Manifest):
     def unneeded(self, *, without_index: bool = False) -> frozenset[str]:
         if without_index:
             raise BuildError("The index of a sound artifact is searched where it is, in its file.")
-        return self._spare() & self.files.keys()
-
-    def _spare(self) -> frozenset[str]:
-        """The weights that exported towers stand in for, where there are any."""
-        exported = any(name.startswith(EXPORTED) for name in self.files)
-        return frozenset({f"{ENCODER}/{WEIGHTS}"}) if exported else frozenset()
+        return frozenset()  # a service uses all there is
 
     def audio_files(self) -> frozenset[str]:
         """The files of audio that are here."""
@@ -114,11 +114,10 @@ class SoundManifest(Manifest):
 
     def check_left_out(self) -> None:
         for name in sorted(self.left_out):
-            allowed = name in self._spare() or name.startswith(f"{AUDIO}/")
-            if name in self.files or not allowed:
+            if name in self.files or not name.startswith(f"{AUDIO}/"):
                 raise ManifestInvalid(
-                    f"{MANIFEST} leaves out {name!r}; a copy may leave out audio, and weights that "
-                    "exported towers stand in for, and not list them too."
+                    f"{MANIFEST} leaves out {name!r}; a copy may leave out audio alone, and not "
+                    "list it too."
                 )
 
     def check_counts(self) -> None:

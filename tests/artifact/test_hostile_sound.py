@@ -41,7 +41,10 @@ FILES = (
     *("fingerprint/network.safetensors", "fingerprints/rows.i8", "fingerprints/tracks.npy"),
     *("encoder/encoder.json", "encoder/model.safetensors", "audio/0.opus"),
 )
-REQUIRED = ("index.faiss", "catalogue.sqlite", "standard.npz", "golden.npz")
+REQUIRED = (
+    *("index.faiss", "catalogue.sqlite", "standard.npz", "golden.npz", "encoder/encoder.json"),
+    *("fingerprint/network.safetensors", "fingerprints/rows.i8", "fingerprints/index.json"),
+)
 Told = dict[str, Any]
 
 
