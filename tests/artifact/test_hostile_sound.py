@@ -273,8 +273,9 @@ def test_counts_of_the_manifest_that_differ(
 
 
 def test_dimensions_of_encoder_and_index_that_differ(folder: Path, nothing_read: None) -> None:
+    dimension = SoundArtifact.open(folder).manifest.encoder.dimension
     edit(folder, lambda m: m["encoder"].update(dimension=64))
-    refused(folder, EncoderMismatch, "200 dimensions, the encoder 64")
+    refused(folder, EncoderMismatch, f"{dimension} dimensions, the encoder 64")
 
 
 def change_catalogue(folder: Path, sql: str, *values: Any) -> None:
@@ -377,8 +378,9 @@ def test_a_forged_network_or_standard_is_refused(name: str, data: bytes, folder:
 
 @pytest.mark.parametrize("number", [np.nan, np.inf])
 def test_a_standard_that_is_no_number_is_refused(number: float, folder: Path) -> None:
-    mean = np.full(200, number, np.float32)
-    np.savez(folder / "standard.npz", mean=mean, deviation=np.ones(200, np.float32))
+    size = SoundArtifact.open(folder).manifest.encoder.dimension
+    mean, deviation = np.full(size, number, np.float32), np.ones(size, np.float32)
+    np.savez(folder / "standard.npz", mean=mean, deviation=deviation)
     sign(folder)
     refused(folder, EncoderMismatch, "numbers that nothing can be standardised with")
 
