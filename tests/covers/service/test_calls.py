@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 from conftest import PROJECT, Server
+from shown import runs_as_shown
 
 from engine.covers.service.calls import CALLS
-from engine.serving.app.snippets import AT, curl, javascript, python
 
 PHOTO = PROJECT / "tests" / "photos" / "01-soundtrack-on-planks.jpg"
 
@@ -51,21 +49,5 @@ def test_every_operation_of_callers_shows_how_to_call_it(document: Any) -> None:
 
 @pytest.mark.parametrize("route", CALLS)
 def test_what_is_shown_runs(server: Server, tmp_path: Path, route: str) -> None:
-    call = CALLS[route]
     shutil.copy(PHOTO, tmp_path / "photo.jpg")
-    shown = curl(call).replace(AT, server.url)
-    shell = subprocess.run(
-        ["bash", "-c", shown.replace("curl", "curl -sf", 1)],
-        cwd=tmp_path, capture_output=True, text=True, timeout=60,
-    )  # fmt: skip
-    assert shell.returncode == 0, (shown, shell.stderr)
-    code = "import warnings; warnings.simplefilter('ignore')\n" + python(call)
-    program = subprocess.run(
-        [sys.executable, "-c", code.replace(AT, server.url)],
-        cwd=tmp_path, capture_output=True, text=True, timeout=60,
-    )  # fmt: skip
-    assert program.returncode == 0, program.stderr
-    assert "error" not in program.stdout
-    if call.saved_as:
-        assert (tmp_path / call.saved_as).stat().st_size > 500
-    assert call.address in javascript(call)
+    runs_as_shown(CALLS[route], server.url, tmp_path)
