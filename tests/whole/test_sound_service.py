@@ -180,6 +180,11 @@ def test_neighbours_leave_the_track_itself_out_and_say_why(http: httpx.Client) -
     assert sorted(row["track_id"] for row in folk) == [1, 5]
 
 
+def test_an_encoder_without_words_says_so(http: httpx.Client) -> None:
+    answer = http.get("/api/search-by-text", params={"query": "a sad piano"})
+    assert "knows sounds and no words" in is_error(answer, 400, "invalid_request")["message"]
+
+
 # The tracks themselves
 
 

@@ -174,7 +174,7 @@ class Site:
     def _limits(self) -> dict[str, Any]:
         return {
             path: one.bodies.get(path, one.body)
-            for one in self._all
+            for one in reversed(self._all)  # where two have a path, the first answers
             for path in (*one.bodies, *(route.path for route in one.router.routes))  # type: ignore[attr-defined]
         }
 

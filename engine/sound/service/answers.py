@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from engine.sound.catalogue import Track
     from engine.sound.encoder.because import Common
     from engine.sound.fingerprint.align import Agreement
+    from engine.sound.search import SoundHit
     from engine.sound.service.forms import WantedTracks
 
 Format = Literal["json", "png", "svg"]
@@ -100,8 +101,17 @@ class SoundAnswers:
         )
 
     async def alike(self, data: bytes, wanted: WantedTracks) -> SoundSearchResponse:
-        hits = await self._sound.alike(data, wanted)
+        return self._found("sound", await self._sound.alike(data, wanted))
+
+    async def by_text(self, text: str, wanted: WantedTracks) -> SoundSearchResponse:
+        """Raises `InvalidRequest` where the encoder knows no words."""
+        return self._found("text", await self._sound.by_text(text, wanted))
+
+    def _found(
+        self, kind: Literal["sound", "text"], hits: Sequence[SoundHit]
+    ) -> SoundSearchResponse:
         return SoundSearchResponse(
+            query_type=kind,
             artifact=self._sound.artifact_id,
             results=[
                 TrackResult(**self._fields(hit.track), similarity_score=round(hit.similarity, 6))

@@ -161,6 +161,11 @@ class AsyncSound:
         with self.metrics.timed("liken"):
             return await self._watched(self._liken, search.alike, samples, _wanted(wanted))
 
+    async def by_text(self, text: str, wanted: WantedTracks) -> list[SoundHit]:
+        """Words → tracks that sound so. Raises `InvalidRequest` where the encoder knows none."""
+        with self.metrics.timed("liken"):
+            return await self._watched(self._liken, self.now.by_text, text, _wanted(wanted))
+
     async def neighbours(self, track_id: int, wanted: WantedTracks) -> list[SoundHit]:
         """Raises `TrackNotFound`."""
         return await self.beside(self.now.neighbours, track_id, _wanted(wanted))

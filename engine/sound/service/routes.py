@@ -108,6 +108,19 @@ async def search_by_sound(request: Request) -> SoundSearchResponse:
     return await answers().alike(recording, read_wanted(fields))
 
 
+@router.get("/api/search-by-text", response_model=SoundSearchResponse, include_in_schema=False)
+async def search_by_text(
+    request: Request,
+    query: Annotated[str, Query(min_length=1, max_length=2000)],
+    k: K = DEFAULT_K,
+    genre: Genre = None,
+    min_score: MinScore = None,
+) -> SoundSearchResponse:
+    """Of a service of sound alone, with an encoder that knows words (CLAP): beside covers the
+    address is theirs."""
+    return await answers().by_text(query, read_wanted(request.query_params))
+
+
 @router.get(
     "/api/tracks",
     response_model=TracksPage,
