@@ -6,9 +6,9 @@ by `python -m training.musicnn`. What comes out of them here and out of the pack
 by TensorFlow 2.21, differs by 3e-7 in the tags and by 1.5e-4 in layers whose numbers reach 64;
 `tests/sound/encoder/test_musicnn.py` holds the reference.
 
-What is kept of music are the mean and the largest value of its three layers over time: they put
-tracks of one album beside each other more often than the layer before the tags, which is usual
-(benchmarks/README.md).
+What is kept of music are the mean and the largest value of its three middle layers over time: they
+put tracks of one album beside each other a little more often than the layer before the tags, which
+is usual (benchmarks/README.md).
 
 Names of weights, and their order of axes, are the checkpoint's.
 """
