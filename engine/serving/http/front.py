@@ -66,6 +66,10 @@ DEFAULT_HEADERS = (
 # writing is a fifth of what a refusal costs.
 REFUSALS_TOLD_EVERY_S = 1.0
 
+# An answer that has begun may take so many deadlines more until it is read: a player reads a track
+# as it plays it, and a caller who reads nothing must not keep its place for good.
+READ_WITHIN = 10
+
 # To another address, for good or for now, with the same method.
 REDIRECTIONS = (307, 308)
 # What nginx logs, too, for a caller who did not wait. It is never sent.
@@ -249,8 +253,17 @@ class Front:
         self._in_flight += 1
         self._metrics().in_flight.inc()
         try:
-            async with asyncio.timeout(self._settings.timeout_s):
-                await self._unless_gone(scope, receive, send, exchange)
+            async with asyncio.timeout(self._settings.timeout_s) as deadline:
+
+                async def begun(message: Message) -> None:
+                    if message["type"] == "http.response.start":
+                        deadline.reschedule(
+                            asyncio.get_running_loop().time()
+                            + READ_WITHIN * self._settings.timeout_s
+                        )
+                    await send(message)
+
+                await self._unless_gone(scope, receive, begun, exchange)
         except TimeoutError:
             if exchange.status:
                 raise
