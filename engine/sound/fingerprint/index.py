@@ -95,7 +95,7 @@ class _Shelf:
     def tracks_of(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         """(N,) rows → the places of their tracks in the table, −1 for a row that is nobody's."""
         at = np.searchsorted(self.first, rows, "right") - 1
-        inside = (at >= 0) & (rows < (self.first + self.count)[at])
+        inside = (at >= 0) & (rows < self.first[at] + self.count[at])
         return np.where(inside, at, -1)
 
     def without(self, ids: Iterable[int]) -> _Shelf:
