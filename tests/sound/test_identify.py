@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from engine.base.errors import ArtifactError
 from engine.sound.fingerprint.index import FingerprintIndex
 from engine.sound.fingerprint.sounding import RATE, levels, sounding_vectors
-from engine.sound.identify import DEFAULT, FEATURES, FILE, Calibration, Identifier, weigh
+from engine.sound.identify import DEFAULT, FEATURES, FILE, Calibration, Identifier, sameness, weigh
 
 TUNES = {10 + n: Tune(n, 45) for n in range(8)}
 
@@ -77,9 +77,8 @@ def test_the_same_recording_twice_does_not_speak_against_itself(
     assert {near.track_id for near in verdict.candidates[:2]} == {13, 90}
     [of_copy] = [near for near in verdict.candidates if near.track_id == 90]
     assert of_copy.offset_s == pytest.approx(12.14, abs=0.1)
-    rival = identifier.rival(verdict.candidates, 6)
-    assert rival is not None
-    assert rival.track_id not in (13, 90)
+    evidence = weigh(identifier.index, verdict.candidates, ear.embed(sound(6), 0.125))
+    assert dict(zip(FEATURES, evidence, strict=True))["lead"] > 0.5
 
 
 @pytest.mark.parametrize(
@@ -167,16 +166,28 @@ def test_a_calibration_that_cannot_be_read_is_refused(
 
 
 def test_an_infinite_weight_is_refused(tmp_path: Path) -> None:
-    told = DEFAULT.model_dump_json().replace("24.9", "1e999")
+    told = DEFAULT.model_dump_json().replace("25.8", "1e999")
     (tmp_path / FILE).write_text(told)
     with pytest.raises(ArtifactError):
         Calibration.of(tmp_path)
 
 
 def test_evidence_has_a_number_for_each_feature(identifier: Identifier) -> None:
-    found = identifier.index.search(TUNES[14].clip(3, 5), 0.125)
-    evidence = dict(zip(FEATURES, weigh(found, found[1]), strict=True))
+    clip = TUNES[14].clip(3, 5)
+    found = identifier.index.search(clip, 0.125)
+    evidence = dict(zip(FEATURES, weigh(identifier.index, found, clip), strict=True))
     assert evidence["score"] == found[0].score
-    assert evidence["margin"] == pytest.approx(found[0].score - found[1].score)
-    assert evidence["share"] == found[0].votes / found[0].windows
-    assert dict(zip(FEATURES, weigh(found, None), strict=True))["margin"] == found[0].score
+    others = [other.score for other in found[1:6]]
+    assert evidence["lead"] == pytest.approx(found[0].score - np.mean(others))
+    assert evidence["windows"] == pytest.approx(np.log(found[0].windows))
+    alone = dict(zip(FEATURES, weigh(identifier.index, found[:1], clip), strict=True))
+    assert alone["lead"] == found[0].score
+
+
+def test_a_long_sound_is_the_same_all_along_and_silence_does_not_count() -> None:
+    tone = np.tile(TUNES[10].rows()[:1], (40, 1))
+    assert sameness(tone) == pytest.approx(1, abs=1e-5)
+    clip = TUNES[10].clip(0, 10)
+    assert sameness(clip) < 0.3
+    assert sameness(np.concatenate([tone, np.zeros((40, 64), np.float32)])) > 0.99
+    assert sameness(tone[:2]) == pytest.approx(1, abs=1e-5)

@@ -28,7 +28,6 @@ from engine.sound.identify import (
     SAME,
     STEP_S,
     Calibration,
-    Identifier,
     weigh,
 )
 
@@ -137,8 +136,8 @@ def look(
         stranger = among is others
         if not candidates:
             return Observed(None, False, stranger)
-        rival = Identifier(fingerprinter, among, DEFAULT).rival(candidates, clip_s)
-        return Observed(weigh(candidates, rival), candidates[0].track_id in same, stranger)
+        evidence = weigh(among, candidates, vectors)
+        return Observed(evidence, candidates[0].track_id in same, stranger)
 
     return observed(index, whole), observed(others, others.search(vectors, STEP_S))
 
