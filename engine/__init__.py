@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from engine.covers.question import Wanted as Wanted
     from engine.covers.search import CoverSearch as CoverSearch
     from engine.covers.search import Hit as Hit
+    from engine.sound.search import SoundSearch as SoundSearch
 
 # Where a public name lives; imported when first asked for: `import engine.base.settings` must not
 # load FAISS.
@@ -44,6 +45,7 @@ HOMES = {
     "Artifact": "engine.covers.artifact",
     "CoverSearch": "engine.covers.search",
     "Hit": "engine.covers.search",
+    "SoundSearch": "engine.sound.search",
     "Wanted": "engine.covers.question",
 }
 __all__ = list(HOMES)
