@@ -7,7 +7,7 @@ const $ = (id) => document.getElementById(id);
 // The embedded artifact; tests/browser/test_samples.py keeps this its id.
 export const DEMO = "9ef8130226720f6c";
 // The embedded artifact of sound; tests/whole/browser/test_sound.py keeps this its id.
-export const DEMO_SOUND = "";
+export const DEMO_SOUND = "f5d8c38a455de71c";
 const CLIPS = ["clip-1", "clip-2", "clip-3"];
 const NAMES = ["sample-1", "sample-2", "sample-3", "sample-4"];
 

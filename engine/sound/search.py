@@ -1,9 +1,10 @@
 """The pipeline: seconds of sound → the track they are of, or tracks that sound alike.
 
+    >>> from engine.sound.audio import decode
     >>> search = SoundSearch.open("artifacts/starter-sound")
-    >>> clip = decode(Path("clip.webm"), first_s=60)
-    >>> search.identify(clip).decision
-    'match'
+    >>> clip = decode(Path("web/clip-1.m4a"), first_s=60)
+    >>> search.identify(clip).decision, search.identify(clip).best.track_id
+    ('match', 63)
     >>> len(search.alike(clip, Wanted(k=3)))
     3
 
