@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from engine.sound.search import SoundHit
     from engine.sound.service.forms import WantedTracks
 
+CANDIDATES = 5
 Format = Literal["json", "png", "svg"]
 # As the formats that a track may be kept in are called on the web.
 MEDIA_TYPES = {
@@ -94,7 +95,7 @@ class SoundAnswers:
                     offset_s=round(one.offset_s, 2),
                     votes=one.votes,
                 )
-                for one in verdict.candidates
+                for one in verdict.candidates[:CANDIDATES]
                 if one.track_id in known
             ],
             reason=verdict.reason,
