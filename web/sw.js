@@ -2,7 +2,7 @@
 const SHELL = "shell";
 
 self.addEventListener("install", (event) => {
-  event.waitUntil(caches.open(SHELL).then((shell) => shell.add("./")).then(() => self.skipWaiting()));
+  event.waitUntil(keepAll().catch(() => {}).then(() => self.skipWaiting())); // no room: no shell
 });
 self.addEventListener("activate", (event) => event.waitUntil(self.clients.claim()));
 
@@ -14,32 +14,56 @@ self.addEventListener("fetch", (event) => {
   else if (path.startsWith("web/")) event.respondWith(file(request, path));
 });
 
+/** The document and the files that it names: whoever was here once may come back offline. */
+async function keepAll() {
+  const shell = await caches.open(SHELL);
+  const page = await fetch("./", { headers: { Accept: "text/html" } }); // or it is the list of routes
+  if (!page.ok) return;
+  const names = [...(await page.clone().text()).matchAll(/"(web\/[^"#]+)/g)].map(([, name]) => name);
+  await shell.put("./", page);
+  await shell.addAll([...new Set(names)]);
+}
+
+/** A copy for later, where there is room for one and it may be kept. */
+async function keep(key, answer) {
+  try {
+    await (await caches.open(SHELL)).put(key, answer);
+  } catch {
+    // Full or forbidden: what is asked for is answered all the same.
+  }
+}
+
+/** One form of each is kept, whatever of a request its answer says it varies by. */
+const kept = (key) => caches.match(key, { cacheName: SHELL, ignoreVary: true }).catch(() => undefined);
+
 /** The newest document there is; every address of the page is the same one. */
 async function document(request) {
-  const shell = await caches.open(SHELL);
   try {
     const fresh = await fetch(request);
-    if (fresh.ok) await shell.put("./", fresh.clone());
+    if (fresh.ok) await keep("./", fresh.clone());
     return fresh;
   } catch (error) {
-    const kept = await shell.match("./");
-    if (kept) return kept;
+    const old = await kept("./");
+    if (old) return old;
     throw error;
   }
 }
 
 /** A file under its digest never changes; those of another digest are an older page's. */
 async function file(request, path) {
-  const shell = await caches.open(SHELL);
-  const kept = await shell.match(request);
-  if (kept) return kept;
+  const known = await kept(request);
+  if (known) return known;
   const fresh = await fetch(request);
   if (!fresh.ok) return fresh;
-  const [, digest] = path.split("/");
+  await dropOthers(path.split("/")[1]).catch(() => {});
+  await keep(request, fresh.clone());
+  return fresh;
+}
+
+async function dropOthers(digest) {
+  const shell = await caches.open(SHELL);
   for (const old of await shell.keys()) {
     const [folder, theirs] = new URL(old.url).pathname.split("/").slice(-3);
     if (folder === "web" && theirs !== digest) await shell.delete(old);
   }
-  await shell.put(request, fresh.clone());
-  return fresh;
 }

@@ -57,6 +57,10 @@ PAGE_POLICY = (
 # Swagger UI's stylesheet holds its icons as data: URLs; it needs nothing else that is loose.
 DOCS_POLICY = _SHARED_POLICY + "style-src 'self'; img-src 'self' data:"
 
+# The worker fetches what it keeps; without a policy of its own it would get the API's, which lets
+# nothing be fetched, and would never be installed.
+WORKER_POLICY = "default-src 'none'; connect-src 'self'"
+
 _COMMON_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",
@@ -168,8 +172,10 @@ class Page:
         self, path: str, if_none_match: str | None = None, accept_encoding: str | None = None
     ) -> Reply | None:
         """A path of `AT_ROOT`; None for any other."""
-        file = self.files.get(AT_ROOT.get(path, ""))
-        return file.reply("no-cache", {}, if_none_match, accept_encoding) if file else None
+        name = AT_ROOT.get(path, "")
+        file = self.files.get(name)
+        extra = {"Content-Security-Policy": WORKER_POLICY} if name == "sw.js" else {}
+        return file.reply("no-cache", extra, if_none_match, accept_encoding) if file else None
 
 
 def load_page(folder: Path) -> Page:

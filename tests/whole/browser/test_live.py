@@ -114,3 +114,40 @@ def test_a_client_still_gets_json_at_the_root(visitor, server: Any) -> None:
     page = visitor(server.url + "/")
     answer = page.request.get(server.url + "/", headers={"Accept": "*/*"})
     assert answer.json()["status"] == "running"
+
+
+def looked_after(page: Any) -> None:
+    """Wait until the page's worker has all, and the page."""
+    state = page.evaluate(
+        """() => Promise.race([
+          new Promise((done) => setTimeout(() => done("no worker"), 15000)),
+          navigator.serviceWorker.ready.then(() => "a worker"),
+        ])"""
+    )
+    assert state == "a worker"
+
+
+def test_a_page_visited_once_opens_without_a_connection(live) -> None:
+    """On the real service: a policy of the API's on the worker would keep it from being one."""
+    page = live()
+    expect(page.locator("#shelf a.card")).to_have_count(36)
+    looked_after(page)
+    assert page.evaluate("caches.match('./').then((it) => it.headers.get('content-type'))") == (
+        "text/html; charset=utf-8"
+    )
+    page.context.set_offline(True)
+    page.goto(page.url)
+    expect(page.locator('[data-panel="offline"]')).to_be_visible()
+    page.context.set_offline(False)
+    expect(page.locator("#shelf a.card")).to_have_count(36)
+
+
+def test_a_page_without_room_to_keep_anything_opens_all_the_same(live) -> None:
+    page = live()
+    looked_after(page)
+    page.evaluate("caches.delete('shell')")
+    session = page.context.new_cdp_session(page)
+    origin = page.url.rstrip("/")
+    session.send("Storage.overrideQuotaForOrigin", {"origin": origin, "quotaSize": 0})
+    page.goto(page.url + "?q=red")
+    expect(page.locator("#shelf a.card")).to_have_count(12)
