@@ -11,11 +11,13 @@ const trouble = $("camera-trouble");
 const torch = $("torch");
 const turn = $("turn");
 let stream = null;
+let wanted = 0; // counts what was asked of the browser: only the last is shown, the rest is let go
 let facing = "environment";
 
 export const live = () => Boolean(navigator.mediaDevices?.getUserMedia);
 
 function stop() {
+  wanted += 1;
   for (const track of stream?.getTracks() ?? []) track.stop();
   stream = null;
   video.srcObject = null;
@@ -25,19 +27,21 @@ function stop() {
 
 async function start() {
   trouble.hidden = true;
+  const mine = (wanted += 1);
   try {
     const got = await navigator.mediaDevices.getUserMedia({
       video: { facingMode: { ideal: facing }, width: { ideal: 1920 }, height: { ideal: 1920 } },
     });
+    // Closed, or turned, while the browser asked for permission.
+    if (mine !== wanted) return got.getTracks().forEach((track) => track.stop());
     stream = got;
-    if (!dialog.open) return stop(); // closed while the browser asked for permission
     video.srcObject = got;
     await video.play();
     release.disabled = false;
     release.focus();
     await equip(got.getVideoTracks()[0]);
   } catch (error) {
-    if (!dialog.open) return;
+    if (mine !== wanted) return;
     trouble.textContent = t(error.name === "NotAllowedError" ? "camera_refused" : "camera_missing");
     trouble.hidden = false;
   }
@@ -76,6 +80,7 @@ export function setUp(taken, choose) {
     choose();
   });
   release.addEventListener("click", async () => {
+    release.disabled = true; // a second tap is no second photo
     const { videoWidth: width, videoHeight: height } = video;
     const side = Math.min(width, height);
     const blob = await toJpeg(video, (width - side) / 2, (height - side) / 2, side, side);

@@ -140,3 +140,41 @@ def test_on_a_phone_the_camera_fills_the_screen(visit, screenshot) -> None:
     box = page.locator("#camera").bounding_box()
     assert (box["width"], box["height"]) == (390, 844)
     screenshot(page, "phone-camera")
+
+
+def test_a_camera_turned_in_haste_leaves_none_running(visit) -> None:
+    page = visit(
+        script="""
+        window.streams = [];
+        const ask = MediaDevices.prototype.getUserMedia;
+        MediaDevices.prototype.getUserMedia = async function (want) {
+          const got = await ask.call(this, want);
+          streams.push(got);
+          return got;
+        };
+        """,
+        **PHONE,
+    )
+    page.locator("#shoot").tap()
+    expect(page.locator("#release")).to_be_enabled()
+    page.evaluate(
+        "() => { for (let n = 0; n < 3; n += 1) document.getElementById('turn').click(); }"
+    )
+    expect(page.locator("#release")).to_be_enabled()
+    page.locator("#camera-close").tap()
+    tracks = "streams.flatMap((one) => one.getTracks())"
+    page.wait_for_timeout(500)
+    assert page.evaluate("streams.length") == 4
+    assert page.evaluate(f"{tracks}.filter((it) => it.readyState === 'live').length") == 0
+
+
+def test_a_shutter_tapped_twice_takes_one_photo(visit, fake: Fake) -> None:
+    page = visit(**PHONE)
+    page.locator("#shoot").tap()
+    expect(page.locator("#release")).to_be_enabled()
+    before = page.evaluate("history.length")
+    page.evaluate(
+        "() => { const it = document.getElementById('release'); it.click(); it.click(); }"
+    )
+    found(page)
+    assert page.evaluate("history.length") == before + 1
