@@ -15,7 +15,7 @@ export PYTHONUTF8 = 1
 # Empty is unset: what is compiled at the first start is kept for the next, whatever the caller's says.
 export PYTHONDONTWRITEBYTECODE =
 
-.PHONY: all help install serve bento container container-test pack test test-ray test-engine test-optional fuzz faults endurance audit sbom chromium helm lint types format lock clean
+.PHONY: all help install serve bento container container-test pack test test-ray test-engine test-optional fuzz faults endurance audit sbom chromium helm lint types format lock pythons clean
 
 all: lint types test  ## what CI runs (make test), and the linters and the type checker before it
 
@@ -127,6 +127,15 @@ lock:  ## newest versions of everything, tried and written down
 	build/lock/bin/python -m pip install --quiet uv
 	build/lock/bin/python -m pip freeze --all | grep -E '^(pip|uv)==' > requirements/tools.lock
 	rm -rf build/lock
+
+# Whether every version that is locked has a wheel for every Python that pyproject.toml allows; asks
+# the package index, so no test of `make test`.
+pythons: install  ## whether what is locked has wheels for every Python allowed
+	@for minor in $$($(BIN)/python -c 'import sys; sys.path.insert(0, "requirements"); import install; \
+	  first, end = install.supported(); print(*range(first[1], end[1]))'); do \
+	  $(BIN)/uv pip install --quiet --dry-run --no-deps --only-binary=:all: --target build/pythons \
+	    --python-version 3.$$minor -r requirements/all.lock && echo "3.$$minor: a wheel for each" || exit 1; \
+	done
 
 # Known vulnerabilities of what is locked, from PyPI's advisories. Fails where they cannot be read,
 # as behind a mirror that does not carry them.
