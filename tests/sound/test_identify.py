@@ -166,7 +166,7 @@ def test_a_calibration_that_cannot_be_read_is_refused(
 
 
 def test_an_infinite_weight_is_refused(tmp_path: Path) -> None:
-    told = DEFAULT.model_dump_json().replace("25.8", "1e999")
+    told = DEFAULT.model_dump_json().replace("29.7", "1e999")
     (tmp_path / FILE).write_text(told)
     with pytest.raises(ArtifactError):
         Calibration.of(tmp_path)
