@@ -74,6 +74,14 @@ def test_query_lists_what_sounds_alike(run: Any, tiny_sound: Path, clip: Path) -
     assert {"similarity_score", "title", "artist", "album", "genre"} < told[0].keys()
 
 
+def test_query_refuses_what_the_service_refuses(run: Any, tiny_sound: Path, tmp_path: Path) -> None:
+    short = tmp_path / "short.wav"
+    short.write_bytes(encode(tune(2)[: 2 * RATE], RATE, "wav", "pcm_s16le"))
+    status, out, err = run("query", tiny_sound, "--sound", short)
+    assert (status, out) == (1, "")
+    assert err.startswith("audio_too_short: The recording has 2.0 seconds; 3 are the least")
+
+
 def test_inspect_and_verify_know_tracks(run: Any, tiny_sound: Path) -> None:
     status, out, _ = run("inspect", tiny_sound)
     assert status == 0

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from engine.base.errors import NotFound
+from engine.base.errors import NotFound, NotReady
 from engine.serving.http.exchange import current_exchange
 from engine.serving.http.prefix import prefix_here
 from engine.sound.service.asking import AsyncSound
@@ -63,6 +64,14 @@ class AudioFile:
     path: Path
     media_type: str
     etag: str
+
+
+def _size_of(path: Path) -> int | None:
+    """In bytes; None where nothing is there that can be read."""
+    try:
+        return path.stat().st_size
+    except OSError:
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,13 +161,19 @@ class SoundAnswers:
 
     async def audio(self, track_id: int) -> AudioFile | str:
         """A file of the artifact, or the address where the audio is. Raises `TrackNotFound`,
-        `AudioNotShared`, `AudioNotFound`."""
+        `AudioNotShared`, `AudioNotFound`, `NotReady` where the file is gone or was cut."""
         search = self._sound.now
         found = search.audio(track_id)
         if isinstance(found, str):
             return found
         name = found.relative_to(search.artifact.path).as_posix()
         entry = search.artifact.manifest.files[name]
+        if await asyncio.to_thread(_size_of, found) != entry.size:
+            # With this file's ETag it would be kept for a day, and found whole by nobody.
+            raise NotReady(
+                "The catalogue's files were damaged since the start. Repair them and restart.",
+                retry_after_s=60,
+            )
         media_type = MEDIA_TYPES.get(found.suffix.lower(), "application/octet-stream")
         return AudioFile(found, media_type, f'"{entry.sha256[:16]}"')
 

@@ -63,6 +63,15 @@ DECODERS = 2
 LEAST_TO_IDENTIFY_S, LEAST_TO_LIKEN_S = 1.0, 3.0
 
 
+def refuse_short(samples: Samples, least_s: float) -> None:
+    """Raise `AudioTooShort` where (N,) samples at `RATE` are of less than `least_s` seconds."""
+    if len(samples) < least_s * RATE:
+        raise AudioTooShort(
+            f"The recording has {len(samples) / RATE:.1f} seconds; {least_s:g} are the least, "
+            "and 10 are plenty."
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class About:
     """What is being served: an artifact's id, how many tracks, and the encoder of likeness."""
@@ -174,11 +183,7 @@ class AsyncSound:
         """The first `LISTENED_S` of a recording: (N,) float32 at `RATE`, at least `least_s`."""
         with self.metrics.timed("listen"):
             samples = await self._listen(self._decode, data)
-        if len(samples) < least_s * RATE:
-            raise AudioTooShort(
-                f"The recording has {len(samples) / RATE:.1f} seconds; {least_s:g} are the least, "
-                "and 10 are plenty."
-            )
+        refuse_short(samples, least_s)
         return samples
 
     def _decode(self, data: bytes) -> Samples:

@@ -1,0 +1,39 @@
+"""`sound/service/answers.py`: files that are hurt under a running service."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from engine.base.errors import NotReady
+from engine.sound.service.answers import SoundAnswers
+
+
+def answers(folder: Path) -> SoundAnswers:
+    """Over an artifact whose manifest says that its only audio has 4 bytes."""
+    files = {"audio/1.m4a": SimpleNamespace(sha256="ab" * 32, size=4)}
+    artifact = SimpleNamespace(path=folder, manifest=SimpleNamespace(files=files))
+    search = SimpleNamespace(artifact=artifact, audio=lambda _: folder / "audio/1.m4a")
+    return SoundAnswers(cast("Any", SimpleNamespace(now=search)))
+
+
+@pytest.mark.parametrize("left", [b"1234", b"123", None])
+def test_audio_that_is_gone_or_was_cut_is_not_handed_out(
+    tmp_path: Path, left: bytes | None
+) -> None:
+    audio = tmp_path / "audio/1.m4a"
+    audio.parent.mkdir()
+    if left is not None:
+        audio.write_bytes(left)
+    asked = answers(tmp_path).audio(1)
+    if left == b"1234":
+        found = asyncio.run(asked)
+        assert not isinstance(found, str)
+        assert found.path == audio
+        return
+    with pytest.raises(NotReady, match="damaged since the start"):
+        asyncio.run(asked)
