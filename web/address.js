@@ -10,7 +10,8 @@ export const base = new URL("../../", import.meta.url).pathname;
 export const left = { album: null, finds: false, track: null, tracks: null, clip: null };
 export const blank = { words: "", picture: null, weight: 0.5, genre: null, ...left };
 
-const id = (text) => (/^\d+$/.test(text ?? "") ? Number(text) : null);
+// Longer than any, a number would be written as 1e+21.
+const id = (text) => (/^\d{1,15}$/.test(text ?? "") ? Number(text) : null);
 
 export function read(search) {
   const query = new URLSearchParams(search);

@@ -168,7 +168,9 @@ export async function answer(ask, signal, tell, offset = 0) {
     return { kind: what, albums: near.results, total: near.results.length, chosen };
   }
   let near;
-  let names = [];
+  // Words may be a name, with a picture beside them or without.
+  const like = query({ q: ask.words, limit: NAMES, genre_id: ask.genre });
+  const called = ask.words ? quietly(`/api/albums?${like}`, {}, signal).catch(() => null) : null; // left by then
   if (ask.picture) {
     const body = new FormData();
     body.set("file", ask.picture, ask.picture.name ?? "photo.jpg");
@@ -181,11 +183,9 @@ export async function answer(ask, signal, tell, offset = 0) {
     const path = ask.words ? "/api/search" : "/api/search-by-image";
     near = await request(path, { method: "POST", body }, signal, tell);
   } else {
-    const like = query({ q: ask.words, limit: NAMES, genre_id: ask.genre });
-    const called = quietly(`/api/albums?${like}`, {}, signal).catch(() => null); // left by then
     near = await get("/api/search-by-text", { query: ask.words, k: SHOWN, genre_id: ask.genre });
-    names = (await called)?.albums ?? [];
   }
+  const names = (await called)?.albums ?? [];
   return { kind: what, albums: near.results, total: near.results.length, chosen: null, names };
 }
 

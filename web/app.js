@@ -20,6 +20,7 @@ let shown = false; // whether this browser can show the picture that is there
 let ask = { ...blank };
 let running = new AbortController();
 let again = () => {}; // draws what is on the screen once more, in the other language
+let removed = []; // the finds as they were before some were removed
 let genreList = [];
 let genresAsked = false;
 let service = { links: {}, artifact: "", sound: null };
@@ -52,6 +53,7 @@ function draw() {
   const what = kind(ask);
   document.body.classList.toggle("asked", what !== "browse" && what !== "tracks");
   document.body.classList.toggle("sounding", ofSound(ask));
+  document.body.classList.toggle("remembering", what === "finds");
   for (const link of $("kinds").children) {
     link.href = write({ ...blank, tracks: link.dataset.kind === "tracks" ? "" : null });
     if (what === link.dataset.kind) link.setAttribute("aria-current", "page");
@@ -85,6 +87,7 @@ function go(change, { focus = false } = {}) {
     history.pushState({ entry }, "", write(next));
   }
   ask = next;
+  removed = []; // what was gone from is not undone
   draw();
   search({ focus });
 }
@@ -112,7 +115,7 @@ async function search({ focus = false, reveal = true } = {}) {
   try {
     const found =
       what === "finds"
-        ? { kind: what, albums: finds.all(), total: finds.all().length, chosen: null }
+        ? remembered()
         : await (ofSound(asked) ? (await ears()).answer : answer)(asked, signal, (state, values) => happening(state, values, what));
     visit.found = found;
     present(visit);
@@ -170,9 +173,15 @@ async function decide(visit, { focus = false } = {}) {
   const album = answers?.[chosen]?.album;
   if (album) results.unshelve(album);
   if (album) entitle(results.named(album));
-  if (answers?.[chosen]?.decision === "match") playTracks(visit, album);
+  if (answers?.[chosen]?.decision === "match") {
+    readdress({ album: album.album_id });
+    playTracks(visit, album);
+  }
   countFinds();
 }
+
+/** A reload has no picture or clip: its address is that of what was found, which is there again. */
+const readdress = (found) => history.replaceState({ entry }, "", write({ ...blank, ...found }));
 
 const onGenre = (genre) => go({ ...left, genre }, { focus: true });
 
@@ -207,6 +216,7 @@ async function present(visit) {
   const { found, ask: asked } = visit;
   again = () => present(visit);
   if (ofSound(asked)) return presentSound(visit);
+  if (kind(asked) === "finds") return presentFinds(visit);
   if (found.albums.length === 0 && !found.chosen && !found.names?.length) return nothing(asked);
   const box = asksAlbum(asked) ? expectVerdict(await photoOf(visit)) : null;
   if (visits.get(entry) !== visit) return;
@@ -216,6 +226,37 @@ async function present(visit) {
     playTracks(visit, found.chosen);
   }
   if (box && visit.answers !== undefined) await decide(visit);
+}
+
+const remembered = () => ({ kind: "finds", albums: finds.all(), total: finds.all().length, chosen: null });
+
+/** As they are now: another tab, or this one, may have changed them since they were shown. */
+function presentFinds(visit) {
+  visit.found = remembered();
+  const { albums, total } = visit.found;
+  const gone = Math.max(0, removed.length - total);
+  if (total) results.say(results.show(visit.found, visit.ask, { onGenre, links: service.links }));
+  else results.panel({ name: "finds", heading: t("no_finds"), text: t("no_finds_text"), actions: [startOver()] });
+  results.tend(albums, gone, { forget, undo });
+  countFinds();
+}
+
+function forget(albums) {
+  if (!removed.length) removed = finds.all();
+  if (albums.length > 1) finds.forget();
+  else finds.remove(albums[0].album_id);
+  results.clear();
+  again();
+  results.say(t("forgotten", { n: removed.length - finds.all().length }));
+  $("undo").focus();
+}
+
+function undo() {
+  finds.restore(removed);
+  removed = [];
+  results.clear();
+  again();
+  $("title").focus({ preventScroll: true });
 }
 
 /** On a narrow screen the albums lie below the form. */
@@ -271,6 +312,7 @@ async function presentSound(visit) {
   results.say(shown.said);
   entitle(shown.title);
   const { answer: heard, album } = visit.found;
+  if (heard && visit.found.track) readdress({ track: visit.found.track.track_id });
   if (heard && album) finds.keep(album);
   countFinds();
 }
@@ -334,7 +376,6 @@ function fail({ state, message, status, code, spoken }) {
 }
 
 function nothing(asked) {
-  if (asked.finds) return results.panel({ name: "finds", heading: t("no_finds"), text: t("no_finds_text"), actions: [startOver()] });
   const filtered = asked.genre !== null;
   const anywhere = [t("anywhere"), () => go({ genre: null }, { focus: true })];
   const text = t(filtered ? "nothing_genre" : "nothing_text");
@@ -471,6 +512,7 @@ function setUpAlbums() {
 function restore() {
   if (!history.state) history.replaceState({ entry: 0 }, "");
   entry = history.state.entry;
+  removed = [];
   const known = visits.get(entry);
   ask = known?.ask ?? read(location.search);
   shown = known?.shown ?? false;
@@ -485,6 +527,11 @@ function restore() {
 }
 
 addEventListener("popstate", restore);
+finds.watch(() => {
+  removed = []; // or undoing would take away what the other tab found
+  if (kind(ask) === "finds") present(visits.get(entry));
+  else countFinds();
+});
 $("language").addEventListener("click", () => {
   switchLanguage();
   translate(document);

@@ -26,4 +26,12 @@ export function keep(album) {
   write([kept, ...all().filter((other) => other.album_id !== album_id)]);
 }
 
+/** Without the album `id`, or without any. */
+export const remove = (id) => write(all().filter((album) => album.album_id !== id));
 export const forget = () => write([]);
+
+/** As they were before some were removed. */
+export const restore = (list) => write(list);
+
+/** `act()` when another tab found or removed some. */
+export const watch = (act) => addEventListener("storage", ({ key }) => (key === KEY || key === null) && act());

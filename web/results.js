@@ -250,6 +250,24 @@ function row(album, ask) {
   );
 }
 
+/**
+ * What can be done with finds: `forget(albums)` some of them and, where `removed` is their number
+ * and not 0, `undo()` it. With an album shown there is a button at each, and one for all.
+ */
+export function tend(albums, removed, { forget, undo }) {
+  const all = make("button", { type: "button", className: "outline" }, t("forget_all"));
+  all.addEventListener("click", () => forget(albums));
+  const back = make("button", { type: "button", className: "solid", id: "undo" }, t("undo"));
+  back.addEventListener("click", undo);
+  const told = removed ? [make("p", {}, t("forgotten", { n: removed })), back] : [];
+  stage.append(make("div", { className: "actions tend" }, ...told, ...(albums.length ? [all] : [])));
+  albums.forEach((album, place) => {
+    const one = make("button", { type: "button", className: "tag", ariaLabel: t("forget_one", { title: named(album) }) }, t("forget"));
+    one.addEventListener("click", () => forget([album]));
+    shelf.children[place].append(one);
+  });
+}
+
 /** Take an album off the shelf: the verdict above shows it. */
 export function unshelve(album) {
   shelf.querySelector(`a[data-album="${album.album_id}"]`)?.closest("li").remove();

@@ -11,7 +11,28 @@ export const DEMO_SOUND = "f5d8c38a455de71c";
 const CLIPS = ["clip-1", "clip-2", "clip-3"];
 const NAMES = ["sample-1", "sample-2", "sample-3", "sample-4"];
 
+const DOUBLE_TAP_MS = 700;
+
+/** Run `act` once for a double tap: a second tap on it counts when that is through, and a moment after. */
+function once(act) {
+  let busy = false;
+  return async () => {
+    if (busy) return;
+    busy = true;
+    try {
+      await act();
+    } finally {
+      setTimeout(() => (busy = false), DOUBLE_TAP_MS);
+    }
+  };
+}
+
 const home = new URL(".", import.meta.url);
+
+async function fetched(name, type, take) {
+  const response = await fetch(new URL(name, home));
+  if (response.ok) await take(new File([await response.blob()], name, { type }));
+}
 
 /** Show the recordings for the demo's artifact of sound; `take(file)` is given one. */
 export function offerSounds(artifact, take) {
@@ -23,10 +44,7 @@ export function offerSounds(artifact, take) {
     button.type = "button";
     button.className = "ghost";
     button.dataset.clip = place + 1;
-    button.addEventListener("click", async () => {
-      const response = await fetch(new URL(`${name}.m4a`, home));
-      if (response.ok) take(new File([await response.blob()], `${name}.m4a`, { type: "audio/mp4" }));
-    });
+    button.addEventListener("click", once(() => fetched(`${name}.m4a`, "audio/mp4", take)));
     box.querySelector(".strip").append(button);
   }
   nameSounds();
@@ -49,10 +67,7 @@ export function offer(artifact, take) {
     const image = Object.assign(new Image(96, 96), { alt: "", src: new URL(`${name}-small.webp`, home).href });
     button.append(image);
     button.setAttribute("aria-label", t("sample", { n: place + 1 }));
-    button.addEventListener("click", async () => {
-      const response = await fetch(new URL(`${name}.webp`, home));
-      if (response.ok) take(new File([await response.blob()], `${name}.webp`, { type: "image/webp" }));
-    });
+    button.addEventListener("click", once(() => fetched(`${name}.webp`, "image/webp", take)));
     box.querySelector(".strip").append(button);
   }
 }

@@ -324,6 +324,12 @@ def test_a_link_to_an_album_tells_those_who_preview_it_which(
     assert http.get("/?album=4", headers=kept).status_code == 200
 
 
+@pytest.mark.parametrize("query", ["album=3&album=5", "finds=&album=3", "album=3&track=1"])
+def test_what_is_previewed_is_what_the_page_opens(http: httpx.Client, query: str) -> None:
+    page = http.get(f"/?{query}", headers={"Accept": "text/html"})
+    assert "<title>Title 3 · Shazam Visual</title>" in page.text
+
+
 def test_a_program_that_names_json_gets_it_whatever_the_album(http: httpx.Client) -> None:
     answer = http.get("/?album=3", headers={"Accept": "application/json"})
     assert answer.json()["status"] == "running"

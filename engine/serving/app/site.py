@@ -215,9 +215,11 @@ class Site:
         that names an album is the page unless JSON is asked for by name, so that links to it are
         shown with its title and picture."""
         accept = request.headers.get("accept")
-        named = {name: one for name, one in request.query_params.items() if self._shows(name)}
-        if named and not wants_json(accept):
-            preview = await self._preview(request, *next(iter(named.items())))
+        # Of several the page opens the first of a name, and an album before a track.
+        given = request.query_params
+        names = [name for one in self._all for name in one.previews if name in given]
+        if names and not wants_json(accept):
+            preview = await self._preview(request, names[0], given.getlist(names[0])[0])
             return page_reply(self._page.index(*_caching(request), preview=preview))
         if wants_html(accept):
             return page_reply(self._page.index(*_caching(request)))
@@ -228,9 +230,6 @@ class Site:
             links={name: link for one in self._all for name, link in one.links.items()},
         )
         return JSONResponse(banner.model_dump(), headers={"Vary": "Accept"})
-
-    def _shows(self, name: str) -> bool:
-        return any(name in one.previews for one in self._all)
 
     async def _preview(self, request: Request, name: str, value: str) -> Preview | None:
         """None where nothing is known of it, now or at all: the page itself says what is wrong."""
