@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """BentoML's name of it ("module:class"), what opens its artifact ("module:function"), where its
-    settings are read ("module:function"), and the variable that names its artifact."""
+    """BentoML's name of it ("module:class"), what opens its artifact ("module:function"), its
+    settings ("module:class"), and the variable that names its artifact."""
 
     name: str
     opener: str
@@ -21,22 +21,23 @@ class Service:
     variable: str
 
     def read_settings(self) -> Settings:
-        """Its settings, as this process's environment has them. Raises `SettingsError`."""
-        module, _, function = self.settings.partition(":")
-        found: Settings = getattr(import_module(module), function)()
-        return found
+        """Its settings, as this process's environment has them now: a command puts what it was
+        asked for there. Raises `SettingsError`."""
+        module, _, name = self.settings.partition(":")
+        kind: type[Settings] = getattr(import_module(module), name)
+        return kind.from_environment()
 
 
 VISUAL = Service(
     "service:ShazamVisual",
     "engine.covers.service.start:open_search",
-    "engine.covers.service.start:settings",
+    "engine.covers.service.settings:CoverSettings",
     "SHAZAM_ARTIFACT",
 )
 SOUND = Service(
     "service:ShazamSound",
     "engine.sound.service.start:open_search",
-    "engine.sound.service.start:settings",
+    "engine.sound.service.settings:SoundSettings",
     "SHAZAM_SOUND_ARTIFACT",
 )
 # Kind of an artifact → the service that it is the first of.

@@ -18,6 +18,7 @@ from conftest import PROJECT
 
 from engine.base.errors import SettingsError
 from engine.cli.main import main
+from engine.covers.service import start
 from engine.serving.process import launch, preload
 
 
@@ -111,6 +112,7 @@ def test_several_processes_are_started_by_bentoml(monkeypatch: pytest.MonkeyPatc
         raise Replaced
 
     monkeypatch.setattr(os, "execv", execv)
+    start.settings()  # what a service has read is not what a command is asked for
     for variable, value in (("SHAZAM_WORKERS", "2"), ("SHAZAM_ENCODER_PROCESS", "service")):
         with monkeypatch.context() as patch:
             patch.setenv(variable, value)
