@@ -9,8 +9,8 @@ million, 10,000 tracks are; every further row is in the list of one of theirs, h
 code and the half of that of another in that list, and is what these decode to: as near to a query
 as theirs are, without the hour that it takes to find lists for 120 million rows.
 
-Asked are clips of 10 s of the tracks that were indexed properly,
-with as much noise as a vector is long, half of it and twice; strangers are in no index.
+Asked are clips of 10 s of the tracks that were indexed properly, with as much noise as a vector is
+long, half of it and twice; strangers are in no index.
 
 Opening and asking is done in a process of its own, on one thread, with the files in the system's
 cache; a query is vectors to tracks (the network takes 15 ms more for a clip of 10 s).
@@ -35,6 +35,7 @@ sys.path.insert(0, str(HERE.parent))
 import faiss  # noqa: E402
 import numpy as np  # noqa: E402
 
+from engine.base.progress import Progress  # noqa: E402
 from engine.sound.fingerprint import files  # noqa: E402
 from engine.sound.fingerprint.files import FingerprintWriter, encoded  # noqa: E402
 from engine.sound.fingerprint.index import FingerprintIndex  # noqa: E402
@@ -102,7 +103,7 @@ def multiply(first: Path, tracks: int, folder: Path) -> None:
     """`GENERATED` tracks in `first`, and so many in all: lists and codes of theirs, joined anew."""
     folder.mkdir(parents=True, exist_ok=True)
     opened = files.open_files(first)
-    codes = files.read_codes(first, opened.about, mapped=False)
+    codes = files.make_codes(opened.rows, Progress(), files.lists_for(tracks * ROWS))
     lists, pool = _as_they_are(codes)
     begins = np.searchsorted(lists, np.arange(codes.nlist + 1))
     rng = np.random.default_rng(1)

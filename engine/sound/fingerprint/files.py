@@ -31,7 +31,8 @@ INDEX, TRACKS, ROWS, CODES = "index.json", "tracks.npy", "rows.i8", "codes.faiss
 FLAT_UP_TO = 100_000
 # What a row is in an inverted file, bytes, besides its number.
 _CODE_BYTES = 16
-_MOST_LISTS, _POINTS_A_LIST, _ITERATIONS = 4_096, 48, 8
+# A row is compared with every list once, a query with every code in the lists it visits.
+_MOST_LISTS, _POINTS_A_LIST, _ITERATIONS = 8_192, 48, 8
 BLOCK = 65_536
 _SCALE = 127
 
@@ -192,12 +193,18 @@ def describe(
     (folder / INDEX).write_text(about.model_dump_json(indent=2) + "\n", encoding="utf-8")
 
 
-def make_codes(stored: Stored, progress: Progress) -> Any:
+def lists_for(count: int) -> int:
+    """How many lists the codes of so many rows are in."""
+    lists = min(_MOST_LISTS, 1 << int(np.log2(2.5 * np.sqrt(count))), count // _POINTS_A_LIST)
+    return max(1, lists)
+
+
+def make_codes(stored: Stored, progress: Progress, lists: int | None = None) -> Any:
     """(N, D) rows → an inverted file of their codes by row, in passes over blocks."""
     count, dimension = stored.shape
-    lists = min(_MOST_LISTS, 1 << int(np.log2(2.5 * np.sqrt(count))), count // _POINTS_A_LIST)
+    lists = lists or lists_for(count)
     codes = faiss.index_factory(
-        dimension, f"IVF{max(1, lists)},PQ{_CODE_BYTES}", faiss.METRIC_INNER_PRODUCT
+        dimension, f"IVF{lists},PQ{_CODE_BYTES}", faiss.METRIC_INNER_PRODUCT
     )
     codes.cp.niter, codes.cp.seed = _ITERATIONS, 0
     codes.cp.max_points_per_centroid = _POINTS_A_LIST

@@ -44,7 +44,7 @@ _PART_S = 10.0
 _PROPOSE_EVERY_S = 0.25
 # How many tracks are proposed, at how many places each, and how many lines are tried at all speeds.
 _TRACKS, _PLACES, _AT_ALL_SPEEDS = 12, 3, 8
-_NEAREST, _LISTS_VISITED = 24, 8
+_NEAREST, _LISTS_VISITED = 48, 12
 _BIN_S = 0.5
 # Votes of a track's places are told apart by number; a clip may begin before its track does.
 _PLACES_A_TRACK, _BEFORE = 1 << 32, 1 << 16
