@@ -179,5 +179,5 @@ def no_artifact(path: Path) -> ArtifactNotFound:
         reason = f"it holds no {MANIFEST}" if path.is_dir() else "it is not a folder"
     return ArtifactNotFound(
         f"{path} is not an artifact: {reason}. Make one with `python -m engine build` or `import`, "
-        "or use artifacts/starter."
+        "or use artifacts/starter, of covers, or artifacts/starter-sound."
     )
