@@ -272,8 +272,14 @@ def tar_of(*members: tarfile.TarInfo) -> bytes:
     ],
 )
 def test_a_tar_that_is_no_artifact_is_refused_and_leaves_nothing(
-    web: Web, cache: Path, tmp_path: Path, content: bytes, words: str
+    web: Web,
+    cache: Path,
+    tmp_path: Path,
+    content: bytes,
+    words: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr("engine.artifact.pack.MOST_MEMBERS", 1_000)
     with pytest.raises(PackInvalid, match=words):
         fetch(offer(web, content))
     assert [path.suffix for path in cache.iterdir()] == [".lock"]
