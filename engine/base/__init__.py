@@ -8,6 +8,7 @@ In: the environment, this machine, this disk. Out: settings, failures with names
     machine    cores, memory, accelerators
     places     where the project and its caches lie
     files      digests and hard links
+    workfile   what a build has finished, so that an interrupted one resumes
     database   a SQLite file that nobody writes, read by many
     names      words → rows of such a file whose names have them, a typo forgiven
     texts      a caller's words: whether they show anything, and what a line can hold

@@ -22,6 +22,14 @@ def sigmoid(x: Any) -> Any:
     return 1 / (1 + np.exp(-np.clip(x, -40, 40)))
 
 
+def rescaled(probability: float, by: tuple[float, float]) -> float:
+    """A probability → another, (slope, bias) over its log-odds; what is beyond 0.0001 of 0 and 1
+    counts as that."""
+    slope, bias = by
+    clipped = min(max(probability, 1e-4), 1 - 1e-4)
+    return float(sigmoid(slope * np.log(clipped / (1 - clipped)) + bias))
+
+
 def fit_logistic(
     x: Numbers, y: Numbers, counts: Numbers | None = None, ridge: float = 0.5
 ) -> tuple[Numbers, float]:

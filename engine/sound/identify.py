@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from pydantic import Field, ValidationError, model_validator
 
 from engine.base.errors import ArtifactError
-from engine.base.odds import sigmoid
+from engine.base.odds import rescaled, sigmoid
 from engine.base.strict import Strict
 from engine.sound.fingerprint.align import Agreement, Vectors
 from engine.sound.fingerprint.index import FingerprintIndex
@@ -87,9 +87,7 @@ class Calibration(Strict):
 
     def absent(self, probability: float) -> float:
         """The probability that the index lacks the track, given its best candidate's."""
-        slope, bias = self.present
-        clipped = min(max(probability, 1e-4), 1 - 1e-4)
-        return float(1 - sigmoid(slope * np.log(clipped / (1 - clipped)) + bias))
+        return 1 - rescaled(probability, self.present)
 
     def write(self, path: Path) -> None:
         path.write_text(self.model_dump_json(indent=2) + "\n", encoding="utf-8")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from engine.base.errors import CountMismatch, EncoderMismatch, ShazamError
 from engine.sound.artifact import SoundArtifact
 from engine.sound.audio import Samples
@@ -41,12 +44,8 @@ def open_identifier(
 def open_fingerprinter(artifact: SoundArtifact, *, threads: int | None = None) -> Fingerprinter:
     """The network that hears. Raises an `ArtifactError`."""
     told = artifact.manifest.fingerprint
-    try:
+    with _loading(FINGERPRINT):
         network = Fingerprinter.open(artifact.network_folder, threads=threads)
-    except ShazamError:
-        raise
-    except Exception as error:
-        raise _unusable(FINGERPRINT, error) from error
     if network.dimension != told.dimension or abs(network.window_s - told.window_s) > 1e-6:
         raise EncoderMismatch(
             f"The network in {FINGERPRINT}/ gives {network.dimension} numbers for "
@@ -59,13 +58,8 @@ def open_fingerprinter(artifact: SoundArtifact, *, threads: int | None = None) -
 def open_encoder_of(artifact: SoundArtifact, *, threads: int | None = None) -> SoundEncoder:
     """What says which tracks are alike. Raises an `ArtifactError`."""
     told = artifact.manifest.encoder
-    try:
+    with _loading(ENCODER):
         encoder = open_encoder(artifact.encoder_folder, threads=threads)
-    except ShazamError:
-        raise
-    except Exception as error:
-        # Files that are what the manifest says and no encoder: every library has its own word.
-        raise _unusable(ENCODER, error) from error
     if (encoder.kind, encoder.dimension, len(encoder.tags)) != (
         told.kind,
         told.dimension,
@@ -101,8 +95,15 @@ def answering(
     )
 
 
-def _unusable(name: str, error: Exception) -> EncoderMismatch:
-    return EncoderMismatch(
-        f"{name} cannot be loaded ({type(error).__name__}: {str(error)[:300]}). Rebuild the "
-        "artifact."
-    )
+@contextmanager
+def _loading(name: str) -> Iterator[None]:
+    """Files that are what the manifest says and no network: every library has its own word."""
+    try:
+        yield
+    except ShazamError:
+        raise
+    except Exception as error:
+        raise EncoderMismatch(
+            f"{name} cannot be loaded ({type(error).__name__}: {str(error)[:300]}). Rebuild the "
+            "artifact."
+        ) from error

@@ -17,9 +17,9 @@ from conftest import PROJECT
 LISTED = """\
 :env:.disable-pip-version-check='1'
 :env:.find-links='/wheels'
-download.index-url='https://elsewhere.test/simple'
+download.index-url='https://elsewhere.test/packages'
 global.cert='/etc/ca.pem'
-global.extra-index-url='https://one.test/simple\\nhttps://two.test/simple'
+global.extra-index-url='https://one.test/packages\\nhttps://two.test/packages'
 global.find-links='/old'
 """
 
@@ -94,13 +94,13 @@ def test_uv_is_led_to_packages_as_pip_is(
     found = with_uv.settings(LISTED)
     assert "index-url" not in found
     assert with_uv.options(found) == [
-        *("--index", "https://one.test/simple", "--index", "https://two.test/simple"),
+        *("--index", "https://one.test/packages", "--index", "https://two.test/packages"),
         *("--find-links", "/wheels"),
         "--index-strategy=unsafe-best-match",
     ]
-    assert with_uv.options(with_uv.settings("global.index-url='https://mirror.test/simple'")) == [
+    assert with_uv.options(with_uv.settings("global.index-url='https://mirror.test/packages'")) == [
         "--default-index",
-        "https://mirror.test/simple",
+        "https://mirror.test/packages",
     ]
     monkeypatch.delenv("SSL_CERT_FILE", raising=False)
     assert with_uv.environment(found)["SSL_CERT_FILE"] == "/etc/ca.pem"

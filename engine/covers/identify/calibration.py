@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.base.errors import ArtifactError
-from engine.base.odds import sigmoid
+from engine.base.odds import rescaled, sigmoid
 from engine.covers.identify.candidate import FEATURES, SIGHT, Candidate
 from engine.covers.identify.verdict import version
 
@@ -65,10 +65,7 @@ class Calibration:
     def absent(self, probability: float, prior: float = 0.5) -> float:
         """The probability that the catalogue lacks the album, given its best candidate's, where
         `prior` of all photos show one that it has."""
-        slope, bias = self.present
-        clipped = min(max(probability, 1e-4), 1 - 1e-4)
-        present = float(sigmoid(slope * np.log(clipped / (1 - clipped)) + bias))
-        return 1 - shifted(max(present, UNSEEN), prior)
+        return 1 - shifted(max(rescaled(probability, self.present), UNSEEN), prior)
 
     def blind(self) -> Calibration:
         """This one where it needs no encoder, else the built-in one, which never does."""

@@ -6,8 +6,7 @@ What is finished is kept beside the artifact to be, so an interrupted build resu
 from __future__ import annotations
 
 import hashlib
-import sqlite3
-from collections.abc import Callable, Container, Iterable, Iterator, Sequence, Set
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,6 +17,7 @@ from numpy.typing import NDArray
 
 from engine.base.errors import ShazamError
 from engine.base.progress import Progress
+from engine.base.workfile import WorkFile
 from engine.covers.encoder.encoder import Encoder
 from engine.covers.encoder.folder import digest_of_folder
 from engine.covers.image import Pixels, thumbnail, to_pixels
@@ -132,60 +132,25 @@ def embed(
     return good, [(row.file.name, row.failure) for row in rows if row.failure]
 
 
-class Workspace:
-    """Finished embeddings and thumbnails beside `out`, by content: what lets a build resume.
+class Workspace(WorkFile):
+    """Finished embeddings and thumbnails, of one encoder."""
 
-    Belongs to one encoder: with another the rows would be of another space, so they are dropped.
-    """
+    COLUMNS = "vector BLOB NOT NULL, thumbnail BLOB NOT NULL"
 
     def __init__(self, out: Path, encoder_folder: Path) -> None:
-        self._path = out.parent / f".{out.name}.work.sqlite"
-        self._encoder = digest_of_folder(encoder_folder)
+        super().__init__(out, digest_of_folder(encoder_folder))
         self.embedded = 0
-        self.finished = False
-
-    def __enter__(self) -> Workspace:
-        self._db = sqlite3.connect(self._path, check_same_thread=False)
-        self._db.executescript(
-            "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;"
-            "CREATE TABLE IF NOT EXISTS encoder (digest TEXT);"
-            "CREATE TABLE IF NOT EXISTS done"
-            " (digest TEXT PRIMARY KEY, vector BLOB NOT NULL, thumbnail BLOB NOT NULL);"
-        )
-        if self._db.execute("SELECT digest FROM encoder").fetchone() != (self._encoder,):
-            self._db.executescript("DELETE FROM done; DELETE FROM encoder;")
-            self._db.execute("INSERT INTO encoder VALUES (?)", (self._encoder,))
-            self._db.commit()
-        self._known = {row[0] for row in self._db.execute("SELECT digest FROM done")}
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._db.close()
-        if self.finished:
-            for suffix in ("", "-wal", "-shm"):
-                Path(f"{self._path}{suffix}").unlink(missing_ok=True)
-
-    @property
-    def known(self) -> Set[str]:
-        """Digests of what is finished."""
-        return self._known
 
     def keep(self, rows: Iterable[tuple[str, NDArray[np.float32], bytes]]) -> None:
         kept = [(digest, vector.tobytes(), small) for digest, vector, small in rows]
-        with self._db:
-            self._db.executemany("INSERT OR REPLACE INTO done VALUES (?,?,?)", kept)
-        self._known.update(digest for digest, _, _ in kept)
+        self._keep(kept)
         self.embedded += len(kept)
 
     def vector(self, digest: str) -> NDArray[np.float32]:
-        return np.frombuffer(self._column("vector", digest), np.float32)
+        return np.frombuffer(self._piece(digest, "vector")[0], np.float32)
 
     def thumbnail(self, digest: str) -> bytes:
-        return self._column("thumbnail", digest)
-
-    def _column(self, name: str, digest: str) -> bytes:
-        sql = f"SELECT {name} FROM done WHERE digest = ?"
-        return bytes(self._db.execute(sql, (digest,)).fetchone()[0])
+        return bytes(self._piece(digest, "thumbnail")[0])
 
 
 class EmbeddedRows:

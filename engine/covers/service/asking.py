@@ -3,7 +3,7 @@
     upload ─threads→ pixels ─Towers→ embedding ─Batcher→ neighbours ─→ albums
 
 Decoding runs in a small pool, a request at a time; the encoder and the index answer whole batches.
-Loading happens in the background (`serving/work/readiness.py`). An encoder that stops answering
+Loading happens in the background (`engine.serving.work.readiness`). An encoder that stops answering
 while it serves is found out by its golden queries and loaded anew.
 """
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import sqlite3
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
@@ -20,6 +19,7 @@ from engine.base.errors import AudioTooShort, ShazamError
 from engine.base.files import file_sha256
 from engine.base.machine import usable_cores
 from engine.base.progress import Progress
+from engine.base.workfile import WorkFile
 from engine.sound.audio import RATE, Samples, Tags, decode, read_tags
 from engine.sound.catalogue import as_bytes
 from engine.sound.encoder.encoder import SoundEncoder
@@ -102,7 +102,7 @@ def listen(
 
     def hear(file: tuple[str, Path]) -> tuple[str, Heard | None]:
         digest = file_sha256(file[1])
-        return digest, None if work.holds(digest) else ears.hear(file[1], digest)
+        return digest, None if digest in work.known else ears.hear(file[1], digest)
 
     def attempt(file: tuple[str, Path]) -> tuple[str, Heard | None, str]:
         try:
@@ -131,47 +131,19 @@ def listen(
     return good, skipped
 
 
-_DONE = """
-PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;
-CREATE TABLE IF NOT EXISTS made_by (digest TEXT);
-CREATE TABLE IF NOT EXISTS done (
-    digest TEXT PRIMARY KEY, duration_s REAL NOT NULL, told TEXT NOT NULL, vector BLOB NOT NULL,
-    tags BLOB, prints BLOB NOT NULL, waveform BLOB NOT NULL);
-"""
+class Workspace(WorkFile):
+    """What is heard already, by one network and one encoder, which `made_by` tells of."""
 
-
-class Workspace:
-    """What is heard already, beside `out`, by content: what lets a build resume.
-
-    Belongs to one network and one encoder, `made_by`: with others it is begun anew.
-    """
+    COLUMNS = (
+        "duration_s REAL NOT NULL, told TEXT NOT NULL, vector BLOB NOT NULL, tags BLOB, "
+        "prints BLOB NOT NULL, waveform BLOB NOT NULL"
+    )
 
     def __init__(self, out: Path, made_by: str, dimension: int) -> None:
         """`dimension` is the network's, K."""
-        self._path = out.parent / f".{out.name}.work.sqlite"
-        self._made_by, self._dimension = hashlib.sha256(made_by.encode()).hexdigest(), dimension
+        super().__init__(out, hashlib.sha256(made_by.encode()).hexdigest())
+        self._dimension = dimension
         self.heard = 0
-        self.finished = False
-
-    def __enter__(self) -> Workspace:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        self._db = sqlite3.connect(self._path, check_same_thread=False)
-        self._db.executescript(_DONE)
-        if self._db.execute("SELECT digest FROM made_by").fetchone() != (self._made_by,):
-            self._db.executescript("DELETE FROM done; DELETE FROM made_by;")
-            self._db.execute("INSERT INTO made_by VALUES (?)", (self._made_by,))
-            self._db.commit()
-        self._known = {row[0] for row in self._db.execute("SELECT digest FROM done")}
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._db.close()
-        if self.finished:
-            for suffix in ("", "-wal", "-shm"):
-                Path(f"{self._path}{suffix}").unlink(missing_ok=True)
-
-    def holds(self, digest: str) -> bool:
-        return digest in self._known
 
     def keep(self, heard: Heard) -> None:
         row = (
@@ -183,17 +155,12 @@ class Workspace:
             heard.prints.tobytes(),
             heard.waveform,
         )
-        with self._db:
-            self._db.execute("INSERT OR REPLACE INTO done VALUES (?,?,?,?,?,?,?)", row)
-        self._known.add(heard.digest)
+        self._keep([row])
         self.heard += 1
 
     def of(self, digest: str) -> Heard:
         """What was heard of this content."""
-        sql = "SELECT * FROM done WHERE digest = ?"
-        _, duration_s, told, vector, tags, prints, waveform = self._db.execute(
-            sql, (digest,)
-        ).fetchone()
+        _, duration_s, told, vector, tags, prints, waveform = self._piece(digest)
         return Heard(
             digest,
             duration_s,

@@ -8,7 +8,8 @@ of the encoder's time and nothing of the fingerprints', and each would wait for 
 
 Decoding is the caller's own risk and runs in processes of its own (`engine.sound.apart`): what a
 hostile file costs, it costs there. Loading happens in the background
-(`serving/work/readiness.py`); what stops answering is found out by golden queries and opened anew.
+(`engine.serving.work.readiness`); what stops answering is found out by golden queries, and opened
+anew.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""`engine/serving/work/batching.py`: many callers, one call."""
+"""`engine.serving.work.batching`: many callers, one call."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`engine/serving/work/lanes.py`: a bounded wait, and threads that stand back."""
+"""`engine.serving.work.lanes`: a bounded wait, and threads that stand back."""
 
 from __future__ import annotations
 
