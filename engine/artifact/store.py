@@ -109,6 +109,10 @@ def published_folder(tag: str) -> Path:
     """The artifact's folder in the BentoML model store; `ArtifactNotFound` with the way out."""
     ensure_bentoml_home()
     import bentoml
+
+    # BentoML looks into NumPy as soon as that is named somewhere; while another thread is still
+    # importing it, as the one that opens an artifact is, there is nothing in it yet.
+    import numpy  # noqa: F401
     from bentoml.exceptions import BentoMLException
 
     try:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import bentoml
 import pytest
+from conftest import PROJECT
 
 from engine.artifact.store import check_exists, find_artifact, publish, published_folder
 from engine.base.errors import ArtifactNotFound, DigestMismatch, SettingsError
@@ -143,3 +146,23 @@ def test_export_and_import_of_the_store_carry_it(tiny_artifact: Path, tmp_path: 
 
 def test_the_tests_have_a_store_of_their_own() -> None:
     assert Path.home() / "bentoml" != Path(os.environ["BENTOML_HOME"])
+
+
+def test_numpy_is_whole_before_bentoml_reads_an_entry() -> None:
+    """BentoML looks into `sys.modules["numpy"]`, where another thread may have half of it."""
+    script = (
+        "import sys, bentoml\n"
+        "from engine.artifact.store import published_folder\n"
+        "from engine.base.errors import ArtifactNotFound\n"
+        "def get(tag):\n"
+        "    print(hasattr(sys.modules.get('numpy'), 'ndarray'))\n"
+        "    raise bentoml.exceptions.NotFound(tag)\n"
+        "bentoml.models.get = get\n"
+        "assert 'numpy' not in sys.modules\n"
+        "try:\n    published_folder('shazam-sound:0')\n"
+        "except ArtifactNotFound:\n    pass\n"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", script], cwd=PROJECT, capture_output=True, text=True, check=True
+    )
+    assert ran.stdout.split() == ["True"]

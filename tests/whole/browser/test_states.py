@@ -208,7 +208,7 @@ def test_a_service_that_never_wakes_is_no_spinner_for_ever(visit, fake: Fake) ->
 
 
 def test_a_request_held_by_the_platform_says_so_and_ends(visit, fake: Fake) -> None:
-    page = visit()
+    page = visit(service_workers="block")  # once one has the page, requests pass by `page.route`
     expect(page.locator("#shelf a.card")).to_have_count(36)
     page.route("**/api/search-by-text*", lambda route: None)  # never answered
     page.clock.install()
