@@ -120,7 +120,9 @@ lock:  ## newest versions of everything, tried and written down
 	build/lock/bin/python -m pip freeze > requirements/serve.lock
 	build/lock/bin/python -m pip install --quiet -c requirements/serve.lock -r requirements/sound.in
 	build/lock/bin/python -m pip freeze > requirements/sound.lock
-	build/lock/bin/python -m pip install --quiet -c requirements/sound.lock \
+	build/lock/bin/python -m pip install --quiet -c requirements/sound.lock -r requirements/library.in
+	build/lock/bin/python -m pip freeze > requirements/library.lock
+	build/lock/bin/python -m pip install --quiet -c requirements/library.lock \
 	  -r requirements/build.in -r requirements/dev.in
 	build/lock/bin/python -m pip check
 	build/lock/bin/python -m pip freeze | sed 's/+cpu$$//' > requirements/all.lock
