@@ -1,6 +1,6 @@
 """A file or a link → a track that can be found, kept with its audio, waveform, tempo and key.
 
-Stands on `engine.sound`, which hears, and on `engine.serving`, which answers. What is asked for is a
-row before it is answered; a worker in a process of its own does it step by step, each a function of
-keys of stored objects to keys.
+Stands on `engine.sound`, which hears, and on `engine.serving`, which answers. What is asked for is
+a row before it is answered; a worker in a process of its own does it step by step, each a function
+of keys of stored objects to keys.
 """
