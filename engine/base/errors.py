@@ -7,21 +7,41 @@
     │   ├── AlbumNotFound            album_not_found    404
     │   ├── CoverNotFound            cover_not_found    404
     │   ├── TrackNotFound            track_not_found    404
-    │   └── AudioNotFound            audio_not_found    404
+    │   ├── AudioNotFound            audio_not_found    404
+    │   ├── JobNotFound              job_not_found      404
+    │   └── SampleNotFound           sample_not_found   404
     ├── AudioNotShared               audio_not_shared   403
+    ├── LinkExpired                  link_expired       403
     ├── MethodNotAllowed             method_not_allowed 405
+    ├── JobFinished                  job_finished       409
+    ├── SampleNotReady               sample_not_ready   409
     ├── ImageTooLarge                image_too_large    413
     ├── AudioTooLong                 audio_too_long     413
+    ├── LinkTooLarge                 link_too_large     413
     ├── UnreadableImage              unreadable_image   415
     ├── UnreadableAudio              unreadable_audio   415
-    ├── AudioTooShort                audio_too_short    422
+    │   ├── EmptyFile                empty_file         415
+    │   └── NoSound                  no_sound           415
     ├── RangeNotSatisfiable          range_not_satisfiable 416
-    ├── Overloaded                   overloaded         503 (429 for a caller's own rate)
-    ├── DeadlineExceeded             timeout            504
-    ├── NotReady                     not_ready          503
-    │   └── IndexUnavailable         index_unavailable  503
+    ├── AudioTooShort                audio_too_short    422
+    ├── AudioSilent                  audio_silent       422
+    ├── LinkRefused                  link_refused       422
+    ├── SourceUnavailable            source_unavailable 422
+    ├── SourceRefused                source_refused     422
+    ├── QuotaExceeded                quota_exceeded     429
     ├── Internal                     internal           500
+    │   └── WorkerLost               worker_lost        500
+    ├── LinkFailed                   link_failed        502
+    ├── Overloaded                   overloaded         503 (429 for a caller's own rate)
+    │   └── NotReady                 not_ready          503
+    │       ├── IndexUnavailable     index_unavailable  503
+    │       ├── StorageUnavailable   storage_unavailable 503
+    │       └── DatabaseUnavailable  database_unavailable 503
+    ├── DeadlineExceeded             timeout            504
+    │   └── LinkTimeout              link_timeout       504
+    ├── StorageFull                  storage_full       507
     ├── SettingsError                invalid_setting    (stops the start)
+    ├── DatabaseTooNew               database_too_new   (stops the start)
     ├── ArtifactError                invalid_artifact   (a reader's refusal; see the subclasses)
     ├── BuildError                   build_failed       (command line, exit 1)
     └── UnsafePickle                 unsafe_pickle      (command line, exit 1)
@@ -93,10 +113,29 @@ class AudioNotFound(NotFound):
     code = "audio_not_found"
 
 
+class JobNotFound(NotFound):
+    """No job has this id, or it is another caller's."""
+
+    code = "job_not_found"
+
+
+class SampleNotFound(NotFound):
+    """The library holds no such sample, or it is another caller's."""
+
+    code = "sample_not_found"
+
+
 class AudioNotShared(ShazamError):
     """The licence of a track forbids to hand out its audio."""
 
     code = "audio_not_shared"
+    status = HTTPStatus.FORBIDDEN
+
+
+class LinkExpired(ShazamError):
+    """A signed link to a file is past its time, or its signature is not ours."""
+
+    code = "link_expired"
     status = HTTPStatus.FORBIDDEN
 
 
@@ -110,6 +149,20 @@ class MethodNotAllowed(ShazamError):
 
     def headers(self) -> dict[str, str]:
         return {"Allow": self.allow} if self.allow else {}
+
+
+class JobFinished(ShazamError):
+    """A job that has ended cannot be cancelled, nor one that is done be tried again."""
+
+    code = "job_finished"
+    status = HTTPStatus.CONFLICT
+
+
+class SampleNotReady(ShazamError):
+    """What is asked of a sample is made by its job, which has not ended well (yet)."""
+
+    code = "sample_not_ready"
+    status = HTTPStatus.CONFLICT
 
 
 class ImageTooLarge(ShazamError):
@@ -127,14 +180,80 @@ class AudioTooLong(ShazamError):
     status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
 
 
+class LinkTooLarge(ShazamError):
+    """What lies behind a link has more bytes than are fetched."""
+
+    code = "link_too_large"
+    status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+
+
 class UnreadableAudio(ShazamError):
     code = "unreadable_audio"
     status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
 
 
+class EmptyFile(UnreadableAudio):
+    code = "empty_file"
+
+
+class NoSound(UnreadableAudio):
+    """A video without a track of sound."""
+
+    code = "no_sound"
+
+
 class AudioTooShort(ShazamError):
     code = "audio_too_short"
     status = HTTPStatus.UNPROCESSABLE_ENTITY
+
+
+class AudioSilent(ShazamError):
+    """A recording in which nothing can be heard, however long."""
+
+    code = "audio_silent"
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+
+
+class LinkRefused(ShazamError):
+    """A link that is never followed: its scheme, its port, or an address that is not public."""
+
+    code = "link_refused"
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+
+
+class LinkFailed(ShazamError):
+    """A link was followed and gave nothing: no such name, no connection, a refusal."""
+
+    code = "link_failed"
+    status = HTTPStatus.BAD_GATEWAY
+
+
+class SourceUnavailable(ShazamError):
+    """The source of a link is absent from this service: it has no key, or is not installed."""
+
+    code = "source_unavailable"
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+
+
+class SourceRefused(ShazamError):
+    """The source does not give this one: its licence, its terms, or it was taken away."""
+
+    code = "source_refused"
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+
+
+class QuotaExceeded(ShazamError):
+    """A key has spent what it may add to the library in a day."""
+
+    code = "quota_exceeded"
+    status = HTTPStatus.TOO_MANY_REQUESTS
+
+    def __init__(self, message: str, *, retry_after_s: int, **details: Any) -> None:
+        super().__init__(message, **details)
+        self.retry_after_s = retry_after_s
+
+    def headers(self) -> dict[str, str]:
+        return {"Retry-After": str(self.retry_after_s)}
 
 
 class RangeNotSatisfiable(ShazamError):
@@ -181,17 +300,54 @@ class IndexUnavailable(NotReady):
     code = "index_unavailable"
 
 
+class StorageUnavailable(NotReady):
+    """The store of objects (`SHAZAM_STORAGE`) does not answer, also after waiting."""
+
+    code = "storage_unavailable"
+
+
+class DatabaseUnavailable(NotReady):
+    """The database (`SHAZAM_DATABASE`) does not answer."""
+
+    code = "database_unavailable"
+
+
+class StorageFull(ShazamError):
+    """The disk or the bucket takes no more."""
+
+    code = "storage_full"
+    status = HTTPStatus.INSUFFICIENT_STORAGE
+
+
 class DeadlineExceeded(ShazamError):
     code = "timeout"
     status = HTTPStatus.GATEWAY_TIMEOUT
+
+
+class LinkTimeout(DeadlineExceeded):
+    """What lies behind a link did not come in the time it may take."""
+
+    code = "link_timeout"
 
 
 class Internal(ShazamError):
     code = "internal"
 
 
+class WorkerLost(Internal):
+    """A step ended its process each time it was tried: something in the file is the reason."""
+
+    code = "worker_lost"
+
+
 class SettingsError(ShazamError):
     code = "invalid_setting"
+
+
+class DatabaseTooNew(ShazamError):
+    """The database was migrated by a later version than this one."""
+
+    code = "database_too_new"
 
 
 class BuildError(ShazamError):
