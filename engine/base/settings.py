@@ -26,11 +26,13 @@ MEBI = 1 << 20
 
 @dataclass(frozen=True)
 class Variable:
-    """One environment variable: its parser, an example for the error message, and its meaning."""
+    """One environment variable: its parser, an example for the error message, and its meaning.
+    The value of a `secret` one never reaches a log."""
 
     parse: Callable[[str], Any]
     example: str
     meaning: str
+    secret: bool = False
 
 
 def integer(low: int, high: int) -> Callable[[str], int]:
@@ -129,6 +131,7 @@ SHARED: dict[str, Variable] = {
         "key-one,key-two",
         "Keys that callers must send, comma-separated, each as it is or as `sha256:HEX` of it; "
         "none: open to all",
+        secret=True,
     ),
     "rate_limit": Variable(
         integer(0, 1_000_000),
@@ -204,8 +207,7 @@ class Settings:
                 reason = str(problem)
                 if reason.startswith(("invalid literal", "could not convert", "Exceeds")):
                     reason = "is not a number"
-                # A key is a secret: its value never reaches a log.
-                shown = "…" if name == "api_keys" else repr(text[:200])
+                shown = "…" if row.secret else repr(text[:200])
                 raise SettingsError(
                     f"{variable}={shown} {reason}. Example: {variable}={row.example}"
                 ) from None

@@ -2,5 +2,8 @@
 
 Stands on `engine.sound`, which hears, and on `engine.serving`, which answers. What is asked for is
 a row before it is answered; a worker in a process of its own does it step by step, each a function
-of keys of stored objects to keys.
+of keys of stored objects to keys. From the bottom to the top:
+
+    settings  what services and workers read from their environment
+    service   requests → jobs and tracks
 """

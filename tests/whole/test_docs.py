@@ -21,6 +21,8 @@ from PIL import Image
 
 from engine.base.settings import PREFIX, SHARED
 from engine.covers.service.settings import VARIABLES, CoverSettings
+from engine.library.settings import VARIABLES as LIBRARY
+from engine.library.settings import LibrarySettings
 from engine.sound.service.settings import VARIABLES as SOUND
 from engine.sound.service.settings import SoundSettings
 
@@ -32,10 +34,12 @@ CONSOLE = re.findall(r"```console\n\$ (curl [^\n]*)\n(.*?)```", README, re.DOTAL
 def settings_table() -> str:
     """The README's table of settings, from the one list of them."""
     lines = ["| Variable | Default | Meaning |", "|---|---|---|"]
-    own = {name: row for name, row in SOUND.items() if name not in SHARED}
-    covers = {name: row for name, row in VARIABLES.items() if name not in SHARED}
-    for name, variable in {**covers, **own, **SHARED}.items():
-        default = getattr(SoundSettings() if name in own else CoverSettings(), name)
+    tables = ((CoverSettings(), VARIABLES), (SoundSettings(), SOUND), (LibrarySettings(), LIBRARY))
+    own = [
+        (kind, name, table[name]) for kind, table in tables for name in table if name not in SHARED
+    ]
+    for settings, name, variable in [*own, *((CoverSettings(), *row) for row in SHARED.items())]:
+        default = getattr(settings, name)
         shown = ", ".join(default) if isinstance(default, tuple) else f"{default}"
         meaning = variable.meaning.replace("|", "\\|")
         cell = f"`{shown}`" if shown else "none"

@@ -1,0 +1,121 @@
+"""What the library reads from its environment, its service and its workers alike.
+
+The whole table lies here, below all that reads it: a worker answers nobody and imports no service.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import ClassVar
+
+from engine.base.settings import MEBI, SHARED, Settings, Variable, choice, integer, number
+
+NONE, TOGETHER, PRIVATE = "none", "shared", "private"
+DATABASE = "sqlite:///build/studio/library.sqlite"
+STORAGE = "build/studio/objects"
+
+
+def _database(text: str) -> str:
+    url = text.strip()
+    if not re.fullmatch(r"sqlite:///.+|postgresql://\S+", url):
+        raise ValueError("is neither sqlite:/// and a path nor postgresql:// and a server")
+    return url
+
+
+def _hosts(text: str) -> tuple[str, ...]:
+    hosts = tuple(part.strip().lower() for part in text.split(",") if part.strip())
+    for host in hosts:
+        if not re.fullmatch(r"([a-z0-9._-]+|\[[0-9a-f:.]+\])(:\d{1,5})?", host):
+            raise ValueError(f"{host[:100]!r} is no host, nor host:port")
+    return hosts
+
+
+def _key(name: str) -> Variable:
+    return Variable(str.strip, "0123abcd", f"{name}; unset: that source is absent", secret=True)
+
+
+VARIABLES: dict[str, Variable] = {
+    "library": Variable(
+        choice(NONE, TOGETHER, PRIVATE),
+        TOGETHER,
+        "Whether tracks can be added while the service runs: `none`, `shared` by all callers, or "
+        "`private`: a key sees and finds only what was added with it",
+    ),
+    "database": Variable(
+        _database,
+        "postgresql://shazam@db/shazam",
+        "Where the library's rows are: `sqlite:///` and a path, or `postgresql://` and a server, "
+        "which several services and workers may share",
+        secret=True,  # a password may be in it
+    ),
+    "storage": Variable(
+        str.strip,
+        "s3://my-bucket/library",
+        "Where the library's files are: a folder, or `s3://` or `gs://` and a bucket",
+    ),
+    "max_source_bytes": Variable(
+        integer(1_024, 1 << 34), "104857600", "Largest file or link that is added, in bytes"
+    ),
+    "max_source_s": Variable(integer(10, 86_400), "900", "Longest track that is added, in seconds"),
+    "source_timeout_s": Variable(
+        number(1, 86_400), "120", "Longest that fetching a link may take, in seconds"
+    ),
+    "trusted_hosts": Variable(
+        _hosts,
+        "media.internal:8080",
+        "Hosts, each with its port where it matters, that links may lead to although their "
+        "addresses are private; comma-separated",
+    ),
+    "quota_jobs": Variable(
+        integer(0, 1_000_000_000), "100", "Tracks that one key may add a day; 0 is no limit"
+    ),
+    "quota_bytes": Variable(
+        integer(0, 1 << 50), "1073741824", "Bytes that one key may send a day; 0 is no limit"
+    ),
+    "link_s": Variable(
+        integer(10, 604_800), "60", "How long a link to a file of the library is good, in seconds"
+    ),
+    "keep_days": Variable(
+        number(0.01, 3_650),
+        "7",
+        "How long what failed or was cancelled is kept to be tried again, in days",
+    ),
+    "rapidapi_key": _key("Key of RapidAPI, for TikTok"),
+    "spotify_client_id": _key("Client id at Spotify, for what its links are called"),
+    "spotify_client_secret": _key("The secret of that client"),
+    "jamendo_client_id": _key("Client id at Jamendo, for its music"),
+    **SHARED,
+}
+
+
+@dataclass(frozen=True)
+class LibrarySettings(Settings):
+    """All settings of one process that answers for the library, or works for it."""
+
+    variables: ClassVar[Mapping[str, Variable]] = VARIABLES
+
+    library: str = NONE
+    database: str = DATABASE
+    storage: str = STORAGE
+    max_source_bytes: int = 200 * MEBI
+    max_source_s: int = 3_600
+    source_timeout_s: float = 600.0
+    trusted_hosts: tuple[str, ...] = ()
+    quota_jobs: int = 0
+    quota_bytes: int = 0
+    link_s: int = 300
+    keep_days: float = 30.0
+    rapidapi_key: str = ""
+    spotify_client_id: str = ""
+    spotify_client_secret: str = ""
+    jamendo_client_id: str = ""
+
+    @property
+    def private(self) -> bool:
+        """Whether a key sees only what was added with it."""
+        return self.library == PRIVATE
+
+
+assert {field.name for field in fields(LibrarySettings)} == set(VARIABLES)
