@@ -2,7 +2,8 @@
 
 Ten kilobytes of MP4 can say that they hold eighty million packets, and ffmpeg makes room for them:
 5 GB and 24 s. Memory and time of a library in C can be bounded from outside alone, and so can what
-nobody has found yet. A process that dies is followed by another; its caller's file is refused.
+nobody has found yet. A process that dies is followed by another; its caller's file is refused. One
+that cannot start is a 503, and tried again by whoever asks next.
 
     python -m engine.sound.apart    a process: questions on stdin, answers on stdout
 """
@@ -10,7 +11,9 @@ nobody has found yet. A process that dies is followed by another; its caller's f
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
+import logging
 import os
 import queue
 import resource
@@ -25,7 +28,7 @@ from typing import IO, Any, TypeVar, cast
 import numpy as np
 
 from engine.base import errors
-from engine.base.errors import Internal, Overloaded, ShazamError, UnreadableAudio
+from engine.base.errors import NotReady, Overloaded, ShazamError, UnreadableAudio
 from engine.sound.mixing import Samples
 from engine.sound.recording import ADVICE
 
@@ -33,18 +36,31 @@ MEMORY_BYTES = 512 << 20  # above what the process has when it starts
 SECONDS = 10.0  # of the wall's clock, for one file
 START_S = 60.0
 _PART = struct.Struct("<Q")
+# What a machine refuses now and may grant a little later.
+_FULL = (errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE)
 T = TypeVar("T")
+
+logger = logging.getLogger("shazam")
 
 
 class Decoder:
     """So many processes that decode; may be asked from any thread, and waits for a free one."""
 
     def __init__(self, processes: int = 1, *, seconds: float = SECONDS) -> None:
+        """Raises `Overloaded` or `NotReady` where no process can be started."""
         self._seconds = seconds
         self._processes = processes
-        self._free: queue.LifoQueue[_Process] = queue.LifoQueue()
-        for _ in range(processes):
-            self._free.put(_Process())
+        self._free: queue.LifoQueue[_Process | None] = queue.LifoQueue()
+        started: list[_Process] = []
+        try:
+            for _ in range(processes):
+                started.append(_Process())
+        except ShazamError:
+            for process in started:
+                process.end()
+            raise
+        for process in started:
+            self._free.put(process)
 
     def decode(
         self,
@@ -54,7 +70,8 @@ class Decoder:
         max_s: float | None = None,
         name: str = "The upload",
     ) -> Samples:
-        """As `audio.decode`; also raises `UnreadableAudio` where it ended its process."""
+        """As `audio.decode`; also raises `UnreadableAudio` where it ended its process, `Overloaded`
+        or `NotReady` where there is no process and none can be started."""
         asked = {"first_s": first_s, "max_s": max_s, "name": name}
         with self._one() as process:
             answer, body = process.ask(asked, source, self._seconds)
@@ -66,19 +83,32 @@ class Decoder:
             raise _failure(answer)
         return np.frombuffer(body, np.float32)
 
+    def check(self) -> None:
+        """Raise `Overloaded` or `NotReady` where a process is missing and cannot be started. Waits
+        for none: those that are not free are at work."""
+        with contextlib.suppress(queue.Empty), self._one(wait=False):
+            pass
+
     def close(self) -> None:
         """End the processes, once they are free."""
         for _ in range(self._processes):
-            self._free.get().end()
+            process = self._free.get()
+            if process is not None:
+                process.end()
 
     @contextlib.contextmanager
-    def _one(self) -> Iterator[_Process]:
-        process = self._free.get()
+    def _one(self, *, wait: bool = True) -> Iterator[_Process]:
+        process = self._free.get(block=wait)
         try:
-            if not process.lives:
+            if process is not None and not process.lives:
                 process.end()
-                process = _Process()
+                process = None
+            process = process or _Process()
             yield process
+        except Exception:
+            if process is not None:  # what it answers next would be this caller's
+                process.end()
+            raise
         finally:
             self._free.put(process)
 
@@ -90,17 +120,24 @@ def _failure(answer: dict[str, Any]) -> ShazamError:
 
 class _Process:
     def __init__(self) -> None:
-        self._popen = subprocess.Popen(
-            [sys.executable, "-m", __name__],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            cwd=Path(__file__).parents[2],
-            env={**os.environ, "OMP_NUM_THREADS": "1"},
-            start_new_session=True,  # Ctrl-C is for who asks; without them it reads an end
-        )
-        if not self._within(START_S, lambda: _read(self._stdout)):
-            self.end()
-            raise Internal("The process that decodes recordings does not start. See its log.")
+        with _told_why():
+            self._popen = subprocess.Popen(
+                [sys.executable, "-m", __name__],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                cwd=Path(__file__).parents[2],
+                env={**os.environ, "OMP_NUM_THREADS": "1"},
+                start_new_session=True,  # Ctrl-C is for who asks; without them it reads an end
+            )
+        ready = None
+        try:
+            ready = self._within(START_S, lambda: _read(self._stdout))
+        finally:
+            if not ready:
+                self.end()
+        if not ready:
+            logger.error("the process that decodes ended with %s", self._popen.returncode)
+            raise _does_not_start()
 
     @property
     def lives(self) -> bool:
@@ -127,9 +164,10 @@ class _Process:
     def _within(self, seconds: float, do: Callable[[], T]) -> T:
         watch = threading.Timer(seconds, self._popen.kill)
         watch.daemon = True
-        watch.start()
         try:
-            return do()
+            with _told_why():
+                watch.start()
+                return do()
         finally:
             watch.cancel()
 
@@ -140,6 +178,30 @@ class _Process:
             if pipe is not None:
                 with contextlib.suppress(BrokenPipeError):
                     pipe.close()
+
+
+@contextlib.contextmanager
+def _told_why() -> Iterator[None]:
+    """What a machine refuses: processes, threads, memory, the executable → a named failure."""
+    try:
+        yield
+    except (MemoryError, RuntimeError, OSError) as error:
+        logger.exception("a process that decodes cannot be started or asked")
+        # Python says so of a thread that could not start.
+        full = not isinstance(error, OSError) or error.errno in _FULL
+        if full:
+            raise Overloaded(
+                "There is no memory, or no process, to decode a recording with. Try again later.",
+                retry_after_s=5,
+            ) from error
+        raise _does_not_start() from error
+
+
+def _does_not_start() -> NotReady:
+    return NotReady(
+        "The process that decodes recordings does not start; it is tried again. Try again shortly.",
+        retry_after_s=5,
+    )
 
 
 def _write(pipe: IO[bytes], *parts: bytes) -> None:

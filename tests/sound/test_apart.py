@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -9,13 +10,21 @@ import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import psutil
 import pytest
 from recorded import many_packets, recorded
 
-from engine.base.errors import AudioTooLong, AudioTooShort, InvalidRequest, UnreadableAudio
+from engine.base.errors import (
+    AudioTooLong,
+    AudioTooShort,
+    InvalidRequest,
+    NotReady,
+    Overloaded,
+    UnreadableAudio,
+)
 from engine.sound import apart
 from engine.sound.apart import Decoder
 from engine.sound.audio import decode
@@ -83,10 +92,80 @@ def test_a_process_that_dies_or_hangs_is_followed_by_another(decoder: Decoder) -
 
 
 def known(decoder: Decoder) -> set[psutil.Process]:
-    found = [decoder._free.get() for _ in range(2)]
+    found = [decoder._free.get() for _ in range(decoder._processes)]
     for one in found:
         decoder._free.put(one)
-    return {psutil.Process(one._popen.pid) for one in found}
+    return {psutil.Process(one._popen.pid) for one in found if one}
+
+
+def test_a_process_that_cannot_start_is_named_and_the_next_caller_tries_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    decoder = Decoder()
+    try:
+        kill_all_of(decoder)
+        for refused, kind in (
+            (BlockingIOError(errno.EAGAIN, "fork"), Overloaded),
+            (OSError(errno.ENOMEM, "fork"), Overloaded),
+            (OSError(errno.EMFILE, "pipe"), Overloaded),
+            (FileNotFoundError(errno.ENOENT, "python"), NotReady),
+            (PermissionError(errno.EACCES, "python"), NotReady),
+        ):
+            monkeypatch.setattr(subprocess, "Popen", Raises(refused))
+            for ask in (decoder.check, lambda: decoder.decode(recorded("WAV")), Decoder):
+                with pytest.raises(kind) as refusal:
+                    ask()
+                assert type(refusal.value) is kind
+                assert int(refusal.value.headers()["Retry-After"]) >= 1
+        monkeypatch.undo()
+        decoder.check()
+        assert len(decoder.decode(recorded("WAV"), first_s=1)) == 16_000
+    finally:
+        decoder.close()
+
+
+def test_a_process_that_ends_before_it_is_ready_is_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    dead = tmp_path / "python"
+    dead.write_text("#!/bin/sh\nexit 3\n")
+    dead.chmod(0o755)
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "executable", str(dead))
+        with pytest.raises(NotReady, match="does not start"):
+            Decoder()
+
+
+def test_no_thread_or_no_memory_to_ask_with_is_named_and_the_next_answer_is_the_next_s(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    decoder = Decoder()
+    try:
+        for name, refused in (
+            ("threading.Thread.start", RuntimeError("can't start new thread")),
+            ("engine.sound.apart._read", MemoryError()),
+        ):
+            with monkeypatch.context() as patch:
+                patch.setattr(name, Raises(refused))
+                with pytest.raises(Overloaded, match="no memory, or no process"):
+                    decoder.decode(recorded("WAV"), first_s=2)
+            assert len(decoder.decode(recorded("WAV"), first_s=1)) == 16_000
+    finally:
+        decoder.close()
+
+
+class Raises:
+    def __init__(self, error: Exception) -> None:
+        self._error = error
+
+    def __call__(self, *_: object, **__: object) -> None:
+        raise self._error
+
+
+def kill_all_of(decoder: Decoder) -> None:
+    for victim in known(decoder):
+        victim.kill()
+        victim.wait(5)
 
 
 def test_it_ends_with_who_asks() -> None:

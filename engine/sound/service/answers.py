@@ -196,11 +196,11 @@ class SoundAnswers:
 
     def check_ready(self) -> None:
         """Raises `NotReady` where a search would not be answered."""
-        self._sound.about  # noqa: B018
+        self._sound.check_ready()
 
     def part(self) -> SoundPart:
         """What is served. Never raises."""
-        if not self._sound.ready:
+        if not self._sound.is_open:
             return NOTHING_YET
         about = self._sound.about
         return SoundPart(total_tracks=about.tracks, artifact=about.artifact, encoder=about.encoder)
@@ -227,9 +227,9 @@ class SoundAnswers:
 NOTHING_YET = SoundPart(total_tracks=0, artifact=None, encoder=None)
 
 
-def health_of(part: SoundPart) -> SoundHealth:
+def health_of(part: SoundPart, *, ready: bool) -> SoundHealth:
     """Of a service of sound alone."""
-    status: Literal["healthy", "degraded"] = "degraded" if part.artifact is None else "healthy"
+    status: Literal["healthy", "degraded"] = "healthy" if ready else "degraded"
     return SoundHealth(status=status, artifact=part.artifact, encoder=part.encoder, sound=part)
 
 

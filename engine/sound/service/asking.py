@@ -8,20 +8,22 @@ of the encoder's time and nothing of the fingerprints', and each would wait for 
 
 Decoding is the caller's own risk and runs in processes of its own (`engine.sound.apart`): what a
 hostile file costs, it costs there. Loading happens in the background
-(`engine.serving.work.readiness`); what stops answering is found out by golden queries, and opened
-anew.
+(`engine.serving.work.readiness`), of the artifact and of those processes each for itself: where
+they cannot be started, tracks are still told of. What stops answering is found out by golden
+queries, and opened anew.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 import time
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from engine.base.errors import AudioTooShort, NotReady, ShazamError
+from engine.base.errors import AudioTooShort, NotReady, Overloaded, ShazamError
 from engine.serving.process import collector, preload
 from engine.serving.process.address import invitation
 from engine.serving.watch.metrics import Metrics, Subject
@@ -99,22 +101,33 @@ class AsyncSound:
             on_ready=self._on_ready,
             on_lost=self._on_lost,
         )
+        self._ears: Readiness[Decoder] = Readiness(
+            lambda: asyncio.to_thread(self._open_decoder),
+            lambda decoder, _: asyncio.to_thread(decoder.check),
+            explain=_deaf,
+            starting=STARTING,
+            limit_s=settings.timeout_s,
+            on_ready=self._on_ears,
+            on_lost=self._on_deaf,
+        )
+        self._loop = asyncio.get_running_loop()
         threads, limit_s = settings.usable_threads(), settings.timeout_s
         self._listen = Lane("listen", threads, limit_s)
         # Beside the decoders: one slow upload must not keep others from being identified.
         self._match = Lane("match", threads, limit_s)
         # One at a time: an encoder spreads over the cores by itself.
         self._liken = Lane("liken", 1, limit_s)
-        self._decoder: Decoder | None = None
 
     def start(self) -> None:
         """Begin to load; returns at once."""
         self._ready.set(0)
         self._readiness.start()
+        self._ears.start()
 
     async def settled(self) -> None:
-        """Returns once the artifact is open, or the first attempt to open it has failed."""
+        """Returns once everything is open, or the first attempt to open it has failed."""
         await self._readiness.settled()
+        await self._ears.settled()
 
     async def stop(self) -> None:
         if self._readiness.opening:
@@ -122,19 +135,30 @@ class AsyncSound:
 
             stop_fetching()
         self._readiness.stop()
+        self._ears.stop()
         for lane in (self._listen, self._match, self._liken):
             lane.close()
-        if self._decoder is not None:
-            await asyncio.to_thread(self._decoder.close)
+        if self._ears.ready:
+            await asyncio.to_thread(self._ears.now.close)
 
     @property
     def ready(self) -> bool:
-        return self._readiness.ready
+        """Whether a recording would be identified."""
+        return self._readiness.ready and self._ears.ready
 
     @property
     def failed(self) -> bool:
-        """Whether the artifact could not be opened, or was lost."""
-        return self._readiness.failure is not None
+        """Whether the artifact or the processes that decode could not be opened, or were lost."""
+        return self._readiness.failure is not None or self._ears.failure is not None
+
+    def check_ready(self) -> None:
+        """Raises `NotReady` where a recording would not be identified."""
+        self._readiness.now, self._ears.now  # noqa: B018
+
+    @property
+    def is_open(self) -> bool:
+        """Whether there is an artifact to answer from."""
+        return self._readiness.ready
 
     @property
     def now(self) -> SoundSearch:
@@ -144,7 +168,7 @@ class AsyncSound:
 
     @property
     def artifact_id(self) -> str:
-        return self._readiness.now.artifact_id if self.ready else "none"
+        return self._readiness.now.artifact_id if self.is_open else "none"
 
     @property
     def about(self) -> About:
@@ -182,19 +206,23 @@ class AsyncSound:
 
     async def _samples(self, data: bytes, least_s: float) -> Samples:
         """The first `LISTENED_S` of a recording: (N,) float32 at `RATE`, at least `least_s`."""
+        decoder = self._ears.now
         with self.metrics.timed("listen"):
-            samples = await self._listen(self._decode, data)
+            samples = await self._listen(self._decode, decoder, data)
         refuse_short(samples, least_s)
         return samples
 
-    def _decode(self, data: bytes) -> Samples:
-        assert self._decoder is not None, "nothing is open"
-        return self._decoder.decode(
-            data,
-            first_s=LISTENED_S,
-            max_s=self.settings.max_audio_s,
-            name="The recording",
-        )
+    def _decode(self, decoder: Decoder, data: bytes) -> Samples:
+        try:
+            return decoder.decode(
+                data,
+                first_s=LISTENED_S,
+                max_s=self.settings.max_audio_s,
+                name="The recording",
+            )
+        except Overloaded as error:  # no process, and not a queue before one
+            self._loop.call_soon_threadsafe(self._ears.look_into, error)
+            raise
 
     async def _watched(self, lane: Lane, call: Callable[..., T], *values: Any) -> T:
         try:
@@ -211,27 +239,24 @@ class AsyncSound:
 
     async def _open(self) -> SoundSearch:
         start, opening = time.perf_counter(), preload.take()
-        decoder = asyncio.create_task(asyncio.to_thread(self._open_decoder))
         search: SoundSearch
         if opening is not None:
             search = await asyncio.wrap_future(opening)
         else:
             search = await asyncio.to_thread(open_search, self.settings)
-        await decoder
+        await self._ears.settled()
         seconds = {"sound": time.perf_counter() - start}
         self._tell(search, seconds if opening is None else {**preload.seconds_so_far(), **seconds})
         if opening is not None and (line := invitation(keys=bool(self.settings.api_keys))):
             logger.info("%s", line)  # sound is alone: nobody else tells where it is
         return search
 
-    def _open_decoder(self) -> None:
-        """The processes that decode, once: they outlive what is opened anew."""
+    def _open_decoder(self) -> Decoder:
         from engine.sound.apart import Decoder
 
-        if self._decoder is None:
-            self._decoder = Decoder(
-                min(DECODERS, self.settings.usable_threads()), seconds=self.settings.timeout_s / 2
-            )
+        return Decoder(
+            min(DECODERS, self.settings.usable_threads()), seconds=self.settings.timeout_s / 2
+        )
 
     async def _check(self, search: SoundSearch, error: Exception) -> None:
         await self._match(_answers_golden, search)
@@ -251,8 +276,16 @@ class AsyncSound:
             artifact=about.artifact, encoder=about.encoder, runtime="openvino-cpu", precision="fp32"
         ).set(about.tracks)
 
+    def _on_ears(self, _: bool) -> None:
+        self._ready.set(self.ready)
+
+    def _on_deaf(self, decoder: Decoder) -> None:
+        self._ready.set(0)
+        # Those of its processes that live may be at work.
+        threading.Thread(target=decoder.close, daemon=True).start()
+
     def _on_ready(self, again: bool) -> None:
-        self._ready.set(1)
+        self._ready.set(self.ready)
         collector.keep(again=again)
 
     def _on_lost(self, search: SoundSearch) -> None:
@@ -284,6 +317,13 @@ def _explain(found: Exception) -> ShazamError:
         f"A network of sound stopped answering ({type(found).__name__}); it is being loaded again. "
         "Try again shortly."
     )
+
+
+def _deaf(found: Exception) -> ShazamError:
+    """The same of the processes that decode: what refused them says why."""
+    if isinstance(found, ShazamError):
+        return found
+    return NotReady("No process decodes recordings now; others are started. Try again shortly.")
 
 
 def _wanted(wanted: WantedTracks) -> Any:

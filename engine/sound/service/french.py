@@ -20,6 +20,10 @@ SOUND = {
     "A network of sound stopped answering ({}); it is being loaded again. Try again shortly.": (
         "Un réseau du son ne répond plus ({0}) ; il est rechargé. Réessayez bientôt."
     ),
+    "No process decodes recordings now; others are started. Try again shortly.": (
+        "Aucun processus ne décode d'enregistrements pour l'instant ; d'autres démarrent. "
+        "Réessayez bientôt."
+    ),
     "A network failed while it worked on this request. Try again: it is being looked after.": (
         "Un réseau a échoué pendant cette requête. Réessayez : on s'en occupe."
     ),
@@ -71,8 +75,13 @@ SOUND = {
     "There is no memory to decode {} now. Try again later.": (
         "Il n'y a pas de mémoire pour décoder {0:said} maintenant. Réessayez plus tard."
     ),
-    "The process that decodes recordings does not start. See its log.": (
-        "Le processus qui décode les enregistrements ne démarre pas. Voir son journal."
+    "There is no memory, or no process, to decode a recording with. Try again later.": (
+        "Il n'y a pas de mémoire, ou pas de processus, pour décoder un enregistrement. Réessayez "
+        "plus tard."
+    ),
+    "The process that decodes recordings does not start; it is tried again. Try again shortly.": (
+        "Le processus qui décode les enregistrements ne démarre pas ; on l'essaie encore. "
+        "Réessayez bientôt."
     ),
     # search.py
     "There is no track {}. GET /api/tracks lists those there are.": (

@@ -41,7 +41,7 @@ class RunningSound:
         answers().check_ready()
 
     def health(self) -> SoundHealth:
-        return health_of(self.part())
+        return health_of(self.part(), ready=self.sound is not None and self.sound.ready)
 
     def part(self) -> SoundPart:
         return self.answers.part() if self.answers is not None else NOTHING_YET

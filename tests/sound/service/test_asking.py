@@ -10,9 +10,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engine.base.errors import ArtifactNotFound, AudioTooShort, NotReady
+from engine.base.errors import (
+    ArtifactNotFound,
+    AudioTooShort,
+    NotReady,
+    Overloaded,
+    ShazamError,
+)
 from engine.serving.watch.metrics import Metrics
 from engine.sound.service import asking
+from engine.sound.service.answers import SoundAnswers, health_of
 from engine.sound.service.asking import RATE, SUBJECT, AsyncSound
 from engine.sound.service.forms import WantedTracks
 from engine.sound.service.settings import SoundSettings
@@ -36,12 +43,20 @@ class Search:
 class Decoder:
     """A recording of so many seconds is its number."""
 
+    refused: ShazamError | None = None
+
     def __init__(self, *_: Any, **__: Any) -> None:
         self.asked: list[dict[str, Any]] = []
+        self.check()
 
     def decode(self, data: bytes, **asked: Any) -> Any:
+        self.check()
         self.asked.append(asked)
         return np.zeros(round(float(data) * RATE), np.float32)
+
+    def check(self) -> None:
+        if Decoder.refused:
+            raise Decoder.refused
 
     def close(self) -> None: ...
 
@@ -109,6 +124,48 @@ def test_sound_that_cannot_be_opened_says_why_and_is_tried_again() -> None:
     asyncio.run(ask())
 
 
+@pytest.mark.parametrize("refusal", [Overloaded("no process"), NotReady("does not start")])
+def test_without_decoders_tracks_are_told_of_and_they_are_tried_again(
+    refusal: ShazamError, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def ask() -> None:
+        async with opened(lambda _: Search()) as sound:
+            await sound.settled()
+            assert sound.ready
+            monkeypatch.setattr(Decoder, "refused", refusal)
+            with pytest.raises(type(refusal), match=refusal.message):
+                await sound.identify(b"5")
+            await until(lambda: sound.failed)
+            assert not sound.ready
+            assert health_of(SoundAnswers(sound).part(), ready=sound.ready).status == "degraded"
+            assert sound.about.tracks == 3
+            with pytest.raises(NotReady, match=refusal.message):
+                sound.check_ready()
+            with pytest.raises(NotReady, match=refusal.message):
+                await sound.identify(b"5")
+            monkeypatch.setattr(Decoder, "refused", None)
+            await until(lambda: sound.ready)
+            assert not sound.failed
+            assert await sound.identify(b"5") == 5 * RATE
+
+    asyncio.run(ask())
+
+
+def test_sound_opens_without_decoders_and_hears_once_they_start(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def ask() -> None:
+        monkeypatch.setattr(Decoder, "refused", NotReady("does not start"))
+        async with opened(lambda _: Search()) as sound:
+            await sound.settled()
+            assert (sound.ready, sound.failed, sound.about.tracks) == (False, True, 3)
+            monkeypatch.setattr(Decoder, "refused", None)
+            await until(lambda: sound.ready)
+            assert await sound.identify(b"5") == 5 * RATE
+
+    asyncio.run(ask())
+
+
 @pytest.mark.parametrize("lost", [False, True])
 def test_a_call_that_fails_is_looked_into(lost: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[Search] = []
@@ -143,8 +200,8 @@ def test_how_much_is_listened_to_and_how_little_is_too_short() -> None:
                 await sound.identify(b"0.9")
             with pytest.raises(AudioTooShort, match=r"2\.5 seconds; 3 are"):
                 await sound.alike(b"2.5", WantedTracks())
-            assert isinstance(sound._decoder, Decoder)
-            asked = sound._decoder.asked[0]
+            decoder: Any = sound._ears.now
+            asked = decoder.asked[0]
             assert (asked["first_s"], asked["max_s"]) == (60, 600)
 
     asyncio.run(ask())
