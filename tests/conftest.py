@@ -41,6 +41,7 @@ import psutil
 import pytest
 from encoders import write_clip
 from PIL import Image, ImageDraw
+from postgres import Postgres
 
 PROJECT = Path(__file__).parents[1]
 STARTER = PROJECT / "artifacts" / "starter"
@@ -215,6 +216,14 @@ def is_error(answer: httpx.Response, status: int, code: str) -> dict[str, Any]:
     assert "x-artifact" in answer.headers
     assert len(body["error"]["message"]) > 20
     return body["error"]
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A PostgreSQL server for this session; `create()` gives a database on it."""
+    server = Postgres()
+    yield server
+    server.close()
 
 
 Serve = Callable[..., Server]

@@ -4,6 +4,10 @@ Stands on `engine.sound`, which hears, and on `engine.serving`, which answers. W
 a row before it is answered; a worker in a process of its own does it step by step, each a function
 of keys of stored objects to keys. From the bottom to the top:
 
-    settings  what services and workers read from their environment
-    service   requests → jobs and tracks
+    settings    what services and workers read from their environment
+    connecting  the database's address → connections, and what their failures are called
+    tables      what is written down
+    migrations  a database of an earlier version → that of this one
+    database    transactions, the same on SQLite and on PostgreSQL
+    service     requests → jobs and tracks
 """

@@ -1,0 +1,4 @@
+"""The steps from one revision of the database to the next, in order.
+
+first_rows  0001: samples, jobs, steps, words, changes; creators, usage, workers, secrets
+"""
