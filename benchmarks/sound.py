@@ -127,8 +127,8 @@ class Ours:
         sure: list[float] = []  # of the best track, whatever is decided
 
         class Telling(Identifier):
-            def probability(self, found: Any, vectors: Any) -> float:
-                sure.append(super().probability(found, vectors))
+            def probability(self, found: Any, vectors: Any, index: Any) -> float:
+                sure.append(super().probability(found, vectors, index))
                 return sure[0]
 
         self.identifier = Telling(self.ear, self.index, self.calibration)

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from engine.sound.held import Heard
+    from engine.sound.search import SoundSearch
 
 RATE = 16_000
 TRACKS = 6
@@ -53,3 +58,24 @@ def write_tracks(folder: Path) -> Path:
     table = folder / "metadata.csv"
     table.write_text("\n".join(lines) + "\n")
     return table
+
+
+def heard_by(search: SoundSearch, samples: npt.NDArray[np.float32]) -> Heard:
+    """(N,) samples at `RATE` as an open artifact's networks hear them."""
+    from engine.sound.catalogue import kept_peaks
+    from engine.sound.fingerprint.files import encoded
+    from engine.sound.fingerprint.network import STEP_S
+    from engine.sound.fingerprint.sounding import sounding_vectors
+    from engine.sound.held import Heard
+    from engine.sound.waveform import KEPT, peaks
+
+    embedded = search.encoder.embed(samples)
+    told = search.artifact.manifest
+    return Heard(
+        prints=encoded(sounding_vectors(search.identifier.fingerprinter, samples, STEP_S)[0]),
+        vector=embedded.vector,
+        tags=np.zeros(0, np.float32) if embedded.tags is None else embedded.tags,
+        peaks=kept_peaks(peaks(samples, KEPT)),
+        network=told.fingerprint.digest,
+        encoder=told.encoder.digest,
+    )

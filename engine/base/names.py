@@ -8,10 +8,11 @@ missing. A word that no name has stands for those it is one or two letters away 
 
 from __future__ import annotations
 
+import json
 import re
 import sqlite3
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,9 +52,12 @@ class Named:
 
 
 class Names:
-    """The names of one catalogue. Safe for concurrent use; the first question makes the table."""
+    """The names of one catalogue, a file or what `fill` puts into the schema `catalogue`. Safe for
+    concurrent use; the first question makes the table."""
 
-    def __init__(self, catalogue: Path, named: Named) -> None:
+    def __init__(
+        self, catalogue: Path | Callable[[sqlite3.Connection], object], named: Named
+    ) -> None:
         self._catalogue, self._named = catalogue, named
         self._lock = threading.Lock()
         self._opened: sqlite3.Connection | None = None
@@ -65,11 +69,13 @@ class Names:
         offset: int = 0,
         limit: int = 20,
         among: Mapping[str, int | str] | None = None,
+        without: Collection[int] = (),
     ) -> tuple[int, list[int]]:
         """How many rows have all the words of `text`, and the ids of `limit` of them from `offset`
         on, best first. Text without a word, or with one that nothing is like, finds none.
 
-        `among` restricts it to rows with these values, by column of the table.
+        `among` restricts it to rows with these values, by column of the table; the ids `without`
+        are passed over.
         """
         words = _WORD.findall(text)[:MOST_WORDS]
         with self._lock:
@@ -78,9 +84,12 @@ class Names:
             if asked is None:
                 return 0, []
             among = among or {}
-            values = (asked, *among.values())
+            values = [asked, *among.values()]
             found, order = self._named.sql(_FOUND), self._named.sql(_ORDER)
             found += "".join(f" AND a.{column} = ?" for column in among)
+            if without:
+                found += " AND names.rowid NOT IN (SELECT value FROM json_each(?))"
+                values.append(json.dumps([*without]))
             (total,) = database.execute(f"SELECT count(*) {found}", values).fetchone()
             rows = database.execute(
                 f"SELECT names.rowid {found} {order}",
@@ -98,7 +107,11 @@ class Names:
         if self._opened is None:
             # A temporary file where it grows large, memory where it does not: SQLite decides.
             database = sqlite3.connect("", uri=True, check_same_thread=False)
-            database.execute("ATTACH ? AS catalogue", (read_only(self._catalogue),))
+            if isinstance(self._catalogue, Path):
+                database.execute("ATTACH ? AS catalogue", (read_only(self._catalogue),))
+            else:
+                database.execute("ATTACH ':memory:' AS catalogue")
+                self._catalogue(database)
             database.executescript(self._named.sql(_MADE))
             self._opened = database
         return self._opened

@@ -15,6 +15,7 @@ Begin with `search`: `SoundSearch.open`, then `identify` and `alike`. From the b
     manifest, golden     what an artifact says of itself; clips whose answers it must give
     artifact             the folder, verified
     identify             agreement → a verdict with a probability
+    held                 tracks that come and go while an artifact is served
     opening              the parts of an artifact as this process wants them
     search               the pipeline, for one caller
     hearing              what a loudspeaker, a room, a phone and a messenger do to sound, simulated

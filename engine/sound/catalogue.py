@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -174,22 +174,27 @@ class SoundCatalogue:
         genre: str | None = None,
         album_id: int | None = None,
         q: str | None = None,
+        without: Collection[int] = (),
     ) -> Page:
         """`limit` tracks from `offset` on: in order of id, or where words are given, those whose
         title, artist or album have them, best first; of one genre or one album of covers where
-        it is given."""
+        it is given, and none of the ids `without`."""
         among: dict[str, int | str] = {}
         if genre is not None:
             among["genre"] = self.genre(genre) or ""
         if album_id is not None:
             among["album_id"] = bounded(album_id)
         if q is not None:
-            total, ids = self.names.search(q, offset=offset, limit=limit, among=among)
+            total, ids = self.names.search(
+                q, offset=offset, limit=limit, among=among, without=without
+            )
             found = self.get(ids)
             return Page(total, [found[track_id] for track_id in ids])
-        where = " AND ".join(f"{column} = ?" for column in among)
-        where = f"WHERE {where}" if among else ""
-        values = [*among.values()]
+        tests, values = [f"{column} = ?" for column in among], [*among.values()]
+        if without:
+            tests.append("track_id NOT IN (SELECT value FROM json_each(?))")
+            values.append(json.dumps([*without]))
+        where = f"WHERE {' AND '.join(tests)}" if tests else ""
         total = next(self._tracks.rows(f"SELECT count(*) FROM tracks {where}", values))[0]
         # The inner statement skips rows by index alone.
         sql = (
@@ -256,7 +261,7 @@ class SoundCatalogue:
             return None
         sql = "SELECT peaks FROM waveforms WHERE track_id = ?"
         for (blob,) in self._waveforms.rows(sql, [bounded(track_id)]):
-            return np.frombuffer(blob, np.int8).reshape(-1, 2).astype(np.float32) / _PEAK
+            return peaks_in(np.frombuffer(blob, np.int8).reshape(-1, 2))
         return None
 
     def close(self) -> None:
@@ -322,10 +327,20 @@ def write_waveforms(path: Path, waveforms: Iterable[tuple[int, bytes]]) -> int:
     return int(count)
 
 
+def kept_peaks(peaks: NDArray[np.float32]) -> NDArray[np.int8]:
+    """(P, 2) in −1…1 → (P, 2) int8, as they are kept."""
+    numbers: NDArray[np.int8] = np.clip(np.rint(peaks * _PEAK), -_PEAK, _PEAK).astype(np.int8)
+    return numbers
+
+
+def peaks_in(kept: NDArray[np.int8]) -> NDArray[np.float32]:
+    """What `kept_peaks` kept, off by 0.004 at most."""
+    return kept.astype(np.float32) / _PEAK
+
+
 def as_bytes(peaks: NDArray[np.float32]) -> bytes:
     """(P, 2) in −1…1 → 2·P signed bytes."""
-    numbers: NDArray[np.int8] = np.clip(np.rint(peaks * _PEAK), -_PEAK, _PEAK).astype(np.int8)
-    return numbers.tobytes()
+    return kept_peaks(peaks).tobytes()
 
 
 COLUMNS = (

@@ -22,7 +22,7 @@ from engine.base.errors import ArtifactError
 from engine.base.odds import rescaled, sigmoid
 from engine.base.strict import Strict
 from engine.sound.fingerprint.align import Agreement, Vectors
-from engine.sound.fingerprint.index import FingerprintIndex
+from engine.sound.fingerprint.index import FingerprintIndex, Together
 from engine.sound.fingerprint.sounding import RATE, Embeds, Samples, sounding_vectors
 
 logger = logging.getLogger("shazam.identify")
@@ -119,8 +119,12 @@ class Identifier:
     ) -> None:
         self.fingerprinter, self.index, self.calibration = fingerprinter, index, calibration
 
-    def identify(self, samples: Samples) -> Verdict:
-        """(N,) float32 at 16 kHz, −1 to 1; its first minute is looked at."""
+    def identify(
+        self, samples: Samples, among: FingerprintIndex | Together | None = None
+    ) -> Verdict:
+        """(N,) float32 at 16 kHz, −1 to 1; its first minute is looked at. `among` is what it is
+        compared with in place of the index."""
+        index = self.index if among is None else among
         samples = samples[: round(LONGEST_S * RATE)]
         clip_s = len(samples) / RATE
         if clip_s < SHORTEST_S - _FRAME_S:
@@ -131,8 +135,8 @@ class Identifier:
             return _nothing("too_quiet", clip_s)
         if says.sum() * STEP_S + self.fingerprinter.window_s < SHORTEST_S - _FRAME_S:
             return _nothing("too_short", clip_s)
-        found = tuple(self.index.search(vectors, STEP_S))
-        probability = self.probability(found, vectors)
+        found = tuple(index.search(vectors, STEP_S))
+        probability = self.probability(found, vectors, index)
         if found and probability >= self.calibration.match_at:
             return Verdict("match", probability, None, found[0], found, clip_s)
         quiet = float(np.quantile(loudness, 0.9)) < QUIET_DBFS
@@ -140,16 +144,18 @@ class Identifier:
         absent = self.calibration.absent(probability)
         return Verdict("no_match", absent, reason, None, found, clip_s)
 
-    def probability(self, found: Sequence[Agreement], vectors: Vectors) -> float:
-        """Tracks that a clip agrees with, best first, and its (Q, D) vectors `STEP_S` apart → the
-        probability that it is of the best of them."""
+    def probability(
+        self, found: Sequence[Agreement], vectors: Vectors, index: FingerprintIndex | Together
+    ) -> float:
+        """Tracks of an index that a clip agrees with, best first, and its (Q, D) vectors `STEP_S`
+        apart → the probability that it is of the best of them."""
         if not found:
             return 0.0
-        return self.calibration.probability(weigh(self.index, found, vectors))
+        return self.calibration.probability(weigh(index, found, vectors))
 
 
 def weigh(
-    index: FingerprintIndex, found: Sequence[Agreement], vectors: Vectors
+    index: FingerprintIndex | Together, found: Sequence[Agreement], vectors: Vectors
 ) -> NDArray[np.float64]:
     """Tracks of an index that a clip agrees with, best first, and its (Q, D) vectors → (4,) of
     `FEATURES`. `lead` is what the best is ahead of the mean of the next, those left out that are

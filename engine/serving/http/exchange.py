@@ -25,6 +25,7 @@ class Exchange:
     language: Language = ENGLISH
     prefix: str = ""  # what a proxy puts before our paths, as `/records`
     path: str = ""  # without it
+    caller: str = ""  # sha256 in hex of the key that came; empty where none is asked for
     started: float = field(default_factory=time.perf_counter)
     status: int = 0
     finished: bool = False
@@ -40,6 +41,12 @@ _exchange: contextvars.ContextVar[Exchange | None] = contextvars.ContextVar(
 def current_exchange() -> Exchange | None:
     """The request being answered in this context, if any."""
     return _exchange.get()
+
+
+def current_caller() -> str:
+    """Who asks, in this context: see `Exchange.caller`."""
+    exchange = _exchange.get()
+    return exchange.caller if exchange else ""
 
 
 @contextlib.contextmanager

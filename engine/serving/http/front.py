@@ -230,6 +230,9 @@ class Front:
     def _check_caller(self, scope: Scope, headers: Headers) -> None:
         """The key, and the rate of whoever has it. Raises `Unauthorized`, `Overloaded` (429)."""
         key = self._access.check_key(headers)
+        exchange = current_exchange()
+        if key is not None and exchange is not None:
+            exchange.caller = key.hex()
         if not self._is_free(scope["path"]):
             self._access.check_rate(key or (scope.get("client") or ("",))[0].encode())
 

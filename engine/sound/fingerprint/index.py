@@ -5,13 +5,14 @@ clip's vectors finds the codes nearest to it, these vote for lines, and the best
 by their rows.
 
 An index grows and shrinks while it serves: what is added lies in memory beside the files, whose
-rows of removed tracks belong to nobody, until `write` makes files of all (`files`).
+rows of removed tracks belong to nobody, until `write` makes files of all (`files`). Several answer
+together as one (`Together`).
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -99,19 +100,33 @@ class _Shelf:
         return np.where(inside, at, -1)
 
     def without(self, ids: Iterable[int]) -> _Shelf:
+        """Each part that was added is one track's, in their order: it goes with it."""
         kept = ~np.isin(self.ids, list(ids))
-        table = (self.ids[kept], self.first[kept], self.count[kept])
-        return _Shelf(*table, self.filed, self.added, self.codes)
+        if kept.all():
+            return self
+        beside = self.first >= len(self.filed)
+        parts = zip(self.added, kept[beside].tolist(), strict=True)
+        added = tuple(part for part, stays in parts if stays)
+        first = self.first[kept & ~beside]
+        ends = len(self.filed) + np.cumsum([0, *map(len, added)], dtype=np.int64)
+        first = np.concatenate([first, ends[:-1]])
+        return _Shelf(self.ids[kept], first, self.count[kept], self.filed, added, self.codes)
 
-    def holding(self, track_id: int, part: Stored) -> _Shelf:
-        return _Shelf(
-            np.append(self.ids, np.int64(track_id)),
-            np.append(self.first, np.int64(self.end)),
-            np.append(self.count, np.int64(len(part))),
+    def holding(self, parts: Mapping[int, Stored]) -> _Shelf:
+        """With these tracks, none of which it has."""
+        counts = np.array([len(part) for part in parts.values()], np.int64)
+        made = _Shelf(
+            np.concatenate([self.ids, np.array(list(parts), np.int64)]),
+            np.concatenate([self.first, self.end + np.cumsum(counts) - counts]),
+            np.concatenate([self.count, counts]),
             self.filed,
-            (*self.added, part),
+            (*self.added, *parts.values()),
             self.codes,
         )
+        if "beside" in self.__dict__:  # or the next search would decode again what it knows
+            rows = [self.beside, *map(decoded, parts.values())]
+            made.__dict__["beside"] = np.concatenate(rows)
+        return made
 
 
 class FingerprintIndex:
@@ -140,6 +155,9 @@ class FingerprintIndex:
         """How many tracks."""
         return len(self._shelf.ids)
 
+    def __contains__(self, track_id: int) -> bool:
+        return bool((self._shelf.ids == track_id).any())
+
     @property
     def minutes(self) -> float:
         """Of sound."""
@@ -162,7 +180,7 @@ class FingerprintIndex:
             raise ValueError(f"track {track_id}: {vectors.shape} is not (1 …, {self.dimension})")
         part = encoded(vectors)
         with self._changing:
-            self._shelf = self._shelf.without([track_id]).holding(track_id, part)
+            self._shelf = self._shelf.without([track_id]).holding({track_id: part})
 
     def remove(self, ids: Iterable[int]) -> None:
         """Hold these tracks no longer; ids that it has not are passed over."""
@@ -171,8 +189,18 @@ class FingerprintIndex:
 
     def without(self, ids: Iterable[int]) -> FingerprintIndex:
         """The same without these tracks, over the same rows."""
+        return self._of(self._shelf.without(ids))
+
+    def holding(self, parts: Mapping[int, Stored]) -> FingerprintIndex:
+        """The same and these tracks, (F, D) int8 each, F ≥ 1, in place of those of their ids."""
+        for track_id, part in parts.items():
+            if not len(part) or part.shape[1] != self.dimension:
+                raise ValueError(f"track {track_id}: {part.shape} is not (1 …, {self.dimension})")
+        return self._of(self._shelf.without(parts).holding(parts) if parts else self._shelf)
+
+    def _of(self, shelf: _Shelf) -> FingerprintIndex:
         made = FingerprintIndex(self.dimension, self.step_s)
-        made._shelf, made._folder = self._shelf.without(ids), self._folder
+        made._shelf, made._folder = shelf, self._folder
         return made
 
     def write(self, folder: Path, progress: Progress | None = None) -> None:
@@ -234,19 +262,27 @@ class FingerprintIndex:
                 best[proposal.track] = line
         return sorted(best.values(), key=lambda found: -found.score)[:most]
 
-    def likeness(self, one: Agreement, other: Agreement, clip_s: float) -> float:
+    def likeness(
+        self,
+        one: Agreement,
+        other: Agreement,
+        clip_s: float,
+        *,
+        among: FingerprintIndex | None = None,
+    ) -> float:
         """How alike two tracks are where a clip of this length lies on each, −1 to 1: two copies of
-        one recording are nearly the same there, whatever noise the clip has."""
-        shelf = self._shelf
-        at = [int(np.flatnonzero(shelf.ids == a.track_id)[0]) for a in (one, other)]
+        one recording are nearly the same there, whatever noise the clip has. The other may be one
+        of another index, `among`."""
+        shelf, theirs = self._shelf, (among or self)._shelf
+        at = int(np.flatnonzero(shelf.ids == one.track_id)[0])
         low = max(0, round(one.offset_s / self.step_s))
-        high = min(int(shelf.count[at[0]]), low + max(2, round(clip_s / self.step_s)))
+        high = min(int(shelf.count[at]), low + max(2, round(clip_s / self.step_s)))
         if high - low < 2:
             return 0.0
         begins = other.offset_s + low * self.step_s - one.offset_s
-        proposed = Proposal(at[1], begins, 0.0)
-        rows = shelf.rows(at[0], low, high)
-        line = self._line(shelf, rows, self.step_s, proposed, speeds((high - low) * self.step_s))
+        place = int(np.flatnonzero(theirs.ids == other.track_id)[0])
+        rows, every = shelf.rows(at, low, high), speeds((high - low) * self.step_s)
+        line = self._line(theirs, rows, self.step_s, Proposal(place, begins, 0.0), every)
         return 0.0 if line is None else line.score
 
     def _line(
@@ -346,6 +382,25 @@ class FingerprintIndex:
                 track_s = (bin_ - _BEFORE + 1) * _BIN_S / 2
                 found.append(Proposal(track, track_s, middle))
         return found
+
+
+class Together:
+    """Several indices whose tracks differ, asked as if they were one."""
+
+    def __init__(self, parts: Sequence[FingerprintIndex]) -> None:
+        self._parts = parts
+
+    def search(self, clip: Vectors, step_s: float, most: int = 8) -> list[Agreement]:
+        """As `FingerprintIndex.search`."""
+        found = [one for part in self._parts for one in part.search(clip, step_s, most)]
+        return sorted(found, key=lambda one: -one.score)[:most]
+
+    def likeness(self, one: Agreement, other: Agreement, clip_s: float) -> float:
+        """As `FingerprintIndex.likeness`."""
+        return self._with(one).likeness(one, other, clip_s, among=self._with(other))
+
+    def _with(self, found: Agreement) -> FingerprintIndex:
+        return next(part for part in self._parts if found.track_id in part)
 
 
 def _peaks(values: Vectors, most: int) -> list[int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -59,11 +59,13 @@ MEDIA_TYPES = {
 
 @dataclass(frozen=True, slots=True)
 class AudioFile:
-    """A track's audio on this disk, its media type and its version."""
+    """A track's audio on this disk, its media type and its version. Where it is of one that is
+    `held`, it may be gone tomorrow, or another's business."""
 
     path: Path
     media_type: str
     etag: str
+    held: bool = False
 
 
 def _size_of(path: Path) -> int | None:
@@ -88,15 +90,14 @@ class SoundAnswers:
 
     async def identify(self, data: bytes) -> IdentifySoundResponse:
         """Which track a recording is of, if any."""
-        verdict = await self._sound.identify(data)
-        known = self._tracks(one.track_id for one in verdict.candidates)
+        search = self._sound.now  # as it is now: what is found must still be known
+        verdict = await self._sound.identify(data, search)
+        known = search.tracks([one.track_id for one in verdict.candidates])
         match = verdict.best if verdict.decision == "match" else None
         return IdentifySoundResponse(
             decision=verdict.decision,
             confidence=round(verdict.confidence, 6),
-            track=TrackModel(**self._fields(self._sound.now.track(match.track_id)))
-            if match
-            else None,
+            track=TrackModel(**self._fields(known[match.track_id])) if match else None,
             evidence=_evidence(match, verdict.clip_s) if match else None,
             candidates=[
                 Candidate(
@@ -147,9 +148,9 @@ class SoundAnswers:
         self, offset: int, limit: int, *, genre: str | None, album_id: int | None, q: str | None
     ) -> TracksPage:
         """A page of the tracks, of those alone that a genre, an album and words let through."""
-        catalogue = self._sound.now.catalogue
+        search = self._sound.now
         page = await self._sound.beside(
-            lambda: catalogue.page(offset, limit, genre=genre, album_id=album_id, q=q)
+            lambda: search.page(offset, limit, genre=genre, album_id=album_id, q=q)
         )
         return TracksPage(
             total=page.total, tracks=[TrackModel(**self._fields(one)) for one in page.tracks]
@@ -160,12 +161,17 @@ class SoundAnswers:
         return TrackModel(**self._fields(self._sound.now.track(track_id)))
 
     async def audio(self, track_id: int) -> AudioFile | str:
-        """A file of the artifact, or the address where the audio is. Raises `TrackNotFound`,
-        `AudioNotShared`, `AudioNotFound`, `NotReady` where the file is gone or was cut."""
+        """A file of the artifact or of a track that is held, or the address where the audio is.
+        Raises `TrackNotFound`, `AudioNotShared`, `AudioNotFound`, `NotReady` where the file is gone
+        or was cut."""
         search = self._sound.now
-        found = search.audio(track_id)
+        found = await asyncio.to_thread(search.audio, track_id)
         if isinstance(found, str):
             return found
+        media_type = MEDIA_TYPES.get(found.suffix.lower(), "application/octet-stream")
+        held = search.held_track(track_id)
+        if held is not None:
+            return AudioFile(found, media_type, f'"{held.track.digest}"', held=True)
         name = found.relative_to(search.artifact.path).as_posix()
         entry = search.artifact.manifest.files[name]
         if await asyncio.to_thread(_size_of, found) != entry.size:
@@ -174,7 +180,6 @@ class SoundAnswers:
                 "The catalogue's files were damaged since the start. Repair them and restart.",
                 retry_after_s=60,
             )
-        media_type = MEDIA_TYPES.get(found.suffix.lower(), "application/octet-stream")
         return AudioFile(found, media_type, f'"{entry.sha256[:16]}"')
 
     async def waveform(self, track_id: int, points: int) -> Waveform:
@@ -211,8 +216,9 @@ class SoundAnswers:
             raise NotFound(f"The catalogue holds track {track_id} but no waveform of it.")
         return peaks
 
-    def _tracks(self, ids: Iterable[int]) -> dict[int, Track]:
-        return self._sound.now.catalogue.get(list(ids))
+    def is_held(self, track_id: int) -> bool:
+        """Whether a track came while the artifact is served, and may go again."""
+        return self._sound.now.held_track(track_id) is not None
 
     def _fields(self, track: Track) -> dict[str, Any]:
         here = f"{prefix_here()}/api/tracks/{track.track_id}"

@@ -24,6 +24,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from engine.base.errors import AudioTooShort, NotReady, Overloaded, ShazamError
+from engine.serving.http.exchange import current_caller
 from engine.serving.process import collector, preload
 from engine.serving.process.address import invitation
 from engine.serving.watch.metrics import Metrics, Subject
@@ -162,8 +163,13 @@ class AsyncSound:
 
     @property
     def now(self) -> SoundSearch:
-        """What is open. Raises `NotReady` while nothing is: sound that is still being loaded beside
-        something else is not waited for."""
+        """What is open, as whoever asks here sees it, at this moment. Raises `NotReady` while
+        nothing is: sound that is still being loaded beside something else is not waited for."""
+        return self._readiness.now.seen_by(current_caller())
+
+    @property
+    def whole(self) -> SoundSearch:
+        """What is open, to be changed: tracks to be held. Raises `NotReady`."""
         return self._readiness.now
 
     @property
@@ -180,10 +186,10 @@ class AsyncSound:
         """`call(*values)` among the decoders: what would keep the event loop from others."""
         return await self._listen(call, *values)
 
-    async def identify(self, data: bytes) -> Verdict:
-        """Bytes of a recording → which track it is of. Raises what decoding raises, and
-        `AudioTooShort`."""
-        search = self.now
+    async def identify(self, data: bytes, search: SoundSearch | None = None) -> Verdict:
+        """Bytes of a recording → which track it is of, of `search`, by default what is open now.
+        Raises what decoding raises, and `AudioTooShort`."""
+        search = search or self.now
         samples = await self._samples(data, LEAST_TO_IDENTIFY_S)
         with self.metrics.timed("fingerprint"):
             return await self._watched(self._match, search.identify, samples)

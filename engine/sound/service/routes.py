@@ -49,6 +49,8 @@ SEARCH_FORM = {
     "min_score": {"type": "number", "minimum": -1, "maximum": 1},
 }
 KEPT = {"Cache-Control": "public, max-age=86400"}
+# Of a track that may be gone tomorrow, and is perhaps one caller's alone. A link ends earlier.
+ASKED_AGAIN = {"Cache-Control": "private, no-cache"}
 
 
 def form_body(fields: dict[str, Any]) -> dict[str, Any]:
@@ -189,11 +191,11 @@ async def audio(
     any second."""
     found = await answers().audio(track_id)
     if isinstance(found, str):
-        return RedirectResponse(found, 302, KEPT)
+        return RedirectResponse(found, 302, ASKED_AGAIN if answers().is_held(track_id) else KEPT)
     return FilePart(
         found.path,
         found.media_type,
-        {"ETag": found.etag, **KEPT},
+        {"ETag": found.etag, **(ASKED_AGAIN if found.held else KEPT)},
         wanted=wanted,
         if_range=if_range,
         if_none_match=if_none_match,
@@ -225,7 +227,7 @@ async def waveform(
     them."""
     answers().track(track_id)  # raises TrackNotFound
     etag = answers().waveform_etag(track_id, points, format)
-    headers = {"ETag": etag, **KEPT}
+    headers = {"ETag": etag, **(ASKED_AGAIN if answers().is_held(track_id) else KEPT)}
     if if_none_match is not None and etag_in(etag, if_none_match):
         return Response(status_code=304, headers=headers)
     if format == "json":

@@ -10,7 +10,7 @@ from fingerprints import STEP_S, Tune
 from engine.base.errors import ArtifactError
 from engine.sound.fingerprint import files
 from engine.sound.fingerprint.files import FingerprintWriter, decoded, encoded
-from engine.sound.fingerprint.index import FingerprintIndex
+from engine.sound.fingerprint.index import FingerprintIndex, Together
 
 QUERY_S = 0.125
 TUNES = {100 + n: Tune(n, 60) for n in range(12)}
@@ -220,3 +220,46 @@ def test_a_writer_that_failed_leaves_no_index(tmp_path: Path) -> None:
     with pytest.raises(TypeError), FingerprintWriter(tmp_path, 64, STEP_S) as writer:
         writer.add(1, np.full((3,), "no vector"))  # type: ignore[arg-type]
     assert not (tmp_path / files.INDEX).exists()
+
+
+def test_what_was_added_and_removed_leaves_no_rows_behind() -> None:
+    index = index_of(TUNES)
+    for turn in range(5):
+        index.add(500 + turn, Tune(77, 30).rows())
+        index.remove([500 + turn, 103])
+        assert index.search(TUNES[104].clip(20, 6), QUERY_S)[0].track_id == 104
+    assert len(index._shelf.beside) == sum(len(tune.rows()) for tune in TUNES.values()) - len(
+        TUNES[103].rows()
+    )
+
+
+@pytest.mark.parametrize("searched", [False, True])
+def test_many_are_held_at_once_beside_files_and_codes(coded: Path, searched: bool) -> None:
+    index = FingerprintIndex.open(coded)
+    new = {500 + n: Tune(70 + n, 20) for n in range(3)}
+    if searched:
+        index.search(TUNES[104].clip(20, 6), QUERY_S)
+    both = index.without([105]).holding({i: encoded(tune.rows()) for i, tune in new.items()})
+    less = both.without([501])
+    assert (len(index), len(both), len(less)) == (12, 14, 13)
+    for i, tune in new.items():
+        assert both.search(tune.clip(9, 6), QUERY_S)[0].track_id == i
+    assert less.search(new[502].clip(9, 6), QUERY_S)[0].track_id == 502
+    assert 501 not in [near.track_id for near in less.search(new[501].clip(9, 6), QUERY_S)]
+    assert less.search(TUNES[104].clip(20, 6), QUERY_S)[0].track_id == 104
+    with pytest.raises(ValueError):
+        index.holding({1: np.zeros((0, 64), np.int8)})
+
+
+def test_together_they_answer_as_one_does(index: FingerprintIndex) -> None:
+    ids = sorted(TUNES)
+    parts = Together([index.without(ids[:6]), index.without(ids[6:])])
+    for track_id in (ids[2], ids[9]):
+        clip = TUNES[track_id].clip(20, 8, noise=1.0)
+        whole = index.search(clip, QUERY_S)
+        apart = parts.search(clip, QUERY_S)
+        assert apart[0] == whole[0]
+        assert len(apart) == len(whole)
+        assert parts.likeness(apart[0], apart[1], 8) == pytest.approx(
+            index.likeness(apart[0], apart[1], 8), abs=1e-5
+        )

@@ -17,7 +17,9 @@ def answers(folder: Path) -> SoundAnswers:
     """Over an artifact whose manifest says that its only audio has 4 bytes."""
     files = {"audio/1.m4a": SimpleNamespace(sha256="ab" * 32, size=4)}
     artifact = SimpleNamespace(path=folder, manifest=SimpleNamespace(files=files))
-    search = SimpleNamespace(artifact=artifact, audio=lambda _: folder / "audio/1.m4a")
+    search = SimpleNamespace(
+        artifact=artifact, audio=lambda _: folder / "audio/1.m4a", held_track=lambda _: None
+    )
     return SoundAnswers(cast("Any", SimpleNamespace(now=search)))
 
 
