@@ -9,7 +9,8 @@
     │   ├── TrackNotFound            track_not_found    404
     │   ├── AudioNotFound            audio_not_found    404
     │   ├── JobNotFound              job_not_found      404
-    │   └── SampleNotFound           sample_not_found   404
+    │   ├── SampleNotFound           sample_not_found   404
+    │   └── ObjectNotFound           object_not_found   404
     ├── AudioNotShared               audio_not_shared   403
     ├── LinkExpired                  link_expired       403
     ├── MethodNotAllowed             method_not_allowed 405
@@ -30,7 +31,8 @@
     ├── SourceRefused                source_refused     422
     ├── QuotaExceeded                quota_exceeded     429
     ├── Internal                     internal           500
-    │   └── WorkerLost               worker_lost        500
+    │   ├── WorkerLost               worker_lost        500
+    │   └── ObjectDamaged            object_damaged     500
     ├── LinkFailed                   link_failed        502
     ├── Overloaded                   overloaded         503 (429 for a caller's own rate)
     │   └── NotReady                 not_ready          503
@@ -123,6 +125,12 @@ class SampleNotFound(NotFound):
     """The library holds no such sample, or it is another caller's."""
 
     code = "sample_not_found"
+
+
+class ObjectNotFound(NotFound):
+    """The store holds no file of this key."""
+
+    code = "object_not_found"
 
 
 class AudioNotShared(ShazamError):
@@ -338,6 +346,12 @@ class WorkerLost(Internal):
     """A step ended its process each time it was tried: something in the file is the reason."""
 
     code = "worker_lost"
+
+
+class ObjectDamaged(Internal):
+    """A stored file is not the one that its sha256 was taken of."""
+
+    code = "object_damaged"
 
 
 class SettingsError(ShazamError):

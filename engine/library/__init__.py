@@ -9,5 +9,8 @@ of keys of stored objects to keys. From the bottom to the top:
     tables      what is written down
     migrations  a database of an earlier version → that of this one
     database    transactions, the same on SQLite and on PostgreSQL
+    stores      keys → bytes, in a folder or in a bucket
+    objects     the files of tracks there, waited for, checked and named
+    signing     links to them where a store makes none
     service     requests → jobs and tracks
 """
