@@ -163,7 +163,7 @@ endurance: install  ## an hour of mixed requests in minutes
 
 # Faults injected, and survived.
 faults: install  ## faults injected, and survived
-	$(BIN)/python -m pytest tests/whole/test_faults.py $(PYTEST_ARGS)
+	$(BIN)/python -m pytest tests/whole/test_faults.py tests/whole/test_sound_faults.py $(PYTEST_ARGS)
 
 clean:  ## remove .venv and what is built
 	rm -rf $(VENV) build .pytest_cache .mypy_cache .ruff_cache

@@ -6,6 +6,7 @@ its manifest says, of whatever kind. Begin with `folder`.
     folder    names, sizes and digests; staged, then renamed: there is never half an artifact
     manifest  what every manifest says. A kind is a subclass
     kinds     of which kind a manifest says it is
+    unchanged is what was opened still there?
     opened    a folder → a verified artifact; a kind adds what its files must be to each other
     pack      an artifact ↔ one file
     remote    a packed artifact behind a URL → a folder in the cache

@@ -5,13 +5,14 @@ Order matters: names, then sizes, then digests, and only then may a parser see a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 from typing import Generic, Self, TypeVar
 
 from engine.artifact.folder import check_digests, check_files, check_names, check_sizes
 from engine.artifact.manifest import Manifest
-from engine.base.errors import ManifestInvalid
+from engine.artifact.unchanged import Unchanged, readable
+from engine.base.errors import ArtifactError, DigestMismatch, ManifestInvalid
 from engine.base.places import MANIFEST
 
 M = TypeVar("M", bound=Manifest)
@@ -28,10 +29,31 @@ class Opened(Generic[M]):
         self.path = path
         self.manifest = manifest
         self.unverified = unverified
+        self._unchanged = Unchanged(path, manifest.files, self.watched(manifest))
+        self._told = Unchanged(path, {}, [MANIFEST])
 
     @property
     def id(self) -> str:
         return self.manifest.id
+
+    @classmethod
+    def watched(cls, manifest: M) -> Iterable[str]:
+        """The files that an open artifact is answered from."""
+        return manifest.files
+
+    def refuse_changed(self) -> None:
+        """Raise an `ArtifactError` where a file looks otherwise than when it was opened; none is
+        read."""
+        for name in (*self._told.changed(), *self._unchanged.changed()):
+            raise ArtifactError(f"{name} was changed while it was open.")
+
+    def check_again(self, also: Collection[str] = ()) -> None:
+        """Whether what changed, and `also`, is still what was opened. Raises an `ArtifactError`."""
+        told = Unchanged(self.path, {}, [MANIFEST])
+        if self._told.changed() and type(self.manifest).read(self.path) != self.manifest:
+            raise DigestMismatch(f"{MANIFEST} is another artifact's than the one that was opened.")
+        self._told = told
+        self._unchanged.check(also)
 
     @classmethod
     def read(
@@ -49,10 +71,11 @@ class Opened(Generic[M]):
         manifest.check_left_out()
         check_files(path, files, manifest.required())
         manifest.check_counts()
-        check_sizes(path, files)
         unverified = tuple(sorted(files.keys() & set(later(manifest))))
-        check_digests(path, files, files.keys() - unverified)
-        opened = cls(path, manifest, unverified)
+        opened = cls(path, manifest, unverified)  # before the files are read: none changes unseen
+        with readable():
+            check_sizes(path, files)
+            check_digests(path, files, files.keys() - unverified)
         opened.check()
         if manifest.id != manifest.expected_id():
             raise ManifestInvalid(

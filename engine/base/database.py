@@ -22,10 +22,12 @@ def bounded(number: int) -> int:
 
 
 class Database:
-    """A file opened to read; each thread gets a connection of its own."""
+    """A file opened to read; each thread gets a connection of its own, to the same file: one that
+    was put into its place is a `sqlite3.DatabaseError`."""
 
     def __init__(self, path: Path) -> None:
-        self._uri = read_only(path)
+        self._path, self._uri = path, read_only(path)
+        self._file = _file(path)
         self._local = threading.local()
         self._all: list[sqlite3.Connection] = []
         self._lock = threading.Lock()
@@ -34,6 +36,9 @@ class Database:
         connection = getattr(self._local, "connection", None)
         if connection is None:
             connection = sqlite3.connect(self._uri, uri=True, check_same_thread=False)
+            if _file(self._path) != self._file:
+                connection.close()
+                raise sqlite3.DatabaseError(f"{self._path.name} is another file than was opened")
             self._local.connection = connection
             with self._lock:
                 self._all.append(connection)
@@ -43,3 +48,12 @@ class Database:
         with self._lock:
             while self._all:
                 self._all.pop().close()
+
+
+def _file(path: Path) -> tuple[int, int] | None:
+    """Which file has this name now; None where none has."""
+    try:
+        told = path.stat()
+    except OSError:
+        return None
+    return told.st_dev, told.st_ino

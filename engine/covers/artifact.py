@@ -7,6 +7,7 @@ artifacts/README.md is the specification; every MUST of its reader is a named re
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -52,6 +53,11 @@ class Artifact(Opened[CoverManifest]):
     def preprocessing(self) -> Preprocessing:
         entry = self.manifest.encoder.preprocessing
         return Preprocessing(entry.size, entry.mean, entry.std)
+
+    @classmethod
+    def watched(cls, manifest: CoverManifest) -> Iterable[str]:
+        """All but the thumbnails: without them searches are answered still."""
+        return manifest.files.keys() - {THUMBNAILS}
 
     @classmethod
     def open(cls, path: Path, *, index_later: bool = False) -> Artifact:

@@ -17,6 +17,7 @@ import logging
 import os
 import queue
 import resource
+import signal
 import struct
 import subprocess
 import sys
@@ -73,10 +74,13 @@ class Decoder:
         """As `audio.decode`; also raises `UnreadableAudio` where it ended its process, `Overloaded`
         or `NotReady` where there is no process and none can be started."""
         asked = {"first_s": first_s, "max_s": max_s, "name": name}
-        with self._one() as process:
-            answer, body = process.ask(asked, source, self._seconds)
-            if answer is None:
-                process.end()
+        for _ in range(2):  # one may have been ended by others, as when a machine lacks memory
+            with self._one() as process:
+                answer, body = process.ask(asked, source, self._seconds)
+                if answer is None:
+                    process.end()
+            if answer is not None or process.late:
+                break
         if answer is None:
             raise UnreadableAudio(f"{name} is not a recording we can read. {ADVICE}")
         if "error" in answer:
@@ -119,6 +123,8 @@ def _failure(answer: dict[str, Any]) -> ShazamError:
 
 
 class _Process:
+    late = False  # whether the clock ended it
+
     def __init__(self) -> None:
         with _told_why():
             self._popen = subprocess.Popen(
@@ -162,7 +168,11 @@ class _Process:
         return self._within(seconds, exchange)
 
     def _within(self, seconds: float, do: Callable[[], T]) -> T:
-        watch = threading.Timer(seconds, self._popen.kill)
+        def kill() -> None:
+            self.late = True
+            self._popen.kill()
+
+        watch = threading.Timer(seconds, kill)
         watch.daemon = True
         try:
             with _told_why():
@@ -223,6 +233,8 @@ def _read(pipe: IO[bytes]) -> bytes | None:
 
 def _serve(questions: IO[bytes], answers: IO[bytes]) -> None:
     """Answer until whoever asks is gone."""
+    # A launcher tells all its descendants to end; whoever asks has answers to finish.
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     from engine.sound.audio import decode
 
     _bound()

@@ -53,6 +53,11 @@ class SoundArtifact(Opened[SoundManifest]):
         return self.path / FINGERPRINTS
 
     @classmethod
+    def watched(cls, manifest: SoundManifest) -> Iterable[str]:
+        """All but the audio, which a service looks at whenever it sends some."""
+        return manifest.files.keys() - manifest.audio_files()
+
+    @classmethod
     def open(cls, path: Path) -> SoundArtifact:
         """Check everything that can be checked without opening FAISS or a network.
 

@@ -84,11 +84,27 @@ def test_a_process_that_dies_or_hangs_is_followed_by_another(decoder: Decoder) -
             if harm == signal.SIGSTOP:
                 with pytest.raises(UnreadableAudio):
                     quick.decode(recorded("WAV"))
-            else:
-                victim.wait(5)
             assert len(quick.decode(recorded("WAV"), first_s=1)) == 16_000
         finally:
             quick.close()
+
+
+def test_what_ends_each_process_is_refused_after_the_second(
+    decoder: Decoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[bytes] = []
+
+    def dies(process: apart._Process, _: object, body: bytes, __: float) -> tuple[None, bytes]:
+        asked.append(body)
+        process.end()
+        return None, b""
+
+    with monkeypatch.context() as patch:
+        patch.setattr(apart._Process, "ask", dies)
+        with pytest.raises(UnreadableAudio):
+            decoder.decode(b"hostile")
+    assert asked == [b"hostile"] * 2
+    assert len(decoder.decode(recorded("WAV"), first_s=1)) == 16_000
 
 
 def known(decoder: Decoder) -> set[psutil.Process]:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
+import sqlite3
 import threading
 import time
 from collections import OrderedDict
@@ -19,7 +20,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from engine.base.errors import IndexUnavailable, NotReady, ShazamError
+from engine.base.errors import ArtifactError, IndexUnavailable, NotReady, ShazamError
 from engine.covers.service.start import open_search
 from engine.covers.service.towers import InlineTowers, RemoteEncoder, RemoteTowers, Towers
 from engine.serving.process import collector, preload
@@ -116,7 +117,7 @@ class AsyncSearch:
         self._remote = remote
         self._readiness = Readiness(
             self._open,
-            lambda opened, error: opened.towers.check(error),
+            self._check,
             explain=_explain,
             starting="The service is starting: its encoder is not loaded yet. Try again shortly.",
             limit_s=settings.timeout_s,
@@ -160,6 +161,10 @@ class AsyncSearch:
     async def settled(self) -> None:
         """Returns once the artifact is open, or the first attempt to open it has failed."""
         await self._readiness.settled()
+
+    def look_into(self, error: Exception) -> None:
+        """An answer failed: is what is open still there? Returns at once."""
+        self._readiness.look_into(error)
 
     @property
     def artifact_id(self) -> str:
@@ -297,6 +302,14 @@ class AsyncSearch:
         self._tell(opened, {**parts, **search.load_seconds, "load": time.perf_counter() - start})
         return opened
 
+    async def _check(self, opened: OpenedSearch, error: Exception) -> None:
+        if isinstance(error, sqlite3.Error):
+            from engine.covers.manifest import CATALOGUE
+
+            await asyncio.to_thread(opened.search.artifact.check_again, {CATALOGUE})
+        else:
+            await opened.towers.check(error)
+
     async def _towers(self, search: CoverSearch) -> Towers:
         about = (search, self.settings, self.metrics, self._readiness.look_into)
         if self._remote is not None:
@@ -372,7 +385,7 @@ class RecentUploads:
 
 def _explain(found: Exception) -> ShazamError:
     """What a check found → what callers are told until all is loaded again."""
-    if isinstance(found, IndexUnavailable):
+    if isinstance(found, (IndexUnavailable, ArtifactError)):
         return found
     return NotReady(
         f"The encoder stopped answering ({type(found).__name__}); it is being loaded again. Try "

@@ -38,6 +38,9 @@ class RunningCovers:
     def failed(self) -> bool:
         return search().failed
 
+    def look_into(self, error: Exception) -> None:
+        search().look_into(error)
+
     def check_ready(self) -> None:
         search().about  # noqa: B018  raises NotReady
 

@@ -43,6 +43,9 @@ class Running(Protocol):
     def failed(self) -> bool:
         """Whether it could not be opened, or was lost."""
 
+    def look_into(self, error: Exception) -> None:
+        """An answer failed: is what is open still what was opened? Returns at once."""
+
     def check_ready(self) -> None:
         """Raises `NotReady` where a search would not be answered."""
 

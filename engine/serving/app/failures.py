@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sqlite3
+from collections.abc import Callable
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -23,13 +24,32 @@ from engine.serving.http.messages import ErrorResponse, error_headers, first_err
 logger = logging.getLogger("shazam")
 
 
-def handle_failures(api: FastAPI) -> None:
+# A path that was asked for, and what happened: whoever answers there may have lost its files.
+LookInto = Callable[[str, Exception], None]
+
+
+def handle_failures(api: FastAPI, look_into: LookInto) -> None:
     """Let `api` answer every failure, named or not, in the one shape of an error."""
+
+    async def on_lost_catalogue(request: Request, error: sqlite3.Error) -> JSONResponse:
+        look_into(request.url.path, error)
+        return _failure(
+            NotReady(
+                "The catalogue's files cannot be read now; they are being looked into. Try again "
+                "shortly.",
+                retry_after_s=2,
+            )
+        )
+
+    async def on_bug(request: Request, error: Exception) -> JSONResponse:
+        look_into(request.url.path, error)
+        return _on_bug()
+
     api.exception_handler(ShazamError)(_on_named)
-    api.exception_handler(sqlite3.Error)(_on_lost_catalogue)
+    api.exception_handler(sqlite3.Error)(on_lost_catalogue)
     api.exception_handler(RequestValidationError)(_on_invalid)
     api.exception_handler(HTTPException)(_on_http)
-    api.exception_handler(Exception)(_on_bug)
+    api.exception_handler(Exception)(on_bug)
 
 
 def _failure(error: ShazamError) -> JSONResponse:
@@ -40,15 +60,6 @@ def _failure(error: ShazamError) -> JSONResponse:
 
 async def _on_named(request: Request, error: ShazamError) -> JSONResponse:
     return _failure(error)
-
-
-async def _on_lost_catalogue(request: Request, error: sqlite3.Error) -> JSONResponse:
-    logger.error("the catalogue cannot be read: %s", error)
-    damaged = NotReady(
-        "The catalogue's files were damaged since the start. Repair them and restart.",
-        retry_after_s=60,
-    )
-    return _failure(damaged)
 
 
 async def _on_invalid(request: Request, error: RequestValidationError) -> JSONResponse:
@@ -68,6 +79,6 @@ async def _on_http(request: Request, error: HTTPException) -> JSONResponse:
     return _failure(InvalidRequest(str(error.detail)))
 
 
-async def _on_bug(request: Request, error: Exception) -> JSONResponse:
+def _on_bug() -> JSONResponse:
     exchange = current_exchange()
     return _failure(internal_error(exchange.request_id if exchange else "unknown"))

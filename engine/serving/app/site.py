@@ -119,7 +119,7 @@ class Site:
             api.router.routes.extend(one.router.routes)
         calls = {path: call for one in self._all for path, call in one.calls.items()}
         add_snippets(api.routes, {**calls, **HEALTH_CALL})
-        handle_failures(api)
+        handle_failures(api, lambda path, error: self._owner(path).running.look_into(error))
         return api
 
     def _add_page(self, api: FastAPI) -> None:

@@ -8,8 +8,9 @@ MESSAGES = {
     # app/site.py, app/failures.py
     "The page has no such file.": "La page n'a pas ce fichier.",
     "The page has no file {}.": "La page n'a pas de fichier {0}.",
-    "The catalogue's files were damaged since the start. Repair them and restart.": (
-        "Les fichiers du catalogue ont été abîmés depuis le démarrage. Réparez-les et redémarrez."
+    "The catalogue's files cannot be read now; they are being looked into. Try again shortly.": (
+        "Les fichiers du catalogue sont illisibles pour l'instant ; on s'en occupe. Réessayez "
+        "bientôt."
     ),
     "There is nothing at {}. See /docs.": "Il n'y a rien à {0}. Voir /docs.",
     "{} does not work here; {} does. See /docs.": (

@@ -3,6 +3,7 @@
     start → open ─fails→ (why, and again a little later)
                  ─opens→ ready ─a call fails→ check ─answers→ ready still
                                │                    └fails→ lost: open anew
+                               ├watch ─raises→ check, likewise
                                └verify (what opening could not wait for) ─fails→ lost for good
 
 The process is alive at once, ready when it is warm, and able to say why when it cannot be.
@@ -32,7 +33,8 @@ class Readiness(Generic[T]):
     late. `check(it, error)`, after a call that failed with `error`, raises where it no longer
     answers within `limit_s`, and `explain` makes of that what callers are told. `verify(it)` is
     awaited beside its use, once, and ends it for good by a `ShazamError`; None where opening has
-    verified all. `on_ready(again)` and `on_lost(it)` are told of each change.
+    verified all. `watch(it)` is awaited beside its use, again and again; what it raises is looked
+    into like a call that failed. `on_ready(again)` and `on_lost(it)` are told of each change.
     """
 
     def __init__(
@@ -44,18 +46,20 @@ class Readiness(Generic[T]):
         starting: str,
         limit_s: float,
         verify: Callable[[T], Coroutine[Any, Any, None] | None] = lambda _: None,
+        watch: Callable[[T], Coroutine[Any, Any, None]] | None = None,
         on_ready: Callable[[bool], None] = lambda _: None,
         on_lost: Callable[[T], None] = lambda _: None,
     ) -> None:
         self.failure: ShazamError | None = None
         self._open, self._check, self._verify = open, check, verify
         self._explain, self._starting, self._limit_s = explain, starting, limit_s
-        self._on_ready, self._on_lost = on_ready, on_lost
+        self._watch, self._on_ready, self._on_lost = watch, on_ready, on_lost
         self._it: T | None = None
         self._settled = asyncio.Event()  # opened, or failed to, at least once
         self._opening: asyncio.Task[None] | None = None
         self._checking: asyncio.Task[None] | None = None
         self._verifying: asyncio.Task[None] | None = None
+        self._watching: asyncio.Task[None] | None = None
 
     def start(self) -> None:
         """Begin to open; returns at once."""
@@ -63,7 +67,7 @@ class Readiness(Generic[T]):
             self._opening = asyncio.create_task(self._open_until_ready(again=False))
 
     def stop(self) -> None:
-        for task in (self._opening, self._checking, self._verifying):
+        for task in (self._opening, self._checking, self._verifying, self._watching):
             if task is not None:
                 task.cancel()
 
@@ -117,6 +121,8 @@ class Readiness(Generic[T]):
                 late = self._verify(it) if self._verifying is None else None
                 if late is not None:
                     self._verifying = asyncio.create_task(self._verified(it, late))
+                if self._watch is not None:
+                    self._watching = asyncio.create_task(self._watch_over(it, self._watch))
                 return
 
     def _failed(self, error: Exception) -> None:
@@ -136,8 +142,17 @@ class Readiness(Generic[T]):
             self._lose(it, error)
             logger.error("no longer ready: %s: %s", error.code, error.message)
 
+    async def _watch_over(self, it: T, watch: Callable[[T], Coroutine[Any, Any, None]]) -> None:
+        while self._it is it:
+            try:
+                await watch(it)
+            except Exception as error:
+                self.look_into(error)
+                if self._checking is not None:
+                    await asyncio.wait([self._checking])
+
     async def _look_into(self, it: T, error: Exception) -> None:
-        logger.error("a call failed, and is looked into", exc_info=error)
+        logger.error("something failed, and is looked into", exc_info=error)
         try:
             async with asyncio.timeout(self._limit_s):
                 await self._check(it, error)

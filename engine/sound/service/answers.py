@@ -177,7 +177,8 @@ class SoundAnswers:
         if await asyncio.to_thread(_size_of, found) != entry.size:
             # With this file's ETag it would be kept for a day, and found whole by nobody.
             raise NotReady(
-                "The catalogue's files were damaged since the start. Repair them and restart.",
+                f"The audio of track {track_id} was cut or removed since the start. Copy its file "
+                "again.",
                 retry_after_s=60,
             )
         return AudioFile(found, media_type, f'"{entry.sha256[:16]}"')

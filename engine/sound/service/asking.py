@@ -23,7 +23,14 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from engine.base.errors import AudioTooShort, NotReady, Overloaded, ShazamError
+from engine.base.errors import (
+    ArtifactError,
+    AudioTooShort,
+    GoldenQueryFailed,
+    NotReady,
+    Overloaded,
+    ShazamError,
+)
 from engine.serving.http.exchange import current_caller
 from engine.serving.process import collector, preload
 from engine.serving.process.address import invitation
@@ -58,6 +65,8 @@ SUBJECT = Subject(
 
 STARTING = "Sound is being loaded; everything else may answer already. Try again shortly."
 
+# How often the files of an open artifact are looked at: a score of them, without reading any.
+WATCHED_EVERY_S = 2.0
 # Of a recording, so much is listened to: a minute costs a second of one core.
 LISTENED_S = 60.0
 RATE = 16_000  # Hz, of what is decoded
@@ -99,6 +108,7 @@ class AsyncSound:
             starting=STARTING,
             limit_s=settings.timeout_s,
             verify=_verify,
+            watch=_watch,
             on_ready=self._on_ready,
             on_lost=self._on_lost,
         )
@@ -155,6 +165,10 @@ class AsyncSound:
     def check_ready(self) -> None:
         """Raises `NotReady` where a recording would not be identified."""
         self._readiness.now, self._ears.now  # noqa: B018
+
+    def look_into(self, error: Exception) -> None:
+        """An answer failed: is what is open still what was opened? Returns at once."""
+        self._readiness.look_into(error)
 
     @property
     def is_open(self) -> bool:
@@ -265,7 +279,8 @@ class AsyncSound:
         )
 
     async def _check(self, search: SoundSearch, error: Exception) -> None:
-        await self._match(_answers_golden, search)
+        # Not in a lane: that may be full of what failed.
+        await asyncio.to_thread(_check_again, search)
 
     def _tell(self, search: SoundSearch, seconds: dict[str, float]) -> None:
         for part, value in seconds.items():
@@ -299,12 +314,21 @@ class AsyncSound:
         collector.let_go()
 
 
-def _answers_golden(search: SoundSearch) -> None:
-    """Ask the golden clips again. Raises `GoldenQueryFailed`."""
+def _check_again(search: SoundSearch) -> None:
+    """Raise an `ArtifactError` where what is open is no longer what was opened, or answers golden
+    clips otherwise. The files first: to touch a mapped one that was cut ends the process."""
+    from engine.sound.manifest import CATALOGUE, WAVEFORMS
     from engine.sound.opening import answering
 
+    search.artifact.check_again({CATALOGUE, WAVEFORMS})
     parts = search.identifier, search.encoder, search.standard, search.index
     search.artifact.golden().check(answering(*parts))
+
+
+async def _watch(search: SoundSearch) -> None:
+    """Raise an `ArtifactError` where a file looks otherwise than when it was opened."""
+    await asyncio.sleep(WATCHED_EVERY_S)
+    await asyncio.to_thread(search.artifact.refuse_changed)
 
 
 def _verify(search: SoundSearch) -> Coroutine[Any, Any, None] | None:
@@ -319,6 +343,8 @@ async def _verify_audio(artifact: SoundArtifact) -> None:
 
 def _explain(found: Exception) -> ShazamError:
     """What a check found → what callers are told until all is loaded again."""
+    if isinstance(found, ArtifactError) and not isinstance(found, GoldenQueryFailed):
+        return found
     return NotReady(
         f"A network of sound stopped answering ({type(found).__name__}); it is being loaded again. "
         "Try again shortly."

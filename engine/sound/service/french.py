@@ -34,6 +34,10 @@ SOUND = {
     "The catalogue holds track {} but no waveform of it.": (
         "Le catalogue a le morceau {0} mais pas sa forme d'onde."
     ),
+    "The audio of track {} was cut or removed since the start. Copy its file again.": (
+        "Le son du morceau {0} a été coupé ou enlevé depuis le démarrage. Copiez de nouveau son "
+        "fichier."
+    ),
     # capability.py, forms.py
     "The upload has more than {} bytes. Send a part of it: 10 s are plenty.": (
         f"L'envoi a plus de {{0:number}} octets. Envoyez-en une partie : {_PLENTY}"

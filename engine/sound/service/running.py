@@ -37,6 +37,10 @@ class RunningSound:
     def failed(self) -> bool:
         return self.sound is not None and self.sound.failed
 
+    def look_into(self, error: Exception) -> None:
+        if self.sound is not None:
+            self.sound.look_into(error)
+
     def check_ready(self) -> None:
         answers().check_ready()
 

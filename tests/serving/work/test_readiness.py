@@ -24,6 +24,7 @@ class Thing:
         self.opens: list[Exception | None] = []  # what the next attempts raise; then nothing
         self.answers: Exception | None = None  # what a check raises
         self.hangs = False
+        self.seen: list[Exception] = []  # what watching raises, once each
         self.damage: ShazamError | None = None
         self.verifies = False
         self.made = 0
@@ -53,7 +54,13 @@ class Thing:
 
         return verifying() if self.verifies else None
 
-    def readiness(self, limit_s: float = 5.0) -> Readiness[int]:
+    async def watch(self, it: int) -> None:
+        self.told.append(f"watch {it}")
+        await asyncio.sleep(0)
+        if self.seen:
+            raise self.seen.pop()
+
+    def readiness(self, limit_s: float = 5.0, *, watched: bool = False) -> Readiness[int]:
         return Readiness(
             self.open,
             self.check,
@@ -61,6 +68,7 @@ class Thing:
             starting=STARTING,
             limit_s=limit_s,
             verify=self.verify,
+            watch=self.watch if watched else None,
             on_ready=lambda again: self.told.append("ready again" if again else "ready"),
             on_lost=lambda it: self.told.append(f"lost {it}"),
         )
@@ -248,5 +256,27 @@ def test_a_stop_ends_what_is_under_way() -> None:
         left = len(thing.opens)
         await asyncio.sleep(0.05)
         assert (ready.opening, len(thing.opens)) == (False, left)
+
+    run(test)
+
+
+def test_what_is_seen_while_it_is_watched_is_looked_into() -> None:
+    async def test() -> None:
+        thing = Thing()
+        ready = thing.readiness(watched=True)
+        ready.start()
+        await until(lambda: thing.told.count("watch 1") > 2)
+        thing.seen = [OSError("a file looks otherwise")]
+        await until(lambda: "check 1 after OSError" in thing.told)
+        assert ready.now == 1
+        before = len(thing.told)
+        await until(lambda: "watch 1" in thing.told[before:])
+        thing.answers, thing.seen = RuntimeError("cut"), [OSError("again")]
+        await until(lambda: "lost 1" in thing.told and ready.ready)
+        assert ready.now == 2
+        thing.answers = None
+        await until(lambda: "watch 2" in thing.told)
+        assert "watch 1" not in thing.told[thing.told.index("watch 2") :]
+        ready.stop()
 
     run(test)

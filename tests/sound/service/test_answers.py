@@ -37,5 +37,5 @@ def test_audio_that_is_gone_or_was_cut_is_not_handed_out(
         assert not isinstance(found, str)
         assert found.path == audio
         return
-    with pytest.raises(NotReady, match="damaged since the start"):
+    with pytest.raises(NotReady, match="cut or removed since the start"):
         asyncio.run(asked)

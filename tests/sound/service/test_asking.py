@@ -29,7 +29,7 @@ class Search:
     """An opened artifact, as much as is asked of it here."""
 
     artifact_id, encoder_name, total_tracks = "0123456789abcdef", "fake", 3
-    artifact = type("Artifact", (), {"unverified": ()})
+    artifact = type("Artifact", (), {"unverified": (), "refuse_changed": staticmethod(list)})
 
     def __init__(self) -> None:
         self.fails: Exception | None = None
@@ -177,7 +177,7 @@ def test_a_call_that_fails_is_looked_into(lost: bool, monkeypatch: pytest.Monkey
         if lost:
             raise RuntimeError("another answer")
 
-    monkeypatch.setattr(asking, "_answers_golden", golden)
+    monkeypatch.setattr(asking, "_check_again", golden)
 
     async def ask() -> None:
         async with opened(lambda _: made.append(Search()) or made[-1]) as sound:
