@@ -41,18 +41,19 @@ IMAGE = bentoml.images.Image(
 )
 
 
-def behind_ours(settings: Settings) -> dict[str, float]:
+def behind_ours(settings: Settings, *, streams: bool = False) -> dict[str, float | None]:
     """BentoML's `traffic` of a service. Its own limits answer from outside any middleware; `Front`
     has ours, so BentoML's must only never come first. Not longer than needed: it keeps a timer of
-    that length for every request."""
-    return {"timeout": settings.timeout_s + 30}
+    that length for every request. None at all where bodies may take an hour (`streams`)."""
+    return {"timeout": None if streams else settings.timeout_s + 30}
 
 
-def options(settings: Settings) -> dict[str, Any]:
-    """What every service of ours tells BentoML of itself, beside its name."""
+def options(settings: Settings, *, streams: bool = False) -> dict[str, Any]:
+    """What every service of ours tells BentoML of itself, beside its name; `streams`: some bodies
+    may take as long as they need."""
     return {
         "workers": settings.workers,
-        "traffic": behind_ours(settings),
+        "traffic": behind_ours(settings, streams=streams),
         "metrics": {"enabled": False},
         "logging": {"access": {"enabled": False}},
         "image": IMAGE,
@@ -100,7 +101,7 @@ def put_on(
 
         def front(app: Any, **told: Any) -> Front:
             made = Front(app, **told)
-            BoundedProtocol.at_once = made.at_once
+            BoundedProtocol.at_once, BoundedProtocol.at_end = made.at_once, made.end
             return made
 
         site = Site(capabilities(), settings)

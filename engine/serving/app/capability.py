@@ -73,6 +73,8 @@ class Capability:
     body: BodyLimit
     # Of paths whose bodies have another limit than `body`.
     bodies: Mapping[str, BodyLimit] = field(default_factory=dict)
+    # Of its routes' paths those whose GET is answered for as long as its caller listens.
+    listened: tuple[str, ...] = ()
     # Paths that say, to anybody and whatever the load, whether this capability is ready.
     probes: tuple[str, ...] = ()
     previews: Mapping[str, ShowPreview] = field(default_factory=dict)

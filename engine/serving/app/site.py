@@ -10,8 +10,9 @@ import asyncio
 import contextlib
 import faulthandler
 import functools
+import re
 import sqlite3
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -86,6 +87,7 @@ class Site:
             "routes": [route.path for route in self.api.routes],  # type: ignore[attr-defined]
             "probes": self._probes(),
             "free": FREE,
+            "listened": _listened(self._all),
             "bodies": BodyLimits(usual, self._limits()),
             "settings": self._settings,
             "metrics": self.metrics,
@@ -272,6 +274,15 @@ class Site:
     async def prometheus(self) -> Response:
         body, media_type = self.metrics().page()
         return Response(body, media_type=media_type)
+
+
+def _listened(capabilities: Sequence[Capability]) -> Callable[[str], bool]:
+    """Whether a path is one of those that are listened to."""
+    templates = [path for one in capabilities for path in one.listened]
+    if not templates:
+        return lambda _: False
+    patterns = [re.sub(r"\\{\w+\\}", "[^/]+", re.escape(path)) for path in templates]
+    return lambda path: re.fullmatch("|".join(patterns), path) is not None
 
 
 def _alive() -> dict[str, str]:

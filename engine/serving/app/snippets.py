@@ -28,6 +28,7 @@ class Call:
     form: Mapping[str, str] = field(default_factory=dict)
     body: Mapping[str, Any] | None = None
     saved_as: str = ""  # the answer is a file, not JSON
+    method: str = ""  # where it is neither the POST of what is sent nor a GET
 
     @property
     def address(self) -> str:
@@ -35,12 +36,13 @@ class Call:
         return f"{AT}{self.path}" + (f"?{asked}" if asked else "")
 
     @property
-    def posts(self) -> bool:
-        return bool(self.file or self.form) or self.body is not None
+    def verb(self) -> str:
+        sends = bool(self.file or self.form) or self.body is not None
+        return self.method or ("POST" if sends else "GET")
 
 
 def curl(call: Call) -> str:
-    words = ["curl"]
+    words = ["curl", *(["-X", call.method] if call.method else [])]
     if call.file:
         words += ["-F", f"file=@{call.file}"]
     for name, value in call.form.items():
@@ -60,8 +62,7 @@ def python(call: Call) -> str:
         given.append(f"data={_json(call.form)}")
     if call.body is not None:
         given.append(f"json={_json(call.body)}")
-    verb = "post" if call.posts else "get"
-    asked = f"answer = requests.{verb}({', '.join(given)})"
+    asked = f"answer = requests.{call.verb.lower()}({', '.join(given)})"
     if call.saved_as:
         read = f'open({_quoted(call.saved_as)}, "wb").write(answer.content)'
     else:
@@ -82,6 +83,8 @@ def javascript(call: Call) -> str:
         lines.append(f"const body = JSON.stringify({_json(call.body)});")
         lines.append('const headers = { "Content-Type": "application/json" };')
         options = ', { method: "POST", headers, body }'
+    elif call.method:
+        options = f", {{ method: {_quoted(call.method)} }}"
     lines.append(f"const answer = await fetch({_quoted(call.address)}{options});")
     read = "await answer.blob()" if call.saved_as else "await answer.json()"
     return "\n".join([*lines, f"console.log({read});"])

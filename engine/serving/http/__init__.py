@@ -14,6 +14,7 @@ Begin with `front`, whose docstring draws the order.
     languages    an English message → the same in the caller's language
     french       what any service says of a request, in French
     forms        query strings, forms, JSON → checked values
+    uploads      a body too large to be held → a file, hashed as it comes
     queries      a route that refuses parameters it does not know
     ranges       a part of a file, as who plays from the middle asks for it
     native       what BentoML answers itself, its errors in our shape

@@ -29,10 +29,12 @@ DRAIN_BYTES, DRAIN_S = 64 << 20, 5.0
 
 @dataclass(frozen=True, slots=True)
 class BodyLimit:
-    """Bytes a body may have; `too_large` says what to do instead."""
+    """Bytes a body may have; `too_large` says what to do instead. One that is `streamed` is put
+    away as it comes: it takes no memory, and as long as it needs."""
 
     size: int
     too_large: Callable[[], ShazamError]
+    streamed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,11 @@ class Bodies:
     def __init__(self, limits: BodyLimits, on_overload: Callable[[], None]) -> None:
         self._limits = limits
         self._on_overload = on_overload
-        self._held = 0  # bytes of the bodies of requests in flight
+        self._held = 0  # bytes of the bodies of requests in flight, but of streamed ones
+
+    def streams(self, path: str) -> bool:
+        """Whether the body of a request to this path is put away as it comes."""
+        return self._limits.at(path).streamed
 
     async def bounded(
         self, app: App, scope: Scope, receive: Receive, send: Send, exchange: Exchange
@@ -74,7 +80,8 @@ class Bodies:
                 nonlocal size, read, refusal
                 message = await inner()
                 part = len(message.get("body", b""))
-                size, read, self._held = size + part, read + part, self._held + part
+                held = 0 if limit.streamed else part
+                size, read, self._held = size + held, read + part, self._held + held
                 refusal = refusal or self._refusal(read, limit)
                 if refusal is not None:
                     raise refusal
@@ -105,7 +112,7 @@ class Bodies:
     def _refusal(self, size: int, limit: BodyLimit) -> ShazamError | None:
         if size > limit.size:
             return limit.too_large()
-        if self._held > BODIES_AT_ONCE * self._limits.usual.size:
+        if self._held > BODIES_AT_ONCE * self._limits.usual.size and not limit.streamed:
             return Overloaded(
                 "So much is being uploaded that this process has no room for more. Try again in a "
                 "second."

@@ -47,6 +47,8 @@ class BoundedProtocol(HttpToolsProtocol):
     # The messages of an answer that needs nothing but the request's head, or None. Set by whoever
     # makes the application.
     at_once: Callable[[Any], Sequence[Any] | None] = staticmethod(lambda scope: None)
+    # Told that the server is to end, before it waits for what is being answered.
+    at_end: Callable[[], None] = staticmethod(lambda: None)
     _waiting: asyncio.TimerHandle | None = None
     _read = 0
     _in_first_line = True
@@ -92,6 +94,10 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def _unsupported_upgrade_warning(self) -> None:
         """Two lines of log for whoever asks are two too many."""
+
+    def shutdown(self) -> None:
+        self.at_end()
+        super().shutdown()
 
     def on_message_begin(self) -> None:
         super().on_message_begin()

@@ -30,6 +30,8 @@ class Exchange:
     status: int = 0
     finished: bool = False
     refused: bool = False  # for want of a place
+    head: bool = False  # nothing but the head of the answer is asked for
+    listened: bool = False  # the answer went on for as long as somebody listened
     batch_size: int | None = None  # of the encoder's call that this request shared
 
 

@@ -156,7 +156,7 @@ async def _read_object(request: Request, upload: Upload) -> dict[str, Any]:
     return body
 
 
-class _Parts(MultiPartParser):
+class Parts(MultiPartParser):
     """Starlette's reader, to which the part that should be the file is one, declared or not.
 
     Uploads stay in memory, where `http.bodies` bounds them: they are never written to a disk, and a
@@ -175,13 +175,13 @@ class _Parts(MultiPartParser):
 
 
 async def _parts(request: Request, upload: Upload) -> FormData:
-    stream = _from_boundary(request.stream(), request.headers["content-type"])
-    parser = _Parts(request.headers, stream, max_files=MAX_FILES, max_fields=MAX_FIELDS)
+    stream = from_boundary(request.stream(), request.headers["content-type"])
+    parser = Parts(request.headers, stream, max_files=MAX_FILES, max_fields=MAX_FIELDS)
     parser.file_field = upload.field.encode()
     try:
         return await parser.parse()
     except (MultiPartException, KeyError, ValueError, AssertionError) as error:
-        raise _unreadable(error, upload) from error
+        raise unreadable_form(error, upload) from error
     except ClientDisconnect as error:
         raise InvalidRequest("The upload ended before it was complete.") from error
 
@@ -200,7 +200,7 @@ def _unquoted(part: bytes) -> str:
         return plain.decode("latin-1")
 
 
-def _unreadable(error: Exception, upload: Upload) -> InvalidRequest:
+def unreadable_form(error: Exception, upload: Upload) -> InvalidRequest:
     reason = getattr(error, "message", None) or getattr(error, "detail", None) or "it is malformed"
     return InvalidRequest(
         f"The form cannot be read ({str(reason).rstrip('.')}). Send the {upload.noun} in the field "
@@ -208,7 +208,7 @@ def _unreadable(error: Exception, upload: Upload) -> InvalidRequest:
     )
 
 
-async def _from_boundary(
+async def from_boundary(
     stream: AsyncGenerator[bytes, None], content_type: str
 ) -> AsyncGenerator[bytes, None]:
     """A multipart body without what stands before its first boundary."""

@@ -5,7 +5,8 @@ One ASGI application around both halves of the service:
     request id, response headers, log line and metrics
       └ CORS
           └ access (API keys, a rate for each)
-              └ admission (a bounded number at once, 503 past it) and deadline (504)
+              └ admission (a bounded number at once, 503 past it) and deadline (504); who listens to
+                what goes on (`listened`) has neither, and ends with this process
                   └ body limit (413 while reading; 503 where all bodies together are too many)
                       └ FastAPI, or BentoML for /schema.json and its static files
 
@@ -24,6 +25,7 @@ import json
 import logging
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import Any
 
 from starlette.datastructures import Headers
 
@@ -70,6 +72,11 @@ REFUSALS_TOLD_EVERY_S = 1.0
 # as it plays it, and a caller who reads nothing must not keep its place for good.
 READ_WITHIN = 10
 
+# A body that is put away as it comes may take so long, and a deadline from each part to the next.
+SENT_WITHIN_S = 3600.0
+# Who listens to what goes on costs a connection and no thread: so many for each place.
+LISTENERS = 4
+
 # To another address, for good or for now, with the same method.
 REDIRECTIONS = (307, 308)
 # What nginx logs, too, for a caller who did not wait. It is never sent.
@@ -82,8 +89,9 @@ class Front:
     The typed APIs of BentoML's clients are answered by `api` too, at the paths BentoML gave them:
     BentoML's own reader takes a string in place of a file for a URL to fetch or a path to open.
     `probes` are the paths anybody may ask, with what each says, or raises; `free` those that are
-    answered without a place, one that ends in a slash with all below it. `artifact_id` tells by a
-    path which artifact answers there.
+    answered without a place, one that ends in a slash with all below it; `listened` tells whether a
+    GET of a path is answered for as long as its caller listens. `artifact_id` tells by a path which
+    artifact answers there.
     """
 
     def __init__(
@@ -94,6 +102,7 @@ class Front:
         routes: Iterable[str],
         probes: Mapping[str, Callable[[], Mapping[str, str]]],
         free: Collection[str],
+        listened: Callable[[str], bool] = lambda _: False,
         bodies: BodyLimits,
         settings: Settings,
         metrics: Callable[[], Metrics],
@@ -113,7 +122,9 @@ class Front:
         self._free_below = tuple(path for path in free if path.endswith("/"))
         self._access = Access(settings.api_keys, settings.rate_limit)
         self._bodies = Bodies(bodies, lambda: metrics().refused.inc())
-        self._in_flight = 0
+        self._listened = listened
+        self._in_flight = self._listening = 0
+        self._ending = asyncio.Event()
         self._refused, self._told_refused = 0, 0.0  # since they were told of, and when
         self._cors = Cors(self._guarded, settings.allowed_origins)
 
@@ -129,6 +140,7 @@ class Front:
         scope = dict(scope, path=path) if prefix else scope
         probe = self._probes.get(path)
         full = self._in_flight >= self._settings.max_concurrency and not self._is_free(path)
+        full = full and not self._listened(path)
         # Whose rate it counts for, a proxy may know better; traces begin in BentoML's layers.
         if not (probe or (full and not self._settings.rate_limit)) or self._settings.traces:
             return None
@@ -148,6 +160,10 @@ class Front:
         self._record(scope, exchange)
         return start, body
 
+    def end(self) -> None:
+        """This process is to end: nobody listens any longer."""
+        self._ending.set()
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._native.app(scope, receive, send)
@@ -166,7 +182,7 @@ class Front:
         return Exchange(request_id_of(headers), language, prefix, path)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send, exchange: Exchange) -> None:
-        head = scope["method"] == "HEAD"
+        head = exchange.head = scope["method"] == "HEAD"
         if head:
             # Of a part no head is asked (RFC 9110, 14.2).
             headers = [header for header in scope["headers"] if header[0] != b"range"]
@@ -218,6 +234,8 @@ class Front:
                 self._check_caller(scope, Headers(scope=scope))
             if self._is_free(path):
                 await self._dispatch(scope, receive, send)
+            elif scope["method"] == "GET" and self._listened(path):
+                await self._heard_out(scope, receive, send, exchange)
             else:
                 await self._admitted(scope, receive, send, exchange)
         except ShazamError as error:
@@ -248,6 +266,42 @@ class Front:
             "Try again in a second."
         )
 
+    async def _heard_out(
+        self, scope: Scope, receive: Receive, send: Send, exchange: Exchange
+    ) -> None:
+        """Answer until the caller or this process ends: without a place or a deadline."""
+        if self._listening >= LISTENERS * self._settings.max_concurrency:
+            raise self._full(exchange)
+        exchange.listened = True
+        self._listening += 1
+        begun = asyncio.Event()
+
+        async def noted(message: Message) -> None:
+            await send(message)
+            if exchange.head:  # of what goes on there is no end to wait for
+                begun.set()
+
+        ends = [
+            asyncio.create_task(part)
+            for part in (
+                self._dispatch(scope, receive, noted),
+                _gone(receive),
+                self._ending.wait(),
+                begun.wait(),
+            )
+        ]
+        work = ends[0]
+        try:
+            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+            if work.done():
+                await work
+        finally:
+            self._listening -= 1
+            for task in ends:
+                await _cancelled(task)
+        if exchange.status and not exchange.finished:
+            await send({"type": "http.response.body", "body": b""})
+
     async def _admitted(
         self, scope: Scope, receive: Receive, send: Send, exchange: Exchange
     ) -> None:
@@ -266,6 +320,8 @@ class Front:
                         )
                     await send(message)
 
+                if self._bodies.streams(scope["path"]):
+                    receive = self._as_it_comes(receive, deadline)
                 await self._unless_gone(scope, receive, begun, exchange)
         except TimeoutError:
             if exchange.status:
@@ -277,6 +333,19 @@ class Front:
         finally:
             self._in_flight -= 1
             self._metrics().in_flight.dec()
+
+    def _as_it_comes(self, receive: Receive, deadline: asyncio.Timeout) -> Receive:
+        """What is received, the deadline moved on with each part of a body."""
+        loop = asyncio.get_running_loop()
+        last = loop.time() + SENT_WITHIN_S
+
+        async def received() -> Message:
+            message = await receive()
+            if message["type"] == "http.request":
+                deadline.reschedule(min(last, loop.time() + self._settings.timeout_s))
+            return message
+
+        return received
 
     async def _unless_gone(
         self, scope: Scope, receive: Receive, send: Send, exchange: Exchange
@@ -295,8 +364,7 @@ class Front:
 
         async def gone() -> None:
             await body_read.wait()
-            while (await receive())["type"] != "http.disconnect":
-                pass
+            await _gone(receive)
 
         bounded = self._bodies.bounded(self._dispatch, scope, noted, send, exchange)
         work = asyncio.create_task(bounded)
@@ -344,7 +412,8 @@ class Front:
         route = _route_of(scope, self._routes)
         metrics = self._metrics()
         metrics.requests.labels(route, scope["method"], str(exchange.status)).inc()
-        metrics.seconds.labels(route).observe(seconds)
+        if not exchange.listened:  # how long somebody listens says nothing of us
+            metrics.seconds.labels(route).observe(seconds)
         quiet = exchange.refused or route in self._probes or route in self._free
         level = logging.DEBUG if quiet else logging.INFO
         if not access_log.isEnabledFor(level):
@@ -384,7 +453,13 @@ def _named(error: Exception, exchange: Exchange) -> ShazamError:
     return internal_error(exchange.request_id)
 
 
-async def _cancelled(task: asyncio.Task[None]) -> None:
+async def _gone(receive: Receive) -> None:
+    """Returns once the caller has closed the connection."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+async def _cancelled(task: asyncio.Task[Any]) -> None:
     """End a task and wait until it has ended; nothing where it has already."""
     if not task.done():
         task.cancel()
