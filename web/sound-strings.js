@@ -45,6 +45,7 @@ export const sentences = {
     code_unreadable_audio: "This file is no recording we can read, or it is damaged. Try MP3, M4A, Ogg, FLAC, WAV or WebM.",
     code_audio_too_long: "This recording is too long. Send a part of it: ten seconds are plenty.",
     code_audio_too_short: "This recording is too short. Send three seconds or more.",
+    code_audio_too_quiet: "Nothing can be heard in this recording. Go nearer to the music, and record again.",
   },
   fr: {
     ear_title: "Approchez-le de la musique",
@@ -91,5 +92,6 @@ export const sentences = {
     code_unreadable_audio: "Ce fichier n’est pas un enregistrement lisible, ou il est abîmé. Essayez MP3, M4A, Ogg, FLAC, WAV ou WebM.",
     code_audio_too_long: "Cet enregistrement est trop long. Envoyez-en une partie : dix secondes suffisent.",
     code_audio_too_short: "Cet enregistrement est trop court. Envoyez trois secondes ou plus.",
+    code_audio_too_quiet: "On n’entend rien dans cet enregistrement. Approchez-vous de la musique, et recommencez.",
   },
 };

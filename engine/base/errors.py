@@ -25,6 +25,7 @@
     │   └── NoSound                  no_sound           415
     ├── RangeNotSatisfiable          range_not_satisfiable 416
     ├── AudioTooShort                audio_too_short    422
+    ├── AudioTooQuiet                audio_too_quiet    422
     ├── AudioSilent                  audio_silent       422
     ├── LinkRefused                  link_refused       422
     ├── SourceUnavailable            source_unavailable 422
@@ -264,6 +265,13 @@ class QuotaExceeded(ShazamError):
         return {"Retry-After": str(self.retry_after_s)}
 
 
+class AudioTooQuiet(ShazamError):
+    """Nothing sounds in a recording."""
+
+    code = "audio_too_quiet"
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+
+
 class RangeNotSatisfiable(ShazamError):
     """A part of a file was asked for that lies behind its end."""
 
@@ -398,6 +406,12 @@ class PackInvalid(ArtifactError):
     """A packed artifact is not a tar of one artifact's plain files."""
 
     code = "pack_invalid"
+
+
+class WrongKind(ArtifactError):
+    """An artifact of a kind that this version does not know."""
+
+    code = "wrong_kind"
 
 
 class ManifestInvalid(ArtifactError):

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engine.artifact.kinds import COVER, SOUND
-from engine.base.errors import BuildError
+from engine.base.errors import BuildError, WrongKind
 from engine.cli.terminal import artifact_folder, refuse_usage
 
 if TYPE_CHECKING:
@@ -22,14 +22,14 @@ HOLD = {COVER: "covers", SOUND: "tracks"}
 
 
 def artifact_of_kind(options: argparse.Namespace) -> tuple[Path, str]:
-    """Where the artifact named by `options.artifact` lies, and its kind. Raises `BuildError` for a
+    """Where the artifact named by `options.artifact` lies, and its kind. Raises `WrongKind` for a
     kind that this version does not know."""
     from engine.artifact.manifest import kind_of
 
     folder = artifact_folder(options)
     kind = kind_of(folder)
     if kind not in HOLD:
-        raise BuildError(
+        raise WrongKind(
             f"{folder.name} is an artifact of kind {kind[:40]!r}, which this version does not "
             f"know; it knows {', '.join(HOLD)}."
         )

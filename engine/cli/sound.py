@@ -92,11 +92,12 @@ def verify_tracks(options: argparse.Namespace, folder: Path) -> int:
 
 def query_tracks(options: argparse.Namespace, folder: Path) -> int:
     from engine.sound.search import SoundSearch, Wanted
-    from engine.sound.service.asking import LEAST_TO_LIKEN_S, refuse_short
+    from engine.sound.service.asking import LEAST_TO_LIKEN_S, refuse_short, refuse_silent
 
     samples = None if options.sound is None else read_sound(options.sound)
     if samples is not None:
         refuse_short(samples, LEAST_TO_LIKEN_S)
+        refuse_silent(samples)
     search, wanted = SoundSearch.open(folder), Wanted(k=options.k)
     if samples is not None:
         hits = search.alike(samples, wanted)

@@ -27,13 +27,20 @@ OFF = "none"
 @dataclass(frozen=True)
 class Beside:
     """A capability that others may have beside their own: the room it lives in, the variable that
-    says what it serves, what it serves where that is unset, and what it needs besides serve.in."""
+    says what it serves, what it serves where that is unset, what it needs besides serve.in, and the
+    addresses that it would answer at."""
 
     room: str
     variable: str
     default: str
     package: str
     requirements: str
+    paths: tuple[str, ...] = ()
+
+    @property
+    def absent(self) -> dict[str, tuple[str, str]]:
+        """Its addresses → what is missing there where it is not present, and what turns it on."""
+        return dict.fromkeys(self.paths, (self.room, self.variable))
 
     def is_present(self, environ: Mapping[str, str] | None = None) -> bool:
         """Whether it answers in this process. Raises `SettingsError` where the variable asks for
@@ -61,7 +68,17 @@ class Beside:
         )
 
 
-SOUND = Beside("sound", "SHAZAM_SOUND_ARTIFACT", "artifacts/starter-sound", "av", "sound.in")
+SOUND = Beside(
+    "sound",
+    "SHAZAM_SOUND_ARTIFACT",
+    "artifacts/starter-sound",
+    "av",
+    "sound.in",
+    (
+        *("/api/identify-sound", "/api/search-by-sound", "/api/tracks"),
+        *("/identify_sound", "/search_by_sound", "/tracks", "/recommend", "/audio", "/waveform"),
+    ),
+)
 
 
 def capability(room: str) -> Capability:

@@ -67,4 +67,4 @@ def _capabilities() -> list[Any]:
     return [capability(room) for room in rooms]
 
 
-put_on(ShazamVisual, _capabilities, settings)
+put_on(ShazamVisual, _capabilities, settings, {} if "sound" in rooms else SOUND.absent)

@@ -170,6 +170,7 @@ def test_an_artifact_of_no_known_kind_is_named(run: Any, tmp_path: Path) -> None
     (tmp_path / "manifest.json").write_text('{"format_version": 1, "kind": "smell"}')
     status, _, err = run("verify", tmp_path)
     assert status == 1
+    assert err.startswith("wrong_kind: ")
     assert "is an artifact of kind 'smell', which this version does not know" in err
 
 

@@ -628,6 +628,17 @@ def test_blank_queries_are_refused(http: httpx.Client) -> None:
     is_error(answer, 400, "invalid_request")
 
 
+def test_where_sound_would_answer_it_says_that_it_is_off(http: httpx.Client) -> None:
+    for path in ("/api/tracks", "/api/tracks/3/audio", "/audio/3"):
+        error = is_error(http.get(path), 404, "not_found")
+        assert "sound is off here" in error["message"]
+        assert "SHAZAM_SOUND_ARTIFACT" in error["message"]
+    is_error(http.post("/api/identify-sound", files={"file": b"x"}), 404, "not_found")
+    assert "off here" not in is_error(http.get("/api/tracksuits"), 404, "not_found")["message"]
+    said = http.get("/api/tracks", headers={"Accept-Language": "fr"}).json()["error"]["message"]
+    assert "le son est désactivé ici" in said
+
+
 def test_unknown_things_are_404_by_their_own_name(http: httpx.Client) -> None:
     is_error(http.get("/nowhere"), 404, "not_found")
     is_error(http.post("/nowhere"), 404, "not_found")
@@ -712,7 +723,8 @@ def test_a_preflight_is_answered_and_errors_carry_cors_headers(http: httpx.Clien
     assert "POST" in answer.headers["access-control-allow-methods"]
     refused = http.post("/api/search-by-image", headers=origin)
     assert refused.headers["access-control-allow-origin"] == origin["Origin"]
-    assert "X-Request-ID" in refused.headers["access-control-expose-headers"]
+    exposed = refused.headers["access-control-expose-headers"]
+    assert {"X-Request-ID", "Content-Range", "Accept-Ranges"} <= {*exposed.split(", ")}
 
 
 def test_every_answer_has_the_headers_that_keep_browsers_careful(http: httpx.Client) -> None:

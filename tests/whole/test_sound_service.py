@@ -307,11 +307,52 @@ def test_each_refusal_has_its_code(http: httpx.Client, clip: bytes) -> None:
     is_error(post(http, "/api/search-by-sound", short), 422, "audio_too_short")
 
 
+def test_tracks_that_are_like_silence_are_not_looked_for(http: httpx.Client) -> None:
+    quiet = 1e-5 * np.sin(np.arange(6 * RATE, dtype=np.float32))
+    for silent in (np.zeros(6 * RATE, np.float32), quiet):
+        answer = post(http, "/api/search-by-sound", as_wav(silent))
+        assert "microphone" in is_error(answer, 422, "audio_too_quiet")["message"]
+    faint = as_wav(0.01 * tune(1)[: 5 * RATE])
+    assert post(http, "/api/search-by-sound", faint).status_code == 200
+
+
+def test_a_parameter_that_comes_twice_is_refused_wherever_it_comes(
+    http: httpx.Client, clip: bytes
+) -> None:
+    answers = [
+        http.get("/api/tracks?limit=3&limit=5"),
+        http.get("/api/tracks/2/similar?k=3&k=3"),
+        http.get("/api/tracks/2/waveform?points=16&points=32"),
+        post(http, "/api/search-by-sound?k=3&k=5", clip),
+        post(http, "/api/search-by-sound", clip, data={"k": ["3", "5"]}),
+    ]
+    for answer in answers:
+        assert "came 2 times" in is_error(answer, 400, "invalid_request")["message"]
+    # A blank one is none, and the query string wins over the form.
+    assert http.get("/api/tracks?limit=&limit=5").status_code == 200
+    both = post(http, "/api/search-by-sound?k=1", clip, data={"k": "3"})
+    assert len(both.json()["results"]) == 1
+
+
+def test_a_genre_is_as_long_everywhere(http: httpx.Client, clip: bytes) -> None:
+    for letters, status in ((200, 200), (201, 400)):
+        genre = {"genre": "x" * letters}
+        for answer in (
+            http.get("/api/tracks", params=genre),
+            http.get("/api/tracks/2/similar", params=genre),
+            post(http, "/api/search-by-sound", clip, params=genre),
+            post(http, "/api/search-by-sound", clip, data=genre),
+        ):
+            assert answer.status_code == status, answer.text
+
+
 def test_each_refusal_about_a_track_has_its_code(http: httpx.Client) -> None:
     for path in ("", "/similar", "/audio", "/waveform"):
         is_error(http.get(f"/api/tracks/999{path}"), 404, "track_not_found")
         is_error(http.get(f"/api/tracks/one{path}"), 400, "invalid_request")
         is_error(http.get(f"/api/tracks/{2**80}{path}"), 400, "invalid_request")
+        for other in ("1.0", "+1", "%201", "1_0", "1e0"):
+            is_error(http.get(f"/api/tracks/{other}{path}"), 400, "invalid_request")
     is_error(http.get(f"/api/tracks/{KEPT_BACK}/audio"), 403, "audio_not_shared")
     for query in ("points=15", "points=4097", "points=x", "format=gif", "colour=red"):
         is_error(http.get(f"/api/tracks/2/waveform?{query}"), 400, "invalid_request")

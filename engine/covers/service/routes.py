@@ -33,6 +33,7 @@ from engine.covers.service.schemas import (
 from engine.serving.app.capability import make_router
 from engine.serving.http.forms import read_json
 from engine.serving.http.page import etag_in
+from engine.serving.http.queries import Id
 
 settings = start.settings()
 router = make_router(
@@ -71,7 +72,7 @@ def form_body(fields: dict[str, Any], *, needs: list[str]) -> dict[str, Any]:
 K = Annotated[int, Query(ge=1, le=MAX_K, description="how many albums")]
 GenreId = Annotated[int | None, Query(description="albums of this genre alone")]
 MinScore = Annotated[float | None, Query(ge=-1, le=1, description="at least this similar")]
-AlbumId = Annotated[int, PathParam(examples=[17])]
+AlbumId = Annotated[Id, PathParam(examples=[17])]
 
 
 @router.post(

@@ -24,6 +24,7 @@ from engine.serving.watch.logs import configure_logging
 
 if TYPE_CHECKING:
     from engine.serving.app.capability import Capability
+    from engine.serving.app.failures import Absent
 
 # A client session to a dependency is closed by BentoML after 100 requests or 300 s with calls in
 # flight, which fails 1 to 28 % of them; these bounds are never reached.
@@ -90,7 +91,10 @@ def or_end(call: Callable[[], Any]) -> Any:
 
 
 def put_on(
-    service: Any, capabilities: Callable[[], Sequence[Capability]], settings: Settings
+    service: Any,
+    capabilities: Callable[[], Sequence[Capability]],
+    settings: Settings,
+    absent: Absent | None = None,
 ) -> None:
     """Every public route onto the service, and our limits and errors before them; nothing in the
     launching process."""
@@ -104,7 +108,7 @@ def put_on(
             BoundedProtocol.at_once, BoundedProtocol.at_end = made.at_once, made.end
             return made
 
-        site = Site(capabilities(), settings)
+        site = Site(capabilities(), settings, absent)
         bentoml.asgi_app(site.api, path="/")(service)
         service.add_asgi_middleware(front, **site.front_options())
     collector.resume()

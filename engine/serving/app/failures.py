@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -28,7 +28,11 @@ logger = logging.getLogger("shazam")
 LookInto = Callable[[str, Exception], None]
 
 
-def handle_failures(api: FastAPI, look_into: LookInto) -> None:
+# Where something would be answered if it were switched on → what, and the variable that does it.
+Absent = Mapping[str, tuple[str, str]]
+
+
+def handle_failures(api: FastAPI, look_into: LookInto, absent: Absent) -> None:
     """Let `api` answer every failure, named or not, in the one shape of an error."""
 
     async def on_lost_catalogue(request: Request, error: sqlite3.Error) -> JSONResponse:
@@ -45,10 +49,13 @@ def handle_failures(api: FastAPI, look_into: LookInto) -> None:
         look_into(request.url.path, error)
         return _on_bug()
 
+    async def on_http(request: Request, error: HTTPException) -> JSONResponse:
+        return _on_http(request, error, absent)
+
     api.exception_handler(ShazamError)(_on_named)
     api.exception_handler(sqlite3.Error)(on_lost_catalogue)
     api.exception_handler(RequestValidationError)(_on_invalid)
-    api.exception_handler(HTTPException)(_on_http)
+    api.exception_handler(HTTPException)(on_http)
     api.exception_handler(Exception)(on_bug)
 
 
@@ -66,9 +73,19 @@ async def _on_invalid(request: Request, error: RequestValidationError) -> JSONRe
     return _failure(InvalidRequest(first_error(error.errors())))
 
 
-async def _on_http(request: Request, error: HTTPException) -> JSONResponse:
+def _nothing_at(path: str, absent: Absent) -> NotFound:
+    for start, (what, variable) in absent.items():
+        if path == start or path.startswith(f"{start}/"):
+            return NotFound(
+                f"There is nothing at {path[:200]}: {what} is off here. The operator turns it on "
+                f"by {variable}."
+            )
+    return NotFound(f"There is nothing at {path[:200]}. See /docs.")
+
+
+def _on_http(request: Request, error: HTTPException, absent: Absent) -> JSONResponse:
     if error.status_code == 404:
-        return _failure(NotFound(f"There is nothing at {request.url.path[:200]}. See /docs."))
+        return _failure(_nothing_at(request.url.path, absent))
     if error.status_code == 405:
         allow = (error.headers or {}).get("Allow", "")
         refusal = MethodNotAllowed(

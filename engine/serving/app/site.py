@@ -25,7 +25,7 @@ from engine.base.places import PROJECT
 from engine.base.settings import Settings
 from engine.base.version import VERSION
 from engine.serving.app.capability import Capability, documented
-from engine.serving.app.failures import handle_failures
+from engine.serving.app.failures import Absent, handle_failures
 from engine.serving.app.snippets import Call, add_snippets
 from engine.serving.http.bodies import BodyLimits
 from engine.serving.http.french import MESSAGES, OTHERWISE
@@ -66,9 +66,12 @@ class Banner(BaseModel):
 class Site:
     """One application; the first capability is its own (see `capability`)."""
 
-    def __init__(self, capabilities: Sequence[Capability], settings: Settings) -> None:
+    def __init__(
+        self, capabilities: Sequence[Capability], settings: Settings, absent: Absent | None = None
+    ) -> None:
         self._all, self._settings = tuple(capabilities), settings
         self._own, *self._others = self._all
+        self._absent = absent or {}
         self._page = load_page(PROJECT / "web")
         self._opening: asyncio.Task[None] | None = None
         alone = preload.in_worker() and settings.workers == 1
@@ -121,7 +124,9 @@ class Site:
             api.router.routes.extend(one.router.routes)
         calls = {path: call for one in self._all for path, call in one.calls.items()}
         add_snippets(api.routes, {**calls, **HEALTH_CALL})
-        handle_failures(api, lambda path, error: self._owner(path).running.look_into(error))
+        handle_failures(
+            api, lambda path, error: self._owner(path).running.look_into(error), self._absent
+        )
         return api
 
     def _add_page(self, api: FastAPI) -> None:

@@ -51,6 +51,10 @@ def cors_options(origins: Iterable[str]) -> dict[str, Any]:
         "allow_origin_regex": "|".join(patterns) or None,
         "allow_methods": ["GET", "POST", "HEAD", "OPTIONS"],
         "allow_headers": ["*"],
-        "expose_headers": ["X-Request-ID", "X-Artifact", "Retry-After", "ETag"],
+        # A player asks for parts, and must see which came.
+        "expose_headers": [
+            *("X-Request-ID", "X-Artifact", "Retry-After", "ETag"),
+            *("Accept-Ranges", "Content-Range"),
+        ],
         "max_age": 600,
     }

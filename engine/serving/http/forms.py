@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import AsyncGenerator, Callable, Collection, Mapping
+from collections import Counter
+from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote_to_bytes
@@ -233,6 +234,11 @@ async def _read_form(form: FormData, upload: Upload) -> tuple[dict[str, Any], by
     fields: dict[str, Any] = {}
     files: list[bytes] = []
     try:
+        refuse_repeated(
+            name
+            for name, value in form.multi_items()
+            if isinstance(value, str) and value.strip() and name != upload.field
+        )
         for name, value in form.multi_items():
             if isinstance(value, str) and name != upload.field:
                 fields[name] = value
@@ -267,6 +273,13 @@ def _refuse_text(value: UploadFile | str, data: bytes, upload: Upload) -> None:
             f"The field '{upload.field}' is text, not a file. Send the {upload.noun} itself: "
             f"{upload.curl} (with the @)."
         )
+
+
+def refuse_repeated(names: Iterable[str]) -> None:
+    """Of two values one would be passed over, and the answer be to another question."""
+    for name, times in Counter(names).items():
+        if times > 1:
+            raise InvalidRequest(f"{shown(name)} came {times} times; send it once.")
 
 
 def refuse_unknown(fields: Mapping[str, Any], known: Collection[str]) -> None:

@@ -13,6 +13,10 @@ MESSAGES = {
         "bientôt."
     ),
     "There is nothing at {}. See /docs.": "Il n'y a rien à {0}. Voir /docs.",
+    "There is nothing at {}: {} is off here. The operator turns it on by {}.": (
+        "Il n'y a rien à {0} : {1:said} est désactivé ici. L'exploitant l'active par {2}."
+    ),
+    "sound": "le son",
     "{} does not work here; {} does. See /docs.": (
         "{0} n'est pas possible ici ; {1:said} l'est. Voir /docs."
     ),
@@ -80,6 +84,7 @@ MESSAGES = {
     "{} is no field of this form; those are {}.": (
         "{0} n'est pas un champ de ce formulaire ; il accepte {1}."
     ),
+    "{} came {} times; send it once.": "{0} est venu {1} fois ; ne l'envoyez qu'une fois.",
     "The JSON body must be an object, such as {}.": (
         "Le corps JSON doit être un objet, comme {0}."
     ),

@@ -5,16 +5,33 @@ A parameter that is misspelt and passed over gives an answer to another question
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import urlencode
 
 from fastapi.routing import APIRoute
+from pydantic import BeforeValidator
+from pydantic_core import PydanticCustomError
 from starlette.requests import Request
 from starlette.responses import Response
 
 from engine.base.errors import InvalidRequest
-from engine.serving.http.forms import MULTIPART, pairs_of, shown
+from engine.serving.http.forms import MULTIPART, pairs_of, refuse_repeated, shown
+
+
+def _plain(given: Any) -> Any:
+    """Digits alone: `1.0`, `+1` and ` 1` would be further addresses of what is at `1`."""
+    if isinstance(given, str) and not re.fullmatch(r"-?[0-9]+", given):
+        raise PydanticCustomError(
+            "int_parsing",
+            "Input should be a valid integer, unable to parse string as an integer",
+        )
+    return given
+
+
+# An id in a path.
+Id = Annotated[int, BeforeValidator(_plain)]
 
 
 class StrictRoute(APIRoute):
@@ -33,7 +50,9 @@ class StrictRoute(APIRoute):
         async def answer_known(request: Request) -> Response:
             request = _readable(request)
             _refuse_unknown(request, list(known))
-            return await answer(_without_blanks(request))
+            request = _without_blanks(request)
+            refuse_repeated(name for name, _ in request.query_params.multi_items())
+            return await answer(request)
 
         return answer_known
 

@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from engine.base.errors import (
     ArtifactError,
+    AudioTooQuiet,
     AudioTooShort,
     GoldenQueryFailed,
     NotReady,
@@ -82,6 +83,19 @@ def refuse_short(samples: Samples, least_s: float) -> None:
         raise AudioTooShort(
             f"The recording has {len(samples) / RATE:.1f} seconds; {least_s:g} are the least, "
             "and 10 are plenty."
+        )
+
+
+def refuse_silent(samples: Samples) -> None:
+    """Raise `AudioTooQuiet` where no second of (N,) samples at `RATE` sounds: silence would be like
+    whatever is quietest."""
+    from engine.sound.fingerprint.sounding import SILENT_DBFS, levels
+
+    seconds = len(samples) // RATE
+    if levels(samples, 1.0, 1.0, seconds).max() < SILENT_DBFS:
+        raise AudioTooQuiet(
+            "The recording is silent. See whether the microphone is muted, or go nearer to the "
+            "music, and record again."
         )
 
 
@@ -212,6 +226,7 @@ class AsyncSound:
         """Bytes of a recording → tracks that sound like it, best first."""
         search = self.now
         samples = await self._samples(data, LEAST_TO_LIKEN_S)
+        refuse_silent(samples)
         with self.metrics.timed("liken"):
             return await self._watched(self._liken, search.alike, samples, _wanted(wanted))
 

@@ -12,9 +12,18 @@ from typing import Any
 from starlette.requests import Request
 
 from engine.base.errors import AudioTooLong, InvalidRequest
-from engine.serving.http.forms import Upload, integer, number, read_body, refuse_unknown, words
+from engine.serving.http.forms import (
+    Upload,
+    integer,
+    number,
+    read_body,
+    refuse_unknown,
+    shown,
+    words,
+)
 
 DEFAULT_K, MAX_K = 5, 100
+LONGEST_GENRE = 200  # letters
 
 # How recordings begin, and at which byte. MP3 and AAC without a head begin with eleven set bits.
 _BEGINNINGS = (
@@ -79,10 +88,19 @@ def _refuse_any(fields: Mapping[str, Any]) -> None:
     refuse_unknown(fields, ("file",))
 
 
+def _genre(fields: Mapping[str, Any]) -> str | None:
+    genre = words(fields, "genre")
+    if genre is not None and len(genre) > LONGEST_GENRE:
+        raise InvalidRequest(
+            f"genre={shown(genre)} has {len(genre)} letters; {LONGEST_GENRE} are the most."
+        )
+    return genre
+
+
 def read_wanted(fields: Mapping[str, Any]) -> WantedTracks:
     """`k`, `genre` and `min_score` of a query string or form."""
     return WantedTracks(
         k=integer(fields, "k", 1, MAX_K, default=DEFAULT_K),
-        genre=words(fields, "genre"),
+        genre=_genre(fields),
         min_score=number(fields, "min_score", -1.0, 1.0, default=None),
     )

@@ -30,6 +30,11 @@ SOUND = {
     "The recording has {} seconds; {} are the least, and 10 are plenty.": (
         "L'enregistrement dure {0} secondes ; il en faut au moins {1}, et 10 suffisent."
     ),
+    "The recording is silent. See whether the microphone is muted, or go nearer to the music, and "
+    "record again.": (
+        "L'enregistrement est silencieux. Voyez si le micro est coupé, ou approchez-vous de la "
+        "musique, et enregistrez de nouveau."
+    ),
     # answers.py
     "The catalogue holds track {} but no waveform of it.": (
         "Le catalogue a le morceau {0} mais pas sa forme d'onde."
@@ -39,6 +44,7 @@ SOUND = {
         "fichier."
     ),
     # capability.py, forms.py
+    "genre={} has {} letters; {} are the most.": "genre={0} a {1} lettres ; {2} au plus.",
     "The upload has more than {} bytes. Send a part of it: 10 s are plenty.": (
         f"L'envoi a plus de {{0:number}} octets. Envoyez-en une partie : {_PLENTY}"
     ),

@@ -14,10 +14,17 @@ from fastapi.responses import JSONResponse, RedirectResponse
 
 from engine.serving.app.capability import make_router
 from engine.serving.http.page import etag_in
+from engine.serving.http.queries import Id
 from engine.serving.http.ranges import FilePart
 from engine.sound.service import start
 from engine.sound.service.answers import Format
-from engine.sound.service.forms import DEFAULT_K, MAX_K, read_recording, read_wanted
+from engine.sound.service.forms import (
+    DEFAULT_K,
+    LONGEST_GENRE,
+    MAX_K,
+    read_recording,
+    read_wanted,
+)
 from engine.sound.service.running import answers
 from engine.sound.service.schemas import (
     IDENTIFY_EXAMPLES,
@@ -37,7 +44,7 @@ router = make_router(
         413: "`audio_too_long`",
         415: "`unreadable_audio`",
         416: "`range_not_satisfiable`",
-        422: "`audio_too_short`",
+        422: "`audio_too_short` or `audio_too_quiet`",
     }
 )
 
@@ -60,9 +67,11 @@ def form_body(fields: dict[str, Any]) -> dict[str, Any]:
 
 
 K = Annotated[int, Query(ge=1, le=MAX_K, description="how many tracks")]
-Genre = Annotated[str | None, Query(max_length=200, description="tracks of this genre alone")]
+Genre = Annotated[
+    str | None, Query(max_length=LONGEST_GENRE, description="tracks of this genre alone")
+]
 MinScore = Annotated[float | None, Query(ge=-1, le=1, description="at least this similar")]
-TrackId = Annotated[int, PathParam(ge=0, le=2**63 - 1, examples=[17])]
+TrackId = Annotated[Id, PathParam(ge=0, le=2**63 - 1, examples=[17])]
 AlbumId = Annotated[
     int | None, Query(ge=-(2**63), le=2**63 - 1, description="tracks of this album alone")
 ]
