@@ -7,10 +7,20 @@ of keys of stored objects to keys. From the bottom to the top:
     settings    what services and workers read from their environment
     connecting  the database's address → connections, and what their failures are called
     tables      what is written down
+    words       names, keys and tempos as people write them → as they are compared
     migrations  a database of an earlier version → that of this one
     database    transactions, the same on SQLite and on PostgreSQL
     stores      keys → bytes, in a folder or in a bucket
     objects     the files of tracks there, waited for, checked and named
     signing     links to them where a store makes none
+    records     what jobs and samples both write, and the order in which rows are held
+    quota       what a key may add on a day
+    contents    a content is known → whose track it is
+    attempts    what a worker tells of an attempt, step by step
+    jobs        what somebody asks for, from state to state
+    samples     what is held: found, told of as it changes, let go of
+    creators    who made it, asked for again after seven days
+    workers     who works, and whether they still do
+    retention   what is no longer needed: old rows, objects without one
     service     requests → jobs and tracks
 """

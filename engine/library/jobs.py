@@ -1,0 +1,318 @@
+"""What somebody asks for → a job, written down before it is answered, and everything it meets.
+
+    queued → running → done · failed · cancelled        failed, cancelled → queued (a next attempt)
+
+Every step from one state to another is one transaction that compares the state (and, for a worker,
+the attempt) and sets the next: of a retry, a cancellation and an end that meet, one is first and
+the others see it. Each bears to be asked for twice with the same result, as a commit may have come
+through whose connection broke.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any, cast
+
+from sqlalchemy import Row, Select, func, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from engine.base.errors import InvalidRequest, JobFinished, JobNotFound
+from engine.library.attempts import Attempts, Begun, end_job, tell_sample
+from engine.library.contents import Content, forget_ends
+from engine.library.database import Database
+from engine.library.quota import Quota
+from engine.library.records import (
+    NAMES,
+    Failure,
+    Job,
+    come_back,
+    fit,
+    hold_content,
+    hold_library,
+    job_of,
+    keep_words,
+    now,
+    once_free,
+)
+from engine.library.tables import ACTIVE, STATES, JobRow, SampleRow, State
+from engine.library.words import plain
+
+__all__ = ["Begun", "Content", "Failure", "Job", "Jobs", "Submission"]
+
+_AGAIN: tuple[State, ...] = ("failed", "cancelled")
+# Of a submission, what its sample is called from the beginning.
+_TOLD = (*NAMES, "year", "genre", "licence")
+
+
+@dataclass(frozen=True)
+class Submission:
+    """What is asked for: a file that lies in the store already, or a link."""
+
+    owner: str  # digest of the key, in hex; "" where there are no keys
+    source: str  # upload, link, youtube…
+    url: str | None = None
+    sha256: str | None = None
+    upload_key: str | None = None
+    size: int | None = None  # bytes
+    fields: Mapping[str, Any] = field(default_factory=dict)  # title, artist, album, year…
+
+
+class Jobs(Attempts):
+    """All jobs of a library, as callers and the queue see them, and as those who do them.
+
+    `owner` is who asks: where the library is private, others' jobs are not there for them; None
+    asks for all, as a worker does.
+    """
+
+    def __init__(
+        self, database: Database, *, private: bool = False, quota: Quota | None = None
+    ) -> None:
+        super().__init__(database, quota or Quota(database))
+        self._private = private
+
+    # What callers ask.
+
+    async def submit(self, submission: Submission) -> Job:
+        """Write a job down, or find the one there is: of the same content, put back into the queue
+        where it had failed or was cancelled; of the same link, while it is worked on.
+
+        Raises `QuotaExceeded` for a new one, and `StorageUnavailable` where an earlier file of this
+        content is being removed and does not end.
+        """
+        return await once_free(lambda: self._submit(submission))
+
+    async def get(self, job_id: str, owner: str | None = None) -> Job:
+        """Raises `JobNotFound`."""
+        async with self._database.reading() as connection:
+            return job_of(await self._row(connection, select(JobRow), job_id, owner))
+
+    async def several(self, job_ids: Iterable[str]) -> dict[str, Job]:
+        """Those of these jobs that there are: one question for all who watch."""
+        asked = select(JobRow).where(JobRow.job_id.in_(list(job_ids)))
+        async with self._database.reading() as connection:
+            return {row.job_id: job_of(row) for row in await connection.execute(asked)}
+
+    async def page(
+        self,
+        owner: str | None = None,
+        *,
+        state: str | None = None,
+        offset: int = 0,
+        limit: int = 20,
+    ) -> tuple[int, list[Job]]:
+        """How many jobs there are, and `limit` of them from `offset` on, newest first."""
+        if state is not None and state not in STATES:
+            raise InvalidRequest(f"state={state[:50]!r} is none of {', '.join(STATES)}.")
+        asked = select(JobRow)
+        if self._private and owner is not None:
+            asked = asked.where(JobRow.owner == owner)
+        if state is not None:
+            asked = asked.where(JobRow.state == state)
+        newest = asked.order_by(JobRow.created_at.desc(), JobRow.job_id)
+        async with self._database.reading() as connection:
+            counted = select(func.count()).select_from(asked.subquery())
+            total = await connection.scalar(counted)
+            rows = await connection.execute(newest.offset(offset).limit(limit))
+            return total or 0, [job_of(row) for row in rows]
+
+    async def cancel(self, job_id: str, owner: str | None = None) -> Job:
+        """Raises `JobNotFound`, and `JobFinished` where it has ended otherwise."""
+        async with self._database.writing() as connection:
+            job = await self._held(connection, job_id, owner)
+            if job.state == "cancelled":
+                return job
+            if job.state not in ACTIVE:
+                raise JobFinished(f"This job is {job.state}: there is nothing to cancel.")
+            await end_job(connection, job, "cancelled", "cancelled")
+            return await self._now(connection, job_id)
+
+    async def retry(self, job_id: str, owner: str | None = None) -> Job:
+        """Put what failed or was cancelled back into the queue. A job that is active stays as it
+        is. Raises `JobNotFound`, and `JobFinished` where it is done."""
+        async with self._database.writing() as connection:
+            job = await self._held(connection, job_id, owner)
+            if job.state in ACTIVE:
+                return job
+            if job.state == "done":
+                raise JobFinished("This job is done: its track is in the library.")
+            await _requeue(connection, job)
+            return await self._now(connection, job_id)
+
+    # What the queue asks.
+
+    async def enqueued(self, job_id: str, attempt: int) -> None:
+        """The workers' engine knows of this attempt."""
+        async with self._database.writing() as connection:
+            await connection.execute(
+                update(JobRow)
+                .where(JobRow.job_id == job_id, JobRow.enqueued_attempt < attempt)
+                .values(enqueued_attempt=attempt)
+            )
+
+    async def not_enqueued(self, older_than_s: float = 1.0, limit: int = 1_000) -> list[Job]:
+        """Queued jobs of which the engine was not told for so long, oldest first: whoever wrote
+        them down was killed before."""
+        before = now() - timedelta(seconds=older_than_s)
+        return await self._all(
+            select(JobRow)
+            .where(JobRow.state == "queued", JobRow.updated_at <= before)
+            .where(JobRow.enqueued_attempt < JobRow.attempt)
+            .order_by(JobRow.updated_at)
+            .limit(limit)
+        )
+
+    async def active(self) -> list[Job]:
+        """What is queued or running, oldest first."""
+        asked = select(JobRow).where(JobRow.state.in_(ACTIVE))
+        return await self._all(asked.order_by(JobRow.created_at))
+
+    async def counts(self) -> dict[State, int]:
+        """How many jobs are in each state."""
+        asked = select(JobRow.state, func.count()).group_by(JobRow.state)
+        async with self._database.reading() as connection:
+            found = {row.state: row[1] for row in await connection.execute(asked)}
+        return {state: found.get(state, 0) for state in STATES}
+
+    async def _submit(self, submission: Submission) -> Job:
+        scope = submission.owner if self._private else ""
+        async with self._database.writing() as connection:
+            await hold_library(self._database, connection, scope)
+            known = await self._known(connection, scope, submission)
+            if known is None:
+                await self._quota.spend(connection, submission.owner, submission.size or 0)
+                known = await _write(connection, scope, submission)
+            return await self._now(connection, known)
+
+    async def _known(
+        self, connection: AsyncConnection, scope: str, submission: Submission
+    ) -> str | None:
+        """The id of the job that there is of the same content, or of the same link."""
+        if submission.sha256 is None:
+            asked = select(JobRow.job_id).where(
+                JobRow.scope == scope,
+                JobRow.url_digest == _digest(submission.url),
+                JobRow.state.in_(ACTIVE),
+            )
+            return cast("str | None", await connection.scalar(asked.limit(1)))
+        await hold_content(self._database, connection, submission.sha256)
+        await come_back(connection, submission.sha256)
+        asked_row = (
+            select(JobRow)
+            .join(SampleRow, SampleRow.job_id == JobRow.job_id)
+            .where(SampleRow.scope == scope, SampleRow.sha256 == submission.sha256)
+            .with_for_update(of=JobRow)
+        )
+        row = (await connection.execute(asked_row)).one_or_none()
+        if row is None:
+            return None
+        if row.state in _AGAIN:
+            # The file was sent again, whatever became of what was stored before.
+            await _requeue(connection, job_of(row), upload_key=submission.upload_key)
+        return str(row.job_id)
+
+    async def _held(self, connection: AsyncConnection, job_id: str, owner: str | None) -> Job:
+        """A job that nobody else changes until the transaction ends."""
+        asked = select(JobRow).with_for_update()
+        return job_of(await self._row(connection, asked, job_id, owner))
+
+    async def _row(
+        self,
+        connection: AsyncConnection,
+        asked: Select[JobRow],
+        job_id: str,
+        owner: str | None,
+    ) -> Row[Any]:
+        row = (await connection.execute(asked.where(JobRow.job_id == fit(job_id)))).one_or_none()
+        others = self._private and owner is not None
+        if row is None or (others and cast("Any", row).owner != owner):
+            raise JobNotFound(f"There is no job {job_id[:50]!r}. See /docs for how one is made.")
+        return cast("Row[Any]", row)
+
+    async def _now(self, connection: AsyncConnection, job_id: str) -> Job:
+        asked = select(JobRow).where(JobRow.job_id == job_id)
+        return job_of((await connection.execute(asked)).one())
+
+    async def _all(self, asked: Select[JobRow]) -> list[Job]:
+        async with self._database.reading() as connection:
+            return [job_of(row) for row in await connection.execute(asked)]
+
+
+async def _write(connection: AsyncConnection, scope: str, submission: Submission) -> str:
+    """A new sample and its job; the id of that."""
+    job_id, told = uuid.uuid4().hex, fit(dict(submission.fields))
+    at = now()
+    names = {name: told[name] for name in _TOLD if told.get(name) is not None}
+    creator = names.get("creator")
+    sample = {
+        "owner": submission.owner,
+        "scope": scope,
+        "status": "processing",
+        "job_id": job_id,
+        "details": {},
+        "sha256": submission.sha256,
+        "size": submission.size,
+        "source": submission.source,
+        "url": fit(submission.url),
+        "audio_shared": True,
+        "downloads": 0,
+        "objects": {},
+        "matches": [],
+        "created_at": at,
+        "creator_plain": plain(creator) if creator else None,
+        **names,
+    }
+    inserted = insert(SampleRow).values(sample).returning(SampleRow.track_id)
+    track_id = (await connection.execute(inserted)).scalar_one()
+    await keep_words(connection, track_id, (names.get(name) for name in NAMES))
+    job = {
+        "job_id": job_id,
+        "attempt": 1,
+        "state": "queued",
+        "progress": 0.0,
+        "track_id": track_id,
+        "owner": submission.owner,
+        "scope": scope,
+        "source": submission.source,
+        "url": fit(submission.url),
+        "url_digest": _digest(submission.url),
+        "sha256": submission.sha256,
+        "upload_key": submission.upload_key,
+        "size": submission.size,
+        "fields": told,
+        "enqueued_attempt": 0,
+        "created_at": at,
+        "updated_at": at,
+    }
+    await connection.execute(insert(JobRow).values(job))
+    return job_id
+
+
+async def _requeue(connection: AsyncConnection, job: Job, upload_key: str | None = None) -> None:
+    """The next attempt of a job that failed or was cancelled, whose row is held."""
+    await connection.execute(
+        update(JobRow)
+        .where(JobRow.job_id == job.job_id)
+        .values(
+            attempt=job.attempt + 1,
+            state="queued",
+            step=None,
+            progress=0.0,
+            error_code=None,
+            error_message=None,
+            upload_key=upload_key or job.upload_key,
+            updated_at=now(),
+            started_at=None,
+            ended_at=None,
+        )
+    )
+    # What these gave were rows, and the rows have changed since.
+    await forget_ends(connection, job.job_id, only=("catalogue", "clean"))
+    await tell_sample(connection, job, "processing")
+
+
+def _digest(url: str | None) -> str | None:
+    return None if url is None else hashlib.sha256(url.encode("utf-8", "replace")).hexdigest()
