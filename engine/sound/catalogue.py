@@ -64,6 +64,8 @@ _TYPES = {
     "tags": ("blob", "null"),
 }
 LONGEST_S = 1e7
+# More than so many places of audio are not told one by one.
+MOST_ORIGINS = 32
 _PEAK = np.float32(127)  # what a sample of 1 is drawn as, in a signed byte
 
 
@@ -117,6 +119,7 @@ class SoundCatalogue:
     def __init__(self, tracks: Path, waveforms: Path | None = None) -> None:
         self._tracks = Database(tracks)
         self._waveforms = Database(waveforms) if waveforms else None
+        self._origins: tuple[str, ...] | None = None
         self.names = Names(tracks, NAMED)
         try:
             self._count = int(dict(self._tracks.rows("SELECT name, value FROM facts"))["tracks"])
@@ -233,6 +236,19 @@ class SoundCatalogue:
         """Track id and file of every track whose audio the artifact says it holds."""
         sql = "SELECT track_id, audio FROM tracks WHERE audio IS NOT NULL ORDER BY track_id"
         return self._tracks.rows(sql)
+
+    def origins(self) -> tuple[str, ...]:
+        """Where audio is that the artifact does not hold, as "https://host:port"; "https:" where
+        these are more than `MOST_ORIGINS`. Read once."""
+        if self._origins is None:
+            sql = (
+                # Behind "https://", eight letters, the host ends at a slash.
+                "SELECT DISTINCT lower(substr(url, 1, 7 + instr(substr(url || '/', 9), '/'))) "
+                "FROM tracks WHERE audio IS NULL AND audio_shared AND url LIKE 'http%://%' LIMIT ?"
+            )
+            found = tuple(sorted(row[0] for row in self._tracks.rows(sql, [MOST_ORIGINS + 1])))
+            self._origins = found if len(found) <= MOST_ORIGINS else ("https:",)
+        return self._origins
 
     def tags(self, track_id: int) -> NDArray[np.float32] | None:
         """(T,) float32: how much the encoder heard of each of its tags, where it knows any."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from engine.sound.catalogue import (
+    MOST_ORIGINS,
     SoundCatalogue,
     Track,
     as_bytes,
@@ -75,6 +77,21 @@ def test_every_field_survives(tmp_path: Path) -> None:
 def test_pages(asked: dict[str, object], total: int, ids: list[int], catalogue: SoundCatalogue):
     page = catalogue.page(**asked)  # type: ignore[arg-type]
     assert (page.total, [track.track_id for track in page.tracks]) == (total, ids)
+
+
+def test_where_audio_is_that_is_not_here(tmp_path: Path) -> None:
+    def origins(*urls: str | None, **more: Any) -> tuple[str, ...]:
+        path = tmp_path / f"{len([*tmp_path.iterdir()])}.sqlite"
+        write_catalogue(path, [(Track(i, 1.0, url=u, **more), None) for i, u in enumerate(urls)])
+        return SoundCatalogue(path).origins()
+
+    named = ("https://A.example/x/y.mp3", "https://a.example", None)
+    assert origins(*named) == ("https://a.example",)
+    assert origins("http://a.b/c", "ftp://c.example/x", "x") == ("http://a.b",)
+    assert origins(named[0], audio="audio/0.opus") == ()
+    assert origins(named[0], audio_shared=False) == ()
+    assert origins(*(f"https://h{i}.example/{i}" for i in range(MOST_ORIGINS))) != ("https:",)
+    assert origins(*(f"https://h{i}.example/{i}" for i in range(MOST_ORIGINS + 1))) == ("https:",)
 
 
 def test_genres_are_counted_and_found_by_any_spelling(catalogue: SoundCatalogue) -> None:

@@ -6,7 +6,7 @@ its head, what answers where nothing else is said. The others open after it and 
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -79,6 +79,8 @@ class Capability:
     probes: tuple[str, ...] = ()
     previews: Mapping[str, ShowPreview] = field(default_factory=dict)
     links: Mapping[str, str] = field(default_factory=dict)
+    # Origins, besides this service, where what the page plays is.
+    media: Callable[[], Awaitable[Sequence[str]]] | None = None
 
 
 def make_router(failures: Mapping[int, str]) -> APIRouter:

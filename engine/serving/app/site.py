@@ -227,9 +227,10 @@ class Site:
         names = [name for one in self._all for name in one.previews if name in given]
         if names and not wants_json(accept):
             preview = await self._preview(request, names[0], given.getlist(names[0])[0])
-            return page_reply(self._page.index(*_caching(request), preview=preview))
+            media = await self._media()
+            return page_reply(self._page.index(*_caching(request), preview=preview, media=media))
         if wants_html(accept):
-            return page_reply(self._page.index(*_caching(request)))
+            return page_reply(self._page.index(*_caching(request), media=await self._media()))
         endpoints = {**{k: v for one in self._all for k, v in one.endpoints.items()}, **ENDPOINTS}
         banner = Banner(
             message="Shazam Visual: " + ", or ".join(one.invitation for one in self._all) + ".",
@@ -245,6 +246,15 @@ class Site:
                 if name in one.previews:
                     return await one.previews[name](request, value)
         return None
+
+    async def _media(self) -> list[str]:
+        """Where, besides here, what the page plays is; as far as that is known now."""
+        found: list[str] = []
+        for one in self._all:
+            if one.media is not None:
+                with contextlib.suppress(ShazamError, sqlite3.Error):
+                    found += await one.media()
+        return found
 
     async def docs(self, request: Request) -> Response:
         return page_reply(self._page.docs(*_caching(request)))

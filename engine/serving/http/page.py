@@ -17,6 +17,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -48,8 +49,8 @@ _SHARED_POLICY = (
     "default-src 'none'; script-src 'self'; font-src 'self'; connect-src 'self'; "
     "form-action 'self'; base-uri 'none'; "
 )
-PAGE_POLICY = (
-    _SHARED_POLICY + "style-src 'self'; img-src 'self' blob:; media-src 'self' blob:; "
+_PAGE_POLICY = (
+    _SHARED_POLICY + "style-src 'self'; img-src 'self' blob:; media-src {}; "
     "worker-src 'self'; manifest-src 'self'; "
     # `worker` makes one constant address; text from a catalogue can become no script.
     "require-trusted-types-for 'script'; trusted-types worker"
@@ -67,6 +68,7 @@ _COMMON_HEADERS = {
     "Permissions-Policy": "camera=(self), microphone=(self), geolocation=()",
     "Cross-Origin-Opener-Policy": "same-origin",
 }
+_ORIGIN = re.compile(r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?|https?:")
 _FOR_EVER = "public, max-age=31536000, immutable"
 _ICON = re.compile(r'"src": "([\w.-]+)"')
 _TITLE = re.compile(rb"<title>[^<]*</title>")
@@ -136,12 +138,14 @@ class Page:
         if_none_match: str | None = None,
         accept_encoding: str | None = None,
         preview: Preview | None = None,
+        media: Iterable[str] = (),
     ) -> Reply:
-        """`GET /` for a browser, and for what shows a `preview` of a link to it."""
+        """`GET /` for a browser, and for what shows a `preview` of a link to it. `media` are the
+        origins, besides this service, whose audio the page may play."""
         file = self.files["index.html"]
         if preview is not None:
             file = file.with_head(preview.head())
-        extra = {"Content-Security-Policy": PAGE_POLICY}
+        extra = {"Content-Security-Policy": page_policy(media)}
         return file.reply("no-cache", extra, if_none_match, accept_encoding)
 
     def docs(self, if_none_match: str | None = None, accept_encoding: str | None = None) -> Reply:
@@ -176,6 +180,13 @@ class Page:
         file = self.files.get(name)
         extra = {"Content-Security-Policy": WORKER_POLICY} if name == "sw.js" else {}
         return file.reply("no-cache", extra, if_none_match, accept_encoding) if file else None
+
+
+def page_policy(media: Iterable[str] = ()) -> str:
+    """What the page may load from where. A word that is no origin is left out: it could say more
+    than where audio is."""
+    origins = [origin for origin in media if _ORIGIN.fullmatch(origin)]
+    return _PAGE_POLICY.format(" ".join(["'self'", "blob:", *origins]))
 
 
 def load_page(folder: Path) -> Page:

@@ -183,6 +183,10 @@ class SoundAnswers:
             )
         return AudioFile(found, media_type, f'"{entry.sha256[:16]}"')
 
+    async def origins(self) -> tuple[str, ...]:
+        """Of audio that is elsewhere. Raises `NotReady`."""
+        return await self._sound.beside(self._sound.now.catalogue.origins)
+
     async def waveform(self, track_id: int, points: int) -> Waveform:
         """Raises `TrackNotFound`."""
         search = self._sound.now

@@ -46,6 +46,11 @@ async def _preview(request: Request, track_id: str) -> Preview | None:
     )
 
 
+async def _media() -> tuple[str, ...]:
+    """Where tracks are whose audio is not here: `/api/tracks/{id}/audio` sends the page there."""
+    return await answers().origins()
+
+
 CAPABILITY = Capability(
     name="sound",
     running=RUNNING,
@@ -69,4 +74,5 @@ CAPABILITY = Capability(
     body=BodyLimit(settings.max_upload_bytes + FORM_OVERHEAD, _too_large),
     probes=("/health/ready",),
     previews={"track": _preview},
+    media=_media,
 )

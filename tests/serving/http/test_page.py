@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from conftest import PROJECT
 
-from engine.serving.http.page import Page, load_page, wants_html
+from engine.serving.http.page import Page, load_page, page_policy, wants_html
 
 WEB = PROJECT / "web"
 
@@ -131,3 +131,10 @@ def test_the_real_page_is_complete_and_strict() -> None:
         assert "http://" not in html
         assert "https://" not in html
         assert reply.headers["X-Content-Type-Options"] == "nosniff"
+
+
+def test_a_word_that_is_no_origin_gets_into_no_policy() -> None:
+    said = page_policy(["https://a.example", "https://b.example:8443", "https:", "*", "'none'"])
+    assert "media-src 'self' blob: https://a.example https://b.example:8443 https:;" in said
+    for word in ("https://a.example; script-src *", "data:", "https://a.example/x", "//a.example"):
+        assert page_policy([word]) == page_policy()

@@ -91,11 +91,12 @@ def fake(_fake_service: Fake) -> Fake:
 @pytest.fixture
 def visitor(chromium: Any) -> Iterator[Visit]:
     """`visitor(url, **context options)` opens a page; afterwards nothing may have gone wrong:
-    no exception, no CSP violation, no error in the console but a failed load, no other host."""
+    no exception, no CSP violation, no error in the console but a failed load, no other host than
+    that of `also`."""
     opened = []
     wrong: list[str] = []
 
-    def visit(url: str, *, script: str = "", **options: Any) -> Any:
+    def visit(url: str, *, script: str = "", also: str | None = None, **options: Any) -> Any:
         options = {
             "viewport": {"width": 1280, "height": 800},
             "locale": "en-GB",
@@ -110,7 +111,7 @@ def visitor(chromium: Any) -> Iterator[Visit]:
         page.on("pageerror", lambda error: wrong.append(f"exception: {error}"))
         page.on("console", lambda message: wrong.extend(complaints(message)))
         host = "/".join(url.split("/")[:3])
-        page.on("request", lambda request: wrong.extend(strangers(request.url, host)))
+        page.on("request", lambda request: wrong.extend(strangers(request.url, host, also)))
         page.goto(url, wait_until="domcontentloaded")
         return page
 
@@ -132,8 +133,8 @@ def complaints(message: Any) -> list[str]:
     return [] if message.type != "error" or failed_load else [f"console: {message.text}"]
 
 
-def strangers(url: str, host: str) -> list[str]:
-    own = (host + "/", f"blob:{host}/", "data:")
+def strangers(url: str, host: str, also: str | None = None) -> list[str]:
+    own = (host + "/", f"blob:{host}/", "data:", also or "data:")
     return [] if url.startswith(own) else [f"another host: {url}"]
 
 

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import functools
+import json
+import shutil
+import sqlite3
+import threading
 from collections.abc import Callable, Iterator
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
 from conftest import STARTER, Serve, Server, wait_until_ready
 from playwright.sync_api import expect
 from recorded import wav
-from tracks import RATE, tune
+from tracks import ELSEWHERE, RATE, tune
 
-from engine.sound.audio import resample
+from engine.base.files import file_sha256
+from engine.sound.audio import resample, to_opus
 from engine.sound.hearing.phone import Place
 from engine.sound.hearing.rooms import two
 
@@ -24,8 +31,39 @@ TUNE, FROM_S = 2, 2.0
 
 
 @pytest.fixture(scope="module")
-def hearing(serve: Serve, tiny_sound: Path) -> Iterator[Server]:
-    made = serve(STARTER, SHAZAM_SOUND_ARTIFACT=str(tiny_sound))
+def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Another host, which has a tune; its address."""
+    folder = tmp_path_factory.mktemp("elsewhere")
+    to_opus(tune(ELSEWHERE), RATE, folder / "tune.opus", 48)
+    handler = functools.partial(_Quiet, directory=str(folder))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as host:
+        threading.Thread(target=host.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{host.server_port}/tune.opus"
+        host.shutdown()
+
+
+class _Quiet(SimpleHTTPRequestHandler):
+    extensions_map: ClassVar = {".opus": "audio/ogg"}
+
+    def log_message(self, *_: Any) -> None: ...
+
+
+@pytest.fixture(scope="module")
+def hearing(
+    serve: Serve, tiny_sound: Path, elsewhere: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Server]:
+    """The audio of one of its tracks is at another host."""
+    folder = tmp_path_factory.mktemp("hearing") / "sound"
+    shutil.copytree(tiny_sound, folder)
+    with sqlite3.connect(folder / "catalogue.sqlite") as database:
+        database.execute("UPDATE tracks SET url = ? WHERE track_id = ?", (elsewhere, ELSEWHERE))
+    database.close()
+    manifest = json.loads((folder / "manifest.json").read_text())
+    changed = folder / "catalogue.sqlite"
+    entry = {"sha256": file_sha256(changed), "size": changed.stat().st_size}
+    manifest["files"]["catalogue.sqlite"] = entry
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    made = serve(STARTER, SHAZAM_SOUND_ARTIFACT=str(folder))
     wait_until_ready(made, "/health/ready")
     yield made
     serve.end(made)  # type: ignore[attr-defined]
@@ -77,6 +115,19 @@ def test_a_tune_in_a_room_is_found_and_plays_from_there(
     expect(page.locator("#shelf .because").first).not_to_be_empty()
     page.wait_for_load_state("networkidle")
     screenshot(page, f"live-heard-{'phone' if screen else 'laptop'}")
+
+
+def test_a_track_that_is_at_another_host_plays(live, elsewhere: str) -> None:
+    page = live(f"/?track={ELSEWHERE}", also=elsewhere)
+    origin = elsewhere.rsplit("/", 1)[0]
+    policy = page.request.get(page.url, headers={"Accept": "text/html"}).headers
+    assert f"media-src 'self' blob: {origin};" in policy["content-security-policy"]
+    with page.expect_response(elsewhere) as played:
+        page.locator(".track .play").click()
+    assert played.value.ok
+    expect(page.get_by_role("button", name="Pause")).to_be_visible()
+    expect(page.locator(".track .clock")).not_to_have_text("0:00 / 0:12")
+    expect(page.locator(".track .trouble")).to_be_hidden()
 
 
 def test_a_recording_from_a_file_begins_where_it_does(live, tmp_path: Path) -> None:
