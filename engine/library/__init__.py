@@ -22,5 +22,6 @@ of keys of stored objects to keys. From the bottom to the top:
     creators    who made it, asked for again after seven days
     workers     who works, and whether they still do
     retention   what is no longer needed: old rows, objects without one
+    sources     a link → a file and what its source tells of it
     service     requests → jobs and tracks
 """

@@ -15,6 +15,10 @@ from engine.base.settings import MEBI, SHARED, Settings, Variable, choice, integ
 NONE, TOGETHER, PRIVATE = "none", "shared", "private"
 DATABASE = "sqlite:///build/studio/library.sqlite"
 STORAGE = "build/studio/objects"
+TIKTOK = "https://tiktok-scraper7.p.rapidapi.com"
+SPOTIFY = "https://api.spotify.com/v1"
+SPOTIFY_TOKEN = "https://accounts.spotify.com/api/token"
+JAMENDO = "https://api.jamendo.com/v3.0"
 
 
 def _database(text: str) -> str:
@@ -30,6 +34,21 @@ def _hosts(text: str) -> tuple[str, ...]:
         if not re.fullmatch(r"([a-z0-9._-]+|\[[0-9a-f:.]+\])(:\d{1,5})?", host):
             raise ValueError(f"{host[:100]!r} is no host, nor host:port")
     return hosts
+
+
+def _address(text: str) -> str:
+    url = text.strip().rstrip("/")
+    if not re.fullmatch(r"https?://[^\s/@?#]+(/[^\s?#]*)?", url):
+        raise ValueError("is no http:// or https:// address without a query")
+    return url
+
+
+def _public(text: str) -> str:
+    return "none" if text.strip() == "none" else _address(text)
+
+
+def _api(name: str, example: str) -> Variable:
+    return Variable(_address, example, f"Where {name} is; trusted as a host that links may lead to")
 
 
 def _key(name: str) -> Variable:
@@ -54,6 +73,12 @@ VARIABLES: dict[str, Variable] = {
         str.strip,
         "s3://my-bucket/library",
         "Where the library's files are: a folder, or `s3://` or `gs://` and a bucket",
+    ),
+    "storage_public_url": Variable(
+        _public,
+        "https://files.example.com",
+        "The address under which callers reach the S3 server of `SHAZAM_STORAGE`, for links to "
+        "files; unset: the one the service uses; `none`: they do not, files go through the service",
     ),
     "max_source_bytes": Variable(
         integer(1_024, 1 << 34), "104857600", "Largest file or link that is added, in bytes"
@@ -86,6 +111,10 @@ VARIABLES: dict[str, Variable] = {
     "spotify_client_id": _key("Client id at Spotify, for what its links are called"),
     "spotify_client_secret": _key("The secret of that client"),
     "jamendo_client_id": _key("Client id at Jamendo, for its music"),
+    "tiktok_url": _api("that service of RapidAPI", "https://tiktok.internal"),
+    "spotify_url": _api("Spotify's API", "https://spotify.internal/v1"),
+    "spotify_token_url": _api("Spotify's tokens", "https://spotify.internal/token"),
+    "jamendo_url": _api("Jamendo's API", "https://jamendo.internal/v3.0"),
     **SHARED,
 }
 
@@ -99,6 +128,7 @@ class LibrarySettings(Settings):
     library: str = NONE
     database: str = DATABASE
     storage: str = STORAGE
+    storage_public_url: str = ""
     max_source_bytes: int = 200 * MEBI
     max_source_s: int = 3_600
     source_timeout_s: float = 600.0
@@ -111,6 +141,10 @@ class LibrarySettings(Settings):
     spotify_client_id: str = ""
     spotify_client_secret: str = ""
     jamendo_client_id: str = ""
+    tiktok_url: str = TIKTOK
+    spotify_url: str = SPOTIFY
+    spotify_token_url: str = SPOTIFY_TOKEN
+    jamendo_url: str = JAMENDO
 
     @property
     def private(self) -> bool:

@@ -40,6 +40,9 @@ def test_an_example_is_itself_a_good_value_and_no_unknown_one(name: str) -> None
         ("quota_jobs", "-1"),
         ("quota_bytes", "1GB"),
         ("link_s", "1"),
+        ("storage_public_url", "files.example.com"),
+        ("jamendo_url", "https://me:secret@jamendo.internal"),
+        ("tiktok_url", "ftp://x"),
         ("keep_days", "0"),
     ],
 )
