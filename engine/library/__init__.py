@@ -23,5 +23,6 @@ of keys of stored objects to keys. From the bottom to the top:
     workers     who works, and whether they still do
     retention   what is no longer needed: old rows, objects without one
     sources     a link → a file and what its source tells of it
+    analysis    a recording → loudness, tempo, key, energy, danceability
     service     requests → jobs and tracks
 """
