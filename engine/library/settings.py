@@ -113,7 +113,7 @@ VARIABLES: dict[str, Variable] = {
     "jamendo_client_id": _key("Client id at Jamendo, for its music"),
     "tiktok_url": _api("that service of RapidAPI", "https://tiktok.internal"),
     "spotify_url": _api("Spotify's API", "https://spotify.internal/v1"),
-    "spotify_token_url": _api("Spotify's tokens", "https://spotify.internal/token"),
+    "spotify_token_url": _api("what gives Spotify's tokens", "https://spotify.internal/token"),
     "jamendo_url": _api("Jamendo's API", "https://jamendo.internal/v3.0"),
     **SHARED,
 }
