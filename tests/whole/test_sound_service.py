@@ -183,6 +183,54 @@ def test_neighbours_leave_the_track_itself_out_and_say_why(http: httpx.Client) -
 def test_an_encoder_without_words_says_so(http: httpx.Client) -> None:
     answer = http.get("/api/search-by-text", params={"query": "a sad piano"})
     assert "knows sounds and no words" in is_error(answer, 400, "invalid_request")["message"]
+    for blank in ("", " ", "\u200b"):
+        answer = http.get("/api/search-by-text", params={"query": blank})
+        assert "no words" not in is_error(answer, 400, "invalid_request")["message"]
+
+
+# Words, where an encoder knows them
+
+
+@pytest.fixture(scope="module")
+def worded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An artifact of the same tracks by a CLAP of random weights."""
+    from sound_encoders import write_clap
+    from tracks import write_tracks
+
+    from engine.sound.making.build import build
+
+    folder, out = tmp_path_factory.mktemp("tracks"), tmp_path_factory.mktemp("clap") / "sound"
+    clap = write_clap(tmp_path_factory.mktemp("weights") / "tiny-clap")
+    build(folder, out, metadata=write_tracks(folder), encoder=f"clap:{clap}")
+    return out
+
+
+def test_words_find_tracks_beside_albums(serve: Serve, tiny_artifact: Path, worded: Path) -> None:
+    from engine.sound.search import SoundSearch, Wanted
+
+    wanted = SoundSearch.open(worded, threads=1).by_text("a calm piano", Wanted(k=3))
+    made = serve(tiny_artifact, SHAZAM_SOUND_ARTIFACT=str(worded))
+    try:
+        wait_until_ready(made, "/health/ready")
+        with httpx.Client(base_url=made.url, timeout=30) as http:
+
+            def ask(**more: str) -> Any:
+                asked = {"query": "a calm piano", "k": "3", **more}
+                answer = http.get("/api/search-by-text", params=asked)
+                assert answer.status_code == 200, answer.text
+                return answer.json()
+
+            body = ask()
+            assert (len(body["results"]), "album_id" in body["results"][0]) == (3, True)
+            assert set(body["tracks"][0]) == {*TRACK, "similarity_score"}
+            assert [(row["track_id"], row["similarity_score"]) for row in body["tracks"]] == [
+                (hit.track.track_id, pytest.approx(hit.similarity, abs=1e-4)) for hit in wanted
+            ]
+            assert len(ask(min_score=str(body["tracks"][1]["similarity_score"]))["tracks"]) == 2
+            assert "tracks" not in ask(genre_id="1")
+            assert ask(query="a calm piano " * 400)["tracks"]
+    finally:
+        serve.end(made)  # type: ignore[attr-defined]
 
 
 # The tracks themselves
@@ -466,6 +514,8 @@ def test_covers_and_sound_answer_on_one_port(joint: Server, covers: Path, clip: 
             "/api/search-by-image", files={"file": (covers / "cover-03.png").read_bytes()}
         )
         assert sleeve.json()["results"][0]["album_id"] == 3
+        words = http.get("/api/search-by-text", params={"query": "red"}).json()
+        assert "tracks" not in words, "the encoder of sound knows none"
         heard = post(http, "/api/identify-sound", clip)
         assert heard.json()["track"]["track_id"] == 2
         health = http.get("/health").json()

@@ -34,6 +34,7 @@ from engine.covers.service.schemas import (
     SearchResponse,
     Usage,
 )
+from engine.serving.app.capability import FindByWords
 from engine.serving.http.prefix import prefix_here
 
 if TYPE_CHECKING:
@@ -47,18 +48,32 @@ AT_ONCE = 256
 
 
 class Answers:
-    def __init__(self, search: AsyncSearch, settings: Settings) -> None:
+    def __init__(
+        self, search: AsyncSearch, settings: Settings, by_words: FindByWords | None = None
+    ) -> None:
         self._search = search
         self._settings = settings
+        self._by_words = by_words
 
     async def by_image(self, data: bytes, wanted: Wanted) -> SearchResponse:
         vector = await self._search.image_vector(data)
         return self._response("image", await self._search.by_vector(vector, wanted))
 
     async def by_text(self, query: str, wanted: Wanted) -> SearchResponse:
+        hits, tracks = await asyncio.gather(
+            self._hits_by_text(query, wanted), self._tracks_by_text(query, wanted)
+        )
+        return self._response("text", hits, query, tracks)
+
+    async def _hits_by_text(self, query: str, wanted: Wanted) -> list[Hit]:
         vector = await self._search.text_vector(cut_text(query))
-        hits = await self._search.by_vector(vector, wanted)
-        return self._response("text", hits, query)
+        return await self._search.by_vector(vector, wanted)
+
+    async def _tracks_by_text(self, query: str, wanted: Wanted) -> list[dict[str, Any]] | None:
+        """None where nobody knows words for tracks, or a genre of covers is asked for."""
+        if self._by_words is None or wanted.genre_id is not None:
+            return None
+        return await self._by_words(query, wanted.k, wanted.min_score)
 
     async def by_all(self, sent: Sent) -> SearchResponse:
         """One query of any of picture, words and unwanted words."""
@@ -187,13 +202,18 @@ class Answers:
         )
 
     def _response(
-        self, kind: QueryType, hits: Sequence[Hit], query: str | None = None
+        self,
+        kind: QueryType,
+        hits: Sequence[Hit],
+        query: str | None = None,
+        tracks: list[dict[str, Any]] | None = None,
     ) -> SearchResponse:
         return SearchResponse(
             query_type=kind,
             artifact=self._search.artifact_id,
             query=query,
             results=self._results(hits),
+            tracks=tracks,
         )
 
     def _results(self, hits: Sequence[Hit]) -> list[AlbumResult]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from fastapi import Request
 
@@ -45,6 +46,10 @@ async def _preview(request: Request, album_id: str) -> Preview | None:
     )
 
 
+def _meet(others: Sequence[Capability]) -> None:
+    RUNNING.by_words = next((one.by_words for one in others if one.by_words is not None), None)
+
+
 _UPLOAD = BodyLimit(settings.max_upload_bytes + FORM_OVERHEAD, _too_large)
 
 CAPABILITY = Capability(
@@ -77,5 +82,6 @@ CAPABILITY = Capability(
     # Pictures travel as base64 there: a third more bytes, and several at once.
     bodies={"/v1/embeddings": BodyLimit(4 * _UPLOAD.size, _too_large)},
     previews={"album": _preview},
+    meet=_meet,
     links=dict(settings.links),
 )

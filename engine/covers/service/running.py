@@ -7,6 +7,7 @@ from engine.covers.service.answers import Answers
 from engine.covers.service.asking import AsyncSearch
 from engine.covers.service.schemas import Health
 from engine.covers.service.towers import RemoteEncoder
+from engine.serving.app.capability import FindByWords
 from engine.serving.watch.metrics import Metrics
 
 
@@ -15,13 +16,15 @@ class RunningCovers:
 
     # Where the encoder runs in a process of its own: the way to it. Set before the start.
     remote_encoder: RemoteEncoder | None = None
+    # What words find beside albums, where something is served that knows it. Set before the start.
+    by_words: FindByWords | None = None
     search: AsyncSearch | None = None
     answers: Answers | None = None
 
     def start(self, metrics: Metrics) -> None:
         settings = start.settings()
         self.search = AsyncSearch(settings, metrics, self.remote_encoder)
-        self.answers = Answers(self.search, settings)
+        self.answers = Answers(self.search, settings, self.by_words)
         self.search.start()
 
     async def settled(self) -> None:
@@ -39,7 +42,8 @@ class RunningCovers:
         return search().failed
 
     def look_into(self, error: Exception) -> None:
-        search().look_into(error)
+        if self.search is not None:
+            self.search.look_into(error)
 
     def check_ready(self) -> None:
         search().about  # noqa: B018  raises NotReady

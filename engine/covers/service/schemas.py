@@ -31,12 +31,19 @@ class SearchResponse(BaseModel):
     artifact: str
     query: str | None = None
     results: list[AlbumResult]
+    tracks: list[dict[str, Any]] | None = Field(
+        default=None,
+        description="of words, where sound is served by an encoder that knows them: the tracks "
+        "that sound so, each with its `similarity_score`. Left out where it knows none, or "
+        "`genre_id` is given",
+    )
 
     @model_serializer(mode="wrap")
-    def _without_empty_query(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+    def _without_what_is_not_there(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
         body: dict[str, Any] = handler(self)
-        if body.get("query") is None:
-            body.pop("query", None)
+        for name in ("query", "tracks"):
+            if body.get(name) is None:
+                body.pop(name, None)
         return body
 
 

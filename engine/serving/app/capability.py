@@ -24,6 +24,11 @@ from engine.serving.watch.metrics import Metrics, Subject
 ShowPreview = Callable[[Request, str], Awaitable[Preview | None]]
 
 
+# Words, how many at most and how alike at least → what of a capability fits them, as it tells of
+# it; None where it knows no words, or cannot say now.
+FindByWords = Callable[[str, int, float | None], Awaitable[list[dict[str, Any]] | None]]
+
+
 class Running(Protocol):
     """What a capability is in a worker: begun with it, opened beside it, ended with it."""
 
@@ -79,6 +84,10 @@ class Capability:
     probes: tuple[str, ...] = ()
     previews: Mapping[str, ShowPreview] = field(default_factory=dict)
     links: Mapping[str, str] = field(default_factory=dict)
+    # What words find of it, beside the answers of the one that is asked by words.
+    by_words: FindByWords | None = None
+    # Told once, before anything opens, of the others beside it.
+    meet: Callable[[Sequence[Capability]], None] | None = None
     # Origins, besides this service, where what the page plays is.
     media: Callable[[], Awaitable[Sequence[str]]] | None = None
 

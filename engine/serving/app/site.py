@@ -71,6 +71,9 @@ class Site:
     ) -> None:
         self._all, self._settings = tuple(capabilities), settings
         self._own, *self._others = self._all
+        for one in self._all:
+            if one.meet is not None:
+                one.meet([other for other in self._all if other is not one])
         self._absent = absent or {}
         self._page = load_page(PROJECT / "web")
         self._opening: asyncio.Task[None] | None = None

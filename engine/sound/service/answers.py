@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from engine.sound.service.forms import WantedTracks
 
 CANDIDATES = 5
+# Of words so many letters are read; an encoder reads fewer.
+MOST_TEXT = 2_000
 Format = Literal["json", "png", "svg"]
 # As the formats that a track may be kept in are called on the web.
 MEDIA_TYPES = {
@@ -116,14 +118,20 @@ class SoundAnswers:
 
     async def by_text(self, text: str, wanted: WantedTracks) -> SoundSearchResponse:
         """Raises `InvalidRequest` where the encoder knows no words."""
-        return self._found("text", await self._sound.by_text(text, wanted))
+        return self._found("text", await self._sound.by_text(text[:MOST_TEXT], wanted), text)
+
+    @property
+    def knows_words(self) -> bool:
+        """Whether words find tracks. Raises `NotReady`."""
+        return self._sound.now.knows_words
 
     def _found(
-        self, kind: Literal["sound", "text"], hits: Sequence[SoundHit]
+        self, kind: Literal["sound", "text"], hits: Sequence[SoundHit], query: str | None = None
     ) -> SoundSearchResponse:
         return SoundSearchResponse(
             query_type=kind,
             artifact=self._sound.artifact_id,
+            query=query,
             results=[
                 TrackResult(**self._fields(hit.track), similarity_score=round(hit.similarity, 6))
                 for hit in hits

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
+import sqlite3
+from typing import Any
 
 from fastapi import Request
 
-from engine.base.errors import AudioTooLong
+from engine.base.errors import AudioTooLong, ShazamError
 from engine.serving.app.capability import Capability
 from engine.serving.http.bodies import FORM_OVERHEAD, BodyLimit
 from engine.serving.http.prefix import prefix_here
@@ -14,6 +17,7 @@ from engine.serving.http.preview import Preview, public_origin
 from engine.sound.service import start
 from engine.sound.service.asking import SUBJECT
 from engine.sound.service.calls import CALLS
+from engine.sound.service.forms import WantedTracks
 from engine.sound.service.french import SOUND
 from engine.sound.service.routes import router
 from engine.sound.service.running import RUNNING, answers
@@ -51,6 +55,21 @@ async def _media() -> tuple[str, ...]:
     return await answers().origins()
 
 
+async def _by_words(text: str, k: int, min_score: float | None) -> list[dict[str, Any]] | None:
+    """Tracks that sound like words; None where the encoder knows none, or sound cannot answer: who
+    asked has an answer of another capability to get."""
+    with contextlib.suppress(ShazamError):
+        if not answers().knows_words:
+            return None
+        try:
+            found = await answers().by_text(text, WantedTracks(k, None, min_score))
+        except sqlite3.Error as error:
+            RUNNING.look_into(error)
+        else:
+            return [one.model_dump() for one in found.results]
+    return None
+
+
 CAPABILITY = Capability(
     name="sound",
     running=RUNNING,
@@ -75,4 +94,5 @@ CAPABILITY = Capability(
     probes=("/health/ready",),
     previews={"track": _preview},
     media=_media,
+    by_words=_by_words,
 )

@@ -12,6 +12,7 @@ from typing import Any
 from starlette.requests import Request
 
 from engine.base.errors import AudioTooLong, InvalidRequest
+from engine.base.texts import is_blank
 from engine.serving.http.forms import (
     Upload,
     integer,
@@ -86,6 +87,15 @@ async def read_recording(
 
 def _refuse_any(fields: Mapping[str, Any]) -> None:
     refuse_unknown(fields, ("file",))
+
+
+def needed_words(text: str) -> str:
+    """A text that shows something."""
+    if is_blank(text):
+        raise InvalidRequest(
+            "The words are blank. Say what it sounds like, for example query=a slow sad piano."
+        )
+    return text
 
 
 def _genre(fields: Mapping[str, Any]) -> str | None:

@@ -44,6 +44,9 @@ SOUND = {
         "fichier."
     ),
     # capability.py, forms.py
+    "The words are blank. Say what it sounds like, for example query=a slow sad piano.": (
+        "Les mots sont vides. Dites comment cela sonne, par exemple query=a slow sad piano."
+    ),
     "genre={} has {} letters; {} are the most.": "genre={0} a {1} lettres ; {2} au plus.",
     "The upload has more than {} bytes. Send a part of it: 10 s are plenty.": (
         f"L'envoi a plus de {{0:number}} octets. Envoyez-en une partie : {_PLENTY}"

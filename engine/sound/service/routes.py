@@ -22,6 +22,7 @@ from engine.sound.service.forms import (
     DEFAULT_K,
     LONGEST_GENRE,
     MAX_K,
+    needed_words,
     read_recording,
     read_wanted,
 )
@@ -122,14 +123,14 @@ async def search_by_sound(request: Request) -> SoundSearchResponse:
 @router.get("/api/search-by-text", response_model=SoundSearchResponse, include_in_schema=False)
 async def search_by_text(
     request: Request,
-    query: Annotated[str, Query(min_length=1, max_length=2000)],
+    query: Annotated[str, Query(min_length=1)],
     k: K = DEFAULT_K,
     genre: Genre = None,
     min_score: MinScore = None,
 ) -> SoundSearchResponse:
     """Of a service of sound alone, with an encoder that knows words (CLAP): beside covers the
     address is theirs."""
-    return await answers().by_text(query, read_wanted(request.query_params))
+    return await answers().by_text(needed_words(query), read_wanted(request.query_params))
 
 
 @router.get(

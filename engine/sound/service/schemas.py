@@ -42,7 +42,15 @@ class SoundSearchResponse(BaseModel):
     success: Literal[True] = True
     query_type: Literal["sound", "text"] = "sound"
     artifact: str
+    query: str | None = Field(default=None, description="the words, where there are any")
     results: list[TrackResult]
+
+    @model_serializer(mode="wrap")
+    def _without_empty_query(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        body: dict[str, Any] = handler(self)
+        if body.get("query") is None:
+            body.pop("query", None)
+        return body
 
 
 class SimilarTracksResponse(BaseModel):
