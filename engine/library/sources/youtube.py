@@ -22,9 +22,10 @@ from pathlib import Path
 from typing import IO, Any
 
 from engine.base import errors
-from engine.base.errors import LinkFailed, ShazamError
+from engine.base.errors import LinkFailed
 from engine.base.needs import how_to_install, is_installed
 from engine.library.sources.apart import Asked, question
+from engine.library.sources.direct import refuse_page
 from engine.library.sources.guard import Guard
 from engine.library.sources.source import Creator, Deadline, Fetched, Limits
 from engine.library.sources.web import host_of, is_under
@@ -78,7 +79,10 @@ class YouTube:
         answer = _answered(asked, deadline)
         if "code" in answer:
             raise NAMED.get(answer["code"], LinkFailed)(answer["message"])
-        return _fetched(answer, url, into)
+        fetched = _fetched(answer, url, into)
+        # It takes a server's word for what is sound.
+        refuse_page(fetched.path)
+        return fetched
 
 
 def _fetched(answer: dict[str, Any], url: str, into: Path) -> Fetched:
@@ -172,8 +176,3 @@ def _last(log: IO[bytes]) -> str:
     size = log.seek(0, os.SEEK_END)
     log.seek(max(size - KEPT_OF_LOG, 0))
     return log.read().decode("utf-8", "replace").strip()
-
-
-def failure_named(code: str) -> type[ShazamError]:
-    """The class of a code that `apart` may answer."""
-    return NAMED.get(code, LinkFailed)
