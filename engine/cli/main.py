@@ -13,7 +13,7 @@ from typing import Any
 
 from engine.base.errors import ShazamError
 from engine.base.version import VERSION
-from engine.cli import artifacts, completion, covers, trials
+from engine.cli import artifacts, completion, covers, library, trials
 from engine.cli.terminal import Commands, Run, drop_output, fail, open_terminal, program
 
 # In the order of the help; each stands beside the function that runs it.
@@ -31,6 +31,7 @@ OFFERED = (
     trials.offer_evaluate,
     artifacts.offer_publish,
     artifacts.offer_pack,
+    library.offer_work,
     completion.offer_completion,
 )
 

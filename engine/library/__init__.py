@@ -24,5 +24,6 @@ of keys of stored objects to keys. From the bottom to the top:
     retention   what is no longer needed: old rows, objects without one
     sources     a link → a file and what its source tells of it
     analysis    a recording → loudness, tempo, key, energy, danceability
+    pipeline    a job → a track, step by step, in workers that may die
     service     requests → jobs and tracks
 """

@@ -188,7 +188,7 @@ def _container(file: BinaryIO, budget: Budget) -> InputContainer:
 def _stream(container: InputContainer, name: str) -> AudioStream:
     """The first stream of sound, its decoder ready; the others discarded."""
     if not container.streams.audio:
-        raise UnreadableAudio(f"{name} has no sound in it. {ADVICE}")
+        raise UnreadableAudio(f"{name} has no sound in it. {ADVICE}", streams=0)
     stream = container.streams.audio[0]
     context = stream.codec_context
     if context is None or context.name not in DECODERS:

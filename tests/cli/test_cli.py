@@ -42,10 +42,11 @@ COMMANDS = (
     "evaluate",
     "publish",
     "pack",
+    "work",
     "completion",
 )
-# serve answers over HTTP, and a completion is a script.
-WITHOUT_JSON = {"serve", "completion"}
+# serve answers over HTTP, work writes to a database, and a completion is a script.
+WITHOUT_JSON = {"serve", "work", "completion"}
 
 
 class Ran:

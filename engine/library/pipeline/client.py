@@ -1,0 +1,79 @@
+"""What a process that answers asks of the workers: to begin a job, to end one. Decodes nothing."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from functools import partial
+from typing import TypeVar
+
+from dbos import DBOS, DBOSClient
+from sqlalchemy.exc import SQLAlchemyError
+
+from engine.base.errors import DatabaseUnavailable
+from engine.library.pipeline.durable import (
+    PIPELINE,
+    QUEUE,
+    WORKFLOW,
+    address_of,
+    client_for,
+    engine_for,
+    workflow_id,
+)
+
+_CONNECTIONS = 4
+# Waits of an answer for the database: what is not begun now a worker begins soon.
+_PATIENCE_S = 5.0
+T = TypeVar("T")
+
+
+class Pipeline:
+    """Begins and ends workflows. For one event loop; any number of processes may have one."""
+
+    def __init__(self, database: str) -> None:
+        """`database` is `SHAZAM_DATABASE`; nothing is asked of it yet."""
+        self._engine = engine_for(database, connections=_CONNECTIONS)
+        self._client = client_for(self._engine, patient=False)
+
+    async def start(self, job_id: str, attempt: int) -> None:
+        """Begin an attempt of a job, once, however often this is called. Raises
+        `DatabaseUnavailable`; the job's row is enough for a worker to begin it later."""
+        await self._ask(partial(start, self._client, job_id, attempt))
+
+    async def cancel(self, job_id: str, attempt: int) -> None:
+        """End an attempt: a worker that is at it stops within two seconds. One that has ended, or
+        was never begun, stays as it is. Raises `DatabaseUnavailable`."""
+        await self._ask(partial(self._client.cancel_workflow, workflow_id(job_id, attempt)))
+
+    async def close(self) -> None:
+        await asyncio.to_thread(self._client.destroy)
+        await asyncio.to_thread(self._engine.dispose)
+
+    async def _ask(self, question: Callable[[], T]) -> T:
+        try:
+            return await asyncio.wait_for(asyncio.to_thread(question), _PATIENCE_S)
+        except (SQLAlchemyError, TimeoutError, OSError) as error:
+            # A table that is not there yet is a worker that never ran; it will find the row.
+            raise DatabaseUnavailable(
+                "The database does not answer. What was accepted is begun as soon as it does.",
+                retry_after_s=2,
+            ) from error
+
+
+def prepare(database: str) -> None:
+    """Make DBOS's tables, or bring them to its version. Safe to call from several processes."""
+    DBOS.migrate(address_of(database).render_as_string(hide_password=False))
+
+
+def start(client: DBOSClient, job_id: str, attempt: int) -> None:
+    """See `Pipeline.start`; blocking. The same id twice is one workflow."""
+    client.enqueue(
+        {
+            "workflow_name": WORKFLOW,
+            "queue_name": QUEUE,
+            "workflow_id": workflow_id(job_id, attempt),
+            "app_version": PIPELINE,
+        },
+        job_id,
+        attempt,
+    )

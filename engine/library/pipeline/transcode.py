@@ -1,0 +1,194 @@
+"""A stranger's recording → what the library keeps of it: WAV of 24 bits, MP3, a preview.
+
+Packet by packet: what it takes does not grow with the length of a recording.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+import av
+from av.audio.resampler import AudioResampler
+
+from engine.base.errors import (
+    AudioTooLong,
+    AudioTooShort,
+    EmptyFile,
+    NoSound,
+    ShazamError,
+    StorageFull,
+    UnreadableAudio,
+)
+from engine.library.stores.folder import FULL
+from engine.sound.recording import ADVICE, Recording, is_rate, opened
+
+if TYPE_CHECKING:
+    from av.audio.frame import AudioFrame
+    from av.audio.stream import AudioStream
+    from av.container import OutputContainer
+
+RATE = 48_000
+MP3_KBIT = 320
+PREVIEW_S = 30.0
+PREVIEW_KBIT = 128
+NAME = "The file"
+_MAX_CHANGES = 16  # a stream may change its rate or channels, but not at every packet
+_MAX_DAMAGED = 1_000
+
+
+@dataclass(frozen=True)
+class Transcoded:
+    """How long it is, in seconds, and its channels as they are kept: 1 or 2."""
+
+    duration_s: float
+    channels: int
+
+
+def transcode(
+    source: Path, wav: Path, mp3: Path, *, max_s: float, report: Callable[[float], None]
+) -> Transcoded:
+    """A recording, or a video's first sound → `wav` (48 kHz, 24 bits) and `mp3` (320 kbit/s).
+
+    More than two channels are mixed to two. One whose end is missing or damaged gives what could be
+    decoded. Raises `EmptyFile`, `NoSound`, `UnreadableAudio`, `AudioTooLong` (over `max_s` seconds,
+    as declared or as found), `AudioTooShort` (not one sample).
+    """
+    if not source.stat().st_size:
+        raise EmptyFile(f"{NAME} is empty: it has 0 bytes. {ADVICE}")
+    try:
+        with opened(source, NAME) as recording, told_if_full():
+            return _transcode(recording, wav, mp3, max_s, report)
+    except UnreadableAudio as error:
+        if error.details.get("streams") == 0:
+            raise NoSound(f"{NAME} has pictures and no sound in it. {ADVICE}") from error
+        raise
+
+
+def _transcode(
+    recording: Recording, wav: Path, mp3: Path, max_s: float, report: Callable[[float], None]
+) -> Transcoded:
+    declared = recording.declared_s() or 0.0
+    if declared > max_s:
+        raise _too_long(max_s)
+    channels = min(2, recording.stream.codec_context.channels)
+    layout = ("mono", "stereo")[channels - 1]
+    written = 0
+    with (
+        av.open(str(wav), "w", format="wav", options={"rf64": "auto"}) as whole,
+        av.open(str(mp3), "w", format="mp3") as small,
+    ):
+        outputs = [
+            (whole, _stream(whole, "pcm_s24le", layout)),
+            (small, _stream(small, "libmp3lame", layout, MP3_KBIT)),
+        ]
+        for frame in _resampled(recording, layout):
+            frame.pts, written = written, written + frame.samples
+            if written > max_s * RATE:
+                raise _too_long(max_s)
+            _write(outputs, frame)
+            report(written / RATE / declared if declared else 0.0)
+        _write(outputs, None)
+    if not written:
+        raise AudioTooShort(f"{NAME} holds no sound at all. {ADVICE}")
+    return Transcoded(written / RATE, channels)
+
+
+def preview(wav: Path, target: Path, duration_s: float) -> None:
+    """`PREVIEW_S` seconds from the middle of what `transcode` wrote, or all of less → an MP3."""
+    begins_s = max(0.0, (duration_s - PREVIEW_S) / 2)
+    with (
+        told_if_full(),
+        av.open(str(wav)) as source,
+        av.open(str(target), "w", format="mp3") as output,
+    ):
+        stream = source.streams.audio[0]
+        outputs = [(output, _stream(output, "libmp3lame", stream.layout.name, PREVIEW_KBIT))]
+        source.seek(round(begins_s * RATE), stream=stream)
+        written = 0
+        for frame in source.decode(stream):
+            if written >= PREVIEW_S * RATE:
+                break
+            frame.pts, written = written, written + frame.samples
+            frame.time_base = Fraction(1, RATE)
+            _write(outputs, frame)
+        _write(outputs, None)
+
+
+@contextmanager
+def told_if_full() -> Iterator[None]:
+    """ffmpeg's errors carry the system's numbers: a full disk is no fault of the recording."""
+    try:
+        yield
+    except ShazamError:
+        raise
+    except Exception as error:
+        if getattr(error, "errno", None) in FULL:
+            raise StorageFull("The disk of the worker is full. Try again later.") from error
+        raise
+
+
+def _too_long(max_s: float) -> AudioTooLong:
+    return AudioTooLong(
+        f"{NAME} is longer than {max_s:g} s, the longest track that is added. Send a part of it."
+    )
+
+
+def _stream(
+    output: OutputContainer, codec: str, layout: str, kbit: int | None = None
+) -> AudioStream:
+    stream = cast("AudioStream", output.add_stream(codec, rate=RATE, layout=layout))
+    stream.codec_context.thread_count = 1
+    stream.time_base = Fraction(1, RATE)
+    if kbit is not None:
+        stream.bit_rate = 1000 * kbit
+    return stream
+
+
+def _write(outputs: list[tuple[OutputContainer, AudioStream]], frame: AudioFrame | None) -> None:
+    for output, stream in outputs:
+        output.mux(stream.encode(frame))
+
+
+def _resampled(recording: Recording, layout: str) -> Iterator[AudioFrame]:
+    """Frames one behind the other: gaps and jumps of a file's clock are no sound."""
+    resampler: AudioResampler | None = None
+    kind, changes = None, 0
+    for frame in _frames(recording):
+        now = (frame.format.name, frame.layout.name, frame.sample_rate)
+        if now != kind:
+            yield from _rest(resampler)
+            kind, changes = now, changes + 1
+            if changes > _MAX_CHANGES or not is_rate(frame.sample_rate):
+                raise ValueError(f"cannot follow {now}")
+            resampler = AudioResampler(format="s32", layout=layout, rate=RATE)
+        assert resampler is not None
+        frame.pts = None
+        yield from resampler.resample(frame)
+    yield from _rest(resampler)
+
+
+def _rest(resampler: AudioResampler | None) -> Iterator[AudioFrame]:
+    if resampler is not None:
+        yield from (part for part in resampler.resample(None) if part is not None and part.samples)
+
+
+def _frames(recording: Recording) -> Iterator[AudioFrame]:
+    """What decodes; damaged packets are passed over, as `audio.decode` does."""
+    damaged = found = 0
+    for packet in recording.packets():
+        try:
+            frames = recording.frames(packet)
+        except (av.error.FFmpegError, EOFError):
+            damaged += 1
+            if damaged > _MAX_DAMAGED:
+                raise
+            continue
+        found += len(frames)
+        yield from frames
+    if damaged and not found:
+        raise ValueError("no packet could be decoded")

@@ -1,0 +1,178 @@
+"""A process that works: `python -m engine work`.
+
+It answers nobody: it takes what rows and DBOS's queue say is to be done, and writes down what it
+did. Any number may run, beside each other and one after another; killed at any moment, nothing is
+lost and nothing that was finished is repeated.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+from types import FrameType
+from typing import TypeVar
+
+from dbos import DBOS, DBOSConfig
+from sqlalchemy import Engine
+from sqlalchemy.exc import SQLAlchemyError
+
+from engine.artifact.store import find_artifact
+from engine.base.errors import DatabaseUnavailable
+from engine.library.creators import Creators
+from engine.library.database import Database
+from engine.library.jobs import Jobs
+from engine.library.objects import Objects
+from engine.library.pipeline import durable
+from engine.library.pipeline.bench import Bench, Loop
+from engine.library.pipeline.client import prepare
+from engine.library.pipeline.keeping import Keeper
+from engine.library.pipeline.lease import Lease
+from engine.library.pipeline.pool import Pool
+from engine.library.pipeline.running import Running
+from engine.library.pipeline.scratch import Scratch
+from engine.library.pipeline.tidying import EACH_S, Tidying
+from engine.library.pipeline.workflow import Quiet, work_at
+from engine.library.quota import Quota
+from engine.library.samples import Samples
+from engine.library.settings import LibrarySettings
+from engine.library.sources.sources import Sources
+
+logger = logging.getLogger("shazam.work")
+
+# Exit statuses: another worker took this one for dead.
+DECLARED_DEAD = 75
+POLL_S = 0.5  # how often the queue is looked at
+_AGAIN_S = 2.0
+_STOP_S = 10.0
+T = TypeVar("T")
+
+
+class Worker:
+    """`concurrency` tracks at once, each with a process of its own for what costs a core."""
+
+    def __init__(self, settings: LibrarySettings, *, concurrency: int, sound_artifact: str) -> None:
+        self._settings, self._concurrency = settings, concurrency
+        self._loop = Loop()
+        self._running = Running()
+        self._stopping = threading.Event()
+        self._scratch = Scratch()
+        artifact = find_artifact(sound_artifact)
+        self._engine = durable.engine_for(settings.database, connections=concurrency + 8)
+        asking = durable.engine_for(settings.database, connections=4)
+        database = self._patiently(lambda: self._loop.wait(self._open))
+        self._bench = Bench(
+            settings,
+            self._loop,
+            database,
+            Jobs(database, private=settings.private, quota=_quota(database, settings)),
+            Samples(database, private=settings.private),
+            Creators(database),
+            Sources.of(settings),
+            Objects.open(settings.storage, public_url=settings.storage_public_url),
+            Pool(concurrency),
+            durable.client_for(asking, patient=False),
+            artifact,
+            self._scratch.folder,
+        )
+        self._lease = Lease(database, concurrency=concurrency, pipeline=durable.PIPELINE)
+        self._keeper = Keeper(self._bench, self._running, self._lease, self._end_at_once)
+
+    def run(self) -> int:
+        """Work until SIGTERM or SIGINT; the exit status."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._stop_signal)
+        self._patiently(lambda: self._loop.wait(self._lease.take))
+        work_at(self._bench, self._running)
+        self._patiently(lambda: self._launch(self._engine))
+        keeping = asyncio.run_coroutine_threadsafe(self._keep(), self._loop.loop)
+        logger.info("%s works, at %d at once", self._lease.worker, self._concurrency)
+        self._stopping.wait()
+        keeping.cancel()
+        self._stop()
+        return 0
+
+    async def _open(self) -> Database:
+        return await Database.open(self._settings.database)
+
+    def _launch(self, engine: Engine) -> None:
+        prepare(self._settings.database)
+        DBOS(
+            config=DBOSConfig(
+                name=durable.APPLICATION,
+                system_database_engine=engine,
+                application_version=durable.PIPELINE,
+                executor_id=self._lease.worker,
+                serializer=durable.SERIALIZER,
+                use_listen_notify=False,  # nobody here waits for DBOS's messages
+                log_level="WARNING",
+                scheduler_polling_interval_sec=3_600,
+            )
+        )
+        logging.getLogger("dbos").addFilter(Quiet())
+        DBOS.listen_queues([durable.QUEUE])
+        try:
+            DBOS.launch()
+            DBOS.register_queue(
+                durable.QUEUE,
+                worker_concurrency=self._concurrency,
+                polling_interval_sec=POLL_S,
+                on_conflict="always_update",
+            )
+        except Exception:
+            DBOS.destroy()
+            raise
+
+    async def _keep(self) -> None:
+        await asyncio.gather(self._keeper.keep(), self._tidy())
+
+    async def _tidy(self) -> None:
+        tidying = Tidying(self._bench)
+        while True:
+            try:
+                await tidying.tidy()
+            except Exception as error:  # the next hour does what this one could not
+                logger.warning("what is to be removed stays for now: %r", error)
+            await asyncio.sleep(EACH_S)
+
+    def _patiently(self, do: Callable[[], T]) -> T:
+        """A worker may be started before its database."""
+        while True:
+            try:
+                return do()
+            except (DatabaseUnavailable, SQLAlchemyError) as error:
+                if self._stopping.is_set():
+                    raise
+                logger.warning("the database does not answer yet: %s", type(error).__name__)
+                time.sleep(_AGAIN_S)
+
+    def _stop_signal(self, number: int, frame: FrameType | None) -> None:
+        self._stopping.set()
+
+    def _stop(self) -> None:
+        """Hand back what is in hand, at once: another begins with the step that it is in."""
+        self._running.stop()
+        handing = threading.Thread(target=self._hand_back, daemon=True)
+        handing.start()
+        handing.join(_STOP_S)
+        self._bench.objects.stop()
+        self._bench.pool.close()
+        self._scratch.remove()
+
+    def _hand_back(self) -> None:
+        DBOS.destroy()  # the queue is looked at no more
+        for workflow in self._running.wanted():
+            self._keeper.hand_back(workflow)
+        self._loop.wait(self._lease.leave)
+
+    def _end_at_once(self) -> None:
+        """What runs here may run elsewhere by now; children end with their parent."""
+        os._exit(DECLARED_DEAD)
+
+
+def _quota(database: Database, settings: LibrarySettings) -> Quota:
+    return Quota(database, jobs=settings.quota_jobs, size=settings.quota_bytes)
