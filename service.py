@@ -1,5 +1,5 @@
 """What BentoML starts: `service:ShazamVisual` finds albums and tracks, `service:ShazamSound` tracks
-alone.
+alone, `service:ShazamLibrary` tracks that callers may add to.
 
 A service is imported when it is asked for by name, so that the process of one never loads another.
 """
@@ -13,6 +13,7 @@ _HOMES = {
     "ShazamVisual": "engine.services.visual",
     "EncoderService": "engine.services.visual",
     "ShazamSound": "engine.services.sound",
+    "ShazamLibrary": "engine.services.library",
 }
 __all__ = list(_HOMES)
 

@@ -125,6 +125,11 @@ class Objects:
         with tempfile.TemporaryDirectory(prefix="shazam-object-", dir=folder) as made:
             yield self.get(key, Path(made) / key.rpartition("/")[2])
 
+    def path(self, key: str) -> Path | None:
+        """The file that an object is in a folder, not to be changed, whether it is there or not;
+        None where it is none on this machine."""
+        return self._store.path(checked(key))
+
     def read(self, key: str, start: int = 0, end: int | None = None) -> bytes:
         """Bytes `start` … `end` (exclusive) in memory; all of them by default."""
         return b"".join(self.stream(key, start, end))

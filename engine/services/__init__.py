@@ -4,6 +4,7 @@
     start    what a launcher needs to know of a service before it is one: its name, its opener
     visual   `service:ShazamVisual`: covers, and beside them whatever else is present
     sound    `service:ShazamSound`: sound alone
+    library  `service:ShazamLibrary`: sound, and the library that it grows by
 
 The one room that knows covers and sound; they do not know each other. A further way is a name in
 `present`, and a file here where it is served alone.

@@ -68,6 +68,26 @@ class Beside:
         )
 
 
+@dataclass(frozen=True)
+class Asked(Beside):
+    """A capability that is there only where its variable asks for it, and not without another."""
+
+    stands_on: Beside | None = None
+
+    def is_present(self, environ: Mapping[str, str] | None = None) -> bool:
+        environ = os.environ if environ is None else environ
+        wanted = environ.get(self.variable, "").strip()
+        if wanted.lower() in ("", OFF) or not super().is_present(environ):
+            return False
+        if self.stands_on is not None and not self.stands_on.is_present(environ):
+            raise SettingsError(
+                f"{self.variable}={wanted!r} needs {self.stands_on.room}, which is switched off or "
+                f"not here. Set {self.stands_on.variable}, or {self.variable}={OFF}. Example: "
+                f"{self.variable}={OFF}"
+            )
+        return True
+
+
 SOUND = Beside(
     "sound",
     "SHAZAM_SOUND_ARTIFACT",
@@ -78,6 +98,9 @@ SOUND = Beside(
         *("/api/identify-sound", "/api/search-by-sound", "/api/tracks"),
         *("/identify_sound", "/search_by_sound", "/tracks", "/recommend", "/audio", "/waveform"),
     ),
+)
+LIBRARY = Asked(
+    "library", "SHAZAM_LIBRARY", OFF, "dbos", "library.in", ("/api/v1",), stands_on=SOUND
 )
 
 

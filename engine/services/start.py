@@ -40,5 +40,11 @@ SOUND = Service(
     "engine.sound.service.settings:SoundSettings",
     "SHAZAM_SOUND_ARTIFACT",
 )
+LIBRARY = Service(
+    "service:ShazamLibrary",
+    "engine.sound.service.start:open_search",
+    "engine.sound.service.settings:SoundSettings",
+    "SHAZAM_SOUND_ARTIFACT",
+)
 # Kind of an artifact → the service that it is the first of.
 OF_KIND = {"cover": VISUAL, "sound": SOUND}

@@ -1,4 +1,5 @@
-"""`service:ShazamVisual`: albums by their covers and, where it is present, tracks by their sound.
+"""`service:ShazamVisual`: albums by their covers and, where they are present, tracks by their sound
+and the library they are added to.
 
 The launching process reads this file before it starts workers. The order of its lines is that of a
 start: the artifact opens in a thread while BentoML is imported.
@@ -18,11 +19,11 @@ preload.set_environment()
 import sys
 
 from engine.base.errors import ShazamError
-from engine.services.present import SOUND
+from engine.services.present import LIBRARY, SOUND
 
 try:
     settings = start.settings()
-    rooms = ["covers", "sound"] if SOUND.is_present() else ["covers"]
+    rooms = ["covers", *(one.room for one in (SOUND, LIBRARY) if one.is_present())]
 except ShazamError as refusal:
     sys.exit(f"{refusal.code}: {refusal.message}")
 # An encoder on a GPU is worth a process of its own, shared by all workers; on a CPU the crossing
@@ -54,7 +55,8 @@ prepare(
 
 def _apis() -> list[Any]:
     """The typed APIs of what is beside covers; by name, as an image may lack it."""
-    return [import_module(f"engine.{room}.service.bento").APIS for room in rooms[1:]]
+    named = [f"engine.{room}.service.bento" for room in rooms[1:] if room != LIBRARY.room]
+    return [import_module(name).APIS for name in named]
 
 
 @bentoml.service(name="shazam_visual", **options(settings))
@@ -67,4 +69,9 @@ def _capabilities() -> list[Any]:
     return [capability(room) for room in rooms]
 
 
-put_on(ShazamVisual, _capabilities, settings, {} if "sound" in rooms else SOUND.absent)
+def _absent() -> dict[str, tuple[str, str]]:
+    away = [one.absent for one in (SOUND, LIBRARY) if one.room not in rooms]
+    return {path: what for one in away for path, what in one.items()}
+
+
+put_on(ShazamVisual, _capabilities, settings, _absent())

@@ -39,8 +39,9 @@ from engine.sound.audio import Samples
 from engine.sound.catalogue import Page, SoundCatalogue, Track, peaks_in
 from engine.sound.encoder.because import Common, in_common
 from engine.sound.encoder.encoder import SoundEncoder, Standard, WordsEncoder
+from engine.sound.fingerprint.align import Agreement
 from engine.sound.held import EVERYBODY, Heard, Held, HeldTrack, Seen
-from engine.sound.identify import Identifier, Verdict
+from engine.sound.identify import LONGEST_S, SAME, Identifier, Verdict
 from engine.sound.opening import (
     answering,
     open_encoder_of,
@@ -157,6 +158,11 @@ class SoundSearch:
         """Find these of the artifact's own tracks no longer, and all others of them."""
         self.held.hide(self.catalogue.get([*ids]))
 
+    @property
+    def gone(self) -> frozenset[int]:
+        """The artifact's own tracks that are hidden."""
+        return self._seen.gone
+
     def held_track(self, track_id: int) -> HeldTrack | None:
         """What is held of a track, where it is none of the artifact's."""
         return self._seen.track(track_id)
@@ -190,6 +196,23 @@ class SoundSearch:
         others = [neighbour for neighbour in near if neighbour.id != track_id][: wanted.k]
         hits = self.hits(others, wanted)
         return [replace(hit, because=self._because(track, hit.track)) for hit in hits]
+
+    def twins(self, track_id: int) -> list[Agreement]:
+        """The other tracks that are the same recording, as far as the middle minute of one tells,
+        best first; each begins where it does in theirs. Raises `TrackNotFound`."""
+        self.track(track_id)
+        seen = self._seen
+        shelf = seen.shelf_of(track_id)
+        rows = (shelf.prints if shelf else seen.own).vectors(track_id)
+        step_s = seen.own.step_s
+        most = round(LONGEST_S / step_s)
+        first = max(0, (len(rows) - most) // 2)
+        found = seen.prints.search(rows[first : first + most], step_s)
+        return [
+            replace(one, offset_s=one.offset_s - first * step_s * one.speed)
+            for one in found
+            if one.track_id != track_id and one.score >= SAME
+        ]
 
     def _because(self, one: Track, other: Track) -> Common:
         first, second = (self._tags(track.track_id) for track in (one, other))

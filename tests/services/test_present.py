@@ -12,7 +12,7 @@ from conftest import PROJECT, STARTER
 from engine.base.errors import SettingsError
 from engine.base.places import MANIFEST
 from engine.services import present
-from engine.services.present import SOUND, Beside
+from engine.services.present import LIBRARY, SOUND, Beside
 
 
 @pytest.fixture
@@ -55,6 +55,46 @@ def test_what_is_missing_is_passed_over_unless_it_was_asked_for(
     assert "SHAZAM_SOUND_ARTIFACT='my-tracks'" in refusal.value.message
     assert said in refusal.value.message
     assert "\n" not in refusal.value.message
+
+
+@pytest.mark.parametrize("off", [{}, {LIBRARY.variable: " "}, {LIBRARY.variable: "None"}])
+def test_the_library_is_there_only_where_it_is_asked_for(demo: Path, off: dict[str, str]) -> None:
+    assert not LIBRARY.is_present(off)
+    assert LIBRARY.is_present({LIBRARY.variable: "shared"})
+
+
+def test_the_library_stands_on_sound(demo: Path) -> None:
+    with pytest.raises(SettingsError, match="needs sound, which is switched off"):
+        LIBRARY.is_present({LIBRARY.variable: "shared", SOUND.variable: "none"})
+
+
+def test_a_private_library_without_keys_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    from engine.library.service import start
+    from engine.library.settings import LibrarySettings
+
+    monkeypatch.setattr(start, "settings", lambda: LibrarySettings(library="private"))
+    with pytest.raises(SettingsError, match="SHAZAM_API_KEYS is not set"):
+        start.check()
+
+
+LIBRARYS_OWN = ("engine.library.", "sqlalchemy", "dbos", "alembic", "yt_dlp", "psycopg")
+
+
+@pytest.mark.parametrize("service", ["ShazamVisual", "ShazamSound"])
+def test_where_the_library_is_off_nothing_of_it_is_imported(service: str) -> None:
+    """But the table of its settings, by which a mistyped variable is known."""
+    code = (
+        "import os, sys\n"
+        f"os.environ.update(SHAZAM_ARTIFACT={str(STARTER)!r})\n"
+        "import service\n"
+        f"assert service.{service}.mount_apps\n"
+        f"print(*(n for n in sys.modules if n.startswith({LIBRARYS_OWN!r})))\n"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", code], cwd=PROJECT, capture_output=True, text=True, check=True
+    )
+    settings = {"engine.library.settings", "engine.library.service.settings"}
+    assert set(run.stdout.split()) <= {*settings, "engine.library.service"}
 
 
 def test_covers_alone_import_nothing_of_sound() -> None:

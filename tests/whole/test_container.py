@@ -21,9 +21,13 @@ from engine.base.settings import PREFIX
 from engine.covers.artifact import Artifact
 from engine.covers.manifest import read_manifest
 from engine.covers.service.settings import VARIABLES
+from engine.library.settings import VARIABLES as LIBRARY
 from engine.sound.service.settings import VARIABLES as SOUND
 
-RECIPES = ("bentofile.yaml", "bentofile.gpu.yaml", "bentofile.sound.yaml")
+RECIPES = (
+    *("bentofile.yaml", "bentofile.gpu.yaml", "bentofile.sound.yaml"),
+    "bentofile.library.yaml",
+)
 BASE_IMAGE = "docker.io/library/python:3.11-slim@sha256:" + "0e" * 32
 
 
@@ -183,7 +187,7 @@ def test_recipes_name_files_and_settings_that_exist(name: str) -> None:
     assert os.access(PROJECT / content["docker"]["setup_script"], os.X_OK)
     for entry in content["envs"]:
         if entry["name"].startswith(PREFIX):
-            variable = {**VARIABLES, **SOUND}[entry["name"].removeprefix(PREFIX).lower()]
+            variable = {**VARIABLES, **SOUND, **LIBRARY}[entry["name"].removeprefix(PREFIX).lower()]
             variable.parse(entry["value"])
 
 

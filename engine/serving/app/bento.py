@@ -42,19 +42,18 @@ IMAGE = bentoml.images.Image(
 )
 
 
-def behind_ours(settings: Settings, *, streams: bool = False) -> dict[str, float | None]:
+def behind_ours(settings: Settings) -> dict[str, float]:
     """BentoML's `traffic` of a service. Its own limits answer from outside any middleware; `Front`
     has ours, so BentoML's must only never come first. Not longer than needed: it keeps a timer of
-    that length for every request. None at all where bodies may take an hour (`streams`)."""
-    return {"timeout": None if streams else settings.timeout_s + 30}
+    that length for every request."""
+    return {"timeout": settings.timeout_s + 30}
 
 
-def options(settings: Settings, *, streams: bool = False) -> dict[str, Any]:
-    """What every service of ours tells BentoML of itself, beside its name; `streams`: some bodies
-    may take as long as they need."""
+def options(settings: Settings) -> dict[str, Any]:
+    """What every service of ours tells BentoML of itself, beside its name."""
     return {
         "workers": settings.workers,
-        "traffic": behind_ours(settings, streams=streams),
+        "traffic": behind_ours(settings),
         "metrics": {"enabled": False},
         "logging": {"access": {"enabled": False}},
         "image": IMAGE,
@@ -104,11 +103,25 @@ def put_on(
         from engine.serving.http.front import Front
 
         def front(app: Any, **told: Any) -> Front:
-            made = Front(app, **told)
-            BoundedProtocol.at_once, BoundedProtocol.at_end = made.at_once, made.end
-            return made
+            stands = Front(app, **told)
+            BoundedProtocol.at_once, BoundedProtocol.at_end = stands.at_once, stands.end
+            return stands
 
-        site = Site(capabilities(), settings, absent)
+        made = capabilities()
+        site = Site(made, settings, absent)
         bentoml.asgi_app(site.api, path="/")(service)
         service.add_asgi_middleware(front, **site.front_options())
+        if any(limit.streamed for one in made for limit in one.bodies.values()):
+            _keep_no_time()
     collector.resume()
+
+
+def _keep_no_time() -> None:
+    """Let BentoML end no request of this process by its own deadline, which counts until an answer
+    begins: a large body may take longer to come. `Front` has one, for all but what comes."""
+    from bentoml._internal.server.http.traffic import TimeoutMiddleware
+
+    async def answer(self: Any, scope: Any, receive: Any, send: Any) -> None:
+        await self.app(scope, receive, send)
+
+    TimeoutMiddleware.__call__ = answer

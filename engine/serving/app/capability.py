@@ -80,6 +80,8 @@ class Capability:
     bodies: Mapping[str, BodyLimit] = field(default_factory=dict)
     # Of its routes' paths those whose GET is answered for as long as its caller listens.
     listened: tuple[str, ...] = ()
+    # What begins the paths of its links: whoever has one needs no key.
+    sealed: tuple[str, ...] = ()
     # Paths that say, to anybody and whatever the load, whether this capability is ready.
     probes: tuple[str, ...] = ()
     previews: Mapping[str, ShowPreview] = field(default_factory=dict)

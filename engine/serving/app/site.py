@@ -94,6 +94,7 @@ class Site:
             "probes": self._probes(),
             "free": FREE,
             "listened": _listened(self._all),
+            "sealed": tuple(path for one in self._all for path in one.sealed),
             "bodies": BodyLimits(usual, self._limits()),
             "settings": self._settings,
             "metrics": self.metrics,

@@ -90,8 +90,9 @@ class Front:
     BentoML's own reader takes a string in place of a file for a URL to fetch or a path to open.
     `probes` are the paths anybody may ask, with what each says, or raises; `free` those that are
     answered without a place, one that ends in a slash with all below it; `listened` tells whether a
-    GET of a path is answered for as long as its caller listens. `artifact_id` tells by a path which
-    artifact answers there.
+    GET of a path is answered for as long as its caller listens; one below a path
+    of `sealed` needs no key, as its address is a link that its route checks. `artifact_id` tells by
+    a path which artifact answers there.
     """
 
     def __init__(
@@ -103,6 +104,7 @@ class Front:
         probes: Mapping[str, Callable[[], Mapping[str, str]]],
         free: Collection[str],
         listened: Callable[[str], bool] = lambda _: False,
+        sealed: tuple[str, ...] = (),
         bodies: BodyLimits,
         settings: Settings,
         metrics: Callable[[], Metrics],
@@ -122,7 +124,7 @@ class Front:
         self._free_below = tuple(path for path in free if path.endswith("/"))
         self._access = Access(settings.api_keys, settings.rate_limit)
         self._bodies = Bodies(bodies, lambda: metrics().refused.inc())
-        self._listened = listened
+        self._listened, self._sealed = listened, sealed
         self._in_flight = self._listening = 0
         self._ending = asyncio.Event()
         self._refused, self._told_refused = 0, 0.0  # since they were told of, and when
@@ -247,7 +249,10 @@ class Front:
 
     def _check_caller(self, scope: Scope, headers: Headers) -> None:
         """The key, and the rate of whoever has it. Raises `Unauthorized`, `Overloaded` (429)."""
-        key = self._access.check_key(headers)
+        if self._sealed and scope["method"] == "GET" and scope["path"].startswith(self._sealed):
+            key = None
+        else:
+            key = self._access.check_key(headers)
         exchange = current_exchange()
         if key is not None and exchange is not None:
             exchange.caller = key.hex()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from starlette.responses import Response
@@ -47,16 +47,18 @@ def _outside(size: int) -> RangeNotSatisfiable:
     )
 
 
-class FilePart(Response):
-    """A file on this disk that does not change, read as it is sent.
+class Part(Response):
+    """Bytes that do not change, `size` of them, read as they are sent: `read(at, size)` gives some
+    and blocks, for as long as it takes.
 
-    `headers` hold its `ETag`, a strong one; `wanted`, `if_range` and `if_none_match` are a
-    request's. Raises `RangeNotSatisfiable`, and OSError where the file is gone.
+    `headers` hold their `ETag`, a strong one; `wanted`, `if_range` and `if_none_match` are a
+    request's. Raises `RangeNotSatisfiable`.
     """
 
     def __init__(
         self,
-        path: Path,
+        size: int,
+        read: Callable[[int, int], bytes],
         media_type: str,
         headers: Mapping[str, str],
         *,
@@ -64,8 +66,8 @@ class FilePart(Response):
         if_range: str | None = None,
         if_none_match: str | None = None,
     ) -> None:
-        etag, size = headers["ETag"], path.stat().st_size
-        self._path, self._begin, self._end = path, 0, size
+        etag = headers["ETag"]
+        self._read, self._begin, self._end = read, 0, size
         told = {"Accept-Ranges": "bytes", **headers}
         status = 200
         if if_none_match is not None and etag_in(etag, if_none_match):
@@ -90,12 +92,37 @@ class FilePart(Response):
         while at < self._end:
             chunk = await asyncio.to_thread(self._read, at, min(CHUNK_BYTES, self._end - at))
             if not chunk:
-                raise OSError(f"{self._path.name} became shorter while it was sent")
+                raise OSError("what is sent became shorter meanwhile")
             at += len(chunk)
             await send({"type": "http.response.body", "body": chunk, "more_body": True})
         await send({"type": "http.response.body", "body": b""})
 
-    def _read(self, at: int, size: int) -> bytes:
+
+class FilePart(Part):
+    """A `Part` of a file on this disk. Raises OSError where it is gone, too."""
+
+    def __init__(
+        self,
+        path: Path,
+        media_type: str,
+        headers: Mapping[str, str],
+        *,
+        wanted: str | None = None,
+        if_range: str | None = None,
+        if_none_match: str | None = None,
+    ) -> None:
+        self._path = path
+        super().__init__(
+            path.stat().st_size,
+            self._read_file,
+            media_type,
+            headers,
+            wanted=wanted,
+            if_range=if_range,
+            if_none_match=if_none_match,
+        )
+
+    def _read_file(self, at: int, size: int) -> bytes:
         with self._path.open("rb") as file:
             file.seek(at)
             return file.read(size)

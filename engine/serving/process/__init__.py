@@ -7,6 +7,7 @@ Begin with `launch`, then `worker`.
     worker     a worker's first lines: the artifact opens while BentoML is imported
     orphan     a worker ends with who started it, a launcher with its terminal
     preload    … in a thread, taken over by the service once it is there
+    companion  a process that works beside a service, for as long as it serves
     collector  when Python's garbage collector looks, and at what
 
 `worker` imports nothing before it runs, or the start loses what it overlaps. Not to be imported:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +25,7 @@ from engine.sound.golden import CLIP_S, GoldenClips
 from engine.sound.identify import DEFAULT, Identifier
 from engine.sound.making.audio import Mode, goes_in, put_audio
 from engine.sound.making.calibration import calibrate
-from engine.sound.making.listening import LONGEST_S, Ears, TrackFile, Workspace
+from engine.sound.making.listening import LONGEST_S, Ears, Heard, TrackFile
 from engine.sound.manifest import (
     AUDIO,
     CALIBRATION,
@@ -70,13 +71,20 @@ class Wish:
     card: Path | None = None
 
 
+class Remembered(Protocol):
+    """What was heard of a content, by the digest of its bytes: a work file's, or anybody's."""
+
+    def of(self, digest: str) -> Heard: ...
+
+
 @dataclass(frozen=True)
 class Material:
-    """Tracks in order of id, each with its file, and what was heard of them."""
+    """Tracks in order of id, each with its file, and what was heard of them; with `ears` where more
+    is to be heard."""
 
     tracks: Sequence[tuple[Track, TrackFile]]
-    work: Workspace
-    ears: Ears
+    work: Remembered
+    ears: Ears | None
 
     @property
     def ids(self) -> NDArray[np.int64]:
@@ -107,6 +115,7 @@ class Material:
 def assemble(folder: Path, material: Material, wish: Wish, progress: Progress) -> SoundManifest:
     """Write everything but network and encoder into a staged folder, the manifest last."""
     ears, ids, raw = material.ears, material.ids, material.raw()
+    assert ears is not None, "golden clips are to be heard"
     standard = Standard.fit(raw)
     standard.write(folder / STANDARD)
     index = build_index(

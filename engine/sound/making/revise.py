@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,10 +23,17 @@ from engine.sound.catalogue import (
 )
 from engine.sound.fingerprint.files import decoded
 from engine.sound.fingerprint.index import FingerprintIndex
-from engine.sound.making.assemble import Built, Material, Wish, digest_of, give_audio
+from engine.sound.making.assemble import (
+    Built,
+    Material,
+    Remembered,
+    Wish,
+    digest_of,
+    give_audio,
+)
 from engine.sound.making.audio import Mode
 from engine.sound.making.build import made_by
-from engine.sound.making.listening import Ears, Workspace, listen
+from engine.sound.making.listening import Ears, TrackFile, Workspace, listen
 from engine.sound.making.metadata import Planned
 from engine.sound.manifest import (
     CALIBRATION,
@@ -98,6 +105,32 @@ def add(
             manifest = _revise(old, catalogue, folder, change, wish.audio, progress)
             work.finished = True
     return Built(out, manifest, skipped, work.heard)
+
+
+def add_heard(
+    source: Path,
+    tracks: Sequence[tuple[Track, TrackFile]],
+    heard: Remembered,
+    out: Path,
+    *,
+    gone: Collection[int] = (),
+    audio: Mode = "opus",
+    force: bool = False,
+    progress: Progress | None = None,
+) -> Built:
+    """An artifact and tracks that its own networks have heard → a new artifact, without those that
+    are `gone`. Their ids are none of the artifact's. Raises `BuildError`."""
+    refuse_existing(out, force=force)
+    old = _open_complete(source)
+    catalogue = old.open_catalogue()
+    if not tracks and not gone:
+        raise BuildError("There is nothing to add and nothing to take away.")
+    by_id = sorted(tracks, key=lambda pair: pair[0].track_id)
+    change = _Change(tuple(sorted(gone)), Material(by_id, heard, None) if by_id else None)
+    with staging(out, force=force) as folder:
+        _keep(old, folder)
+        manifest = _revise(old, catalogue, folder, change, audio, progress or Progress())
+    return Built(out, manifest)
 
 
 def remove(

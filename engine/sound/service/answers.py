@@ -152,6 +152,19 @@ class SoundAnswers:
             ],
         )
 
+    async def twins(self, track_id: int) -> list[tuple[TrackModel, float, float]]:
+        """The tracks that are the same recording: each with how well they agree, −1 to 1, and where
+        in it this one begins, seconds. None of one that is not found (yet)."""
+        search = self._sound.now
+        if not search.tracks([track_id]):
+            return []
+        found = await self._sound.beside(search.twins, track_id)
+        known = search.tracks([one.track_id for one in found])
+        return [
+            (TrackModel(**self._fields(known[one.track_id])), one.score, one.offset_s)
+            for one in found
+        ]
+
     async def tracks(
         self, offset: int, limit: int, *, genre: str | None, album_id: int | None, q: str | None
     ) -> TracksPage:

@@ -1,0 +1,128 @@
+"""This worker's library: opened when it starts, found by routes."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+
+from engine.base.errors import DatabaseUnavailable, NotReady, ShazamError
+from engine.library.growing import Growing
+from engine.library.service import start
+from engine.library.service.answers import LibraryAnswers
+from engine.library.service.health import health_of
+from engine.library.service.opened import Library
+from engine.library.service.schemas import LibraryHealth, LibraryPart
+from engine.serving.watch.metrics import Metrics
+from engine.serving.work.readiness import Readiness
+from engine.sound.search import SoundSearch
+from engine.sound.service import running as sound
+
+logger = logging.getLogger("shazam")
+
+OPENING = "The library is being opened; everything else may answer already. Try again shortly."
+
+
+class RunningLibrary:
+    """`capability.Running` of the library. What is wrong with it is told by its own health: covers
+    and sound answer without it."""
+
+    library: Library | None = None
+    answers: LibraryAnswers | None = None
+    growing: Growing | None = None
+    _readiness: Readiness[Library] | None = None
+    _growing_on: asyncio.Task[None] | None = None
+
+    def start(self, metrics: Metrics) -> None:
+        self._readiness = Readiness(
+            self._open,
+            lambda library, _: library.database.ready(),
+            explain=lambda _: DatabaseUnavailable(OPENING),
+            starting=OPENING,
+            limit_s=start.settings().timeout_s,
+        )
+        self._readiness.start()
+
+    async def _open(self) -> Library:
+        settings = start.settings()
+        library = await Library.open(settings)
+        growing = Growing(
+            library.samples, library.objects, _search, library.audio, private=settings.private
+        )
+        self.library, self.growing = library, growing
+        self.answers = LibraryAnswers(library, growing, sound.answers())
+        self._growing_on = asyncio.create_task(growing.run())
+        logger.info("the library is open: %s, %s", library.database, library.objects.name)
+        return library
+
+    async def settled(self) -> None:
+        if self._readiness is not None:
+            await self._readiness.settled()
+
+    async def stop(self) -> None:
+        if self._readiness is not None:
+            self._readiness.stop()
+        if self._growing_on is not None:
+            self._growing_on.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._growing_on
+        if self.answers is not None:
+            self.answers.close()
+        if self.library is not None:
+            await self.library.close()
+
+    @property
+    def artifact_id(self) -> str:
+        return sound.RUNNING.artifact_id
+
+    @property
+    def failed(self) -> bool:
+        return False
+
+    def look_into(self, error: Exception) -> None:
+        """What failed of sound is sound's: nothing here is opened anew."""
+        if sound.RUNNING.sound is not None:
+            sound.RUNNING.look_into(error)
+
+    def check_ready(self) -> None:
+        answers()
+
+    @property
+    def failure(self) -> ShazamError | None:
+        """Why nothing is open."""
+        return None if self._readiness is None else self._readiness.failure
+
+    def health(self) -> LibraryPart:
+        return self.part()
+
+    def part(self) -> LibraryPart:
+        settings, growing = start.settings(), self.growing
+        return LibraryPart(
+            library="private" if settings.private else "shared",
+            ready=self.answers is not None,
+            held=growing.held if growing else 0,
+            waiting_to_be_heard_again=len(growing.waiting) if growing else 0,
+        )
+
+    async def asked_health(self) -> LibraryHealth:
+        """Never raises."""
+        failure = self.failure.message if self.failure else OPENING
+        return await health_of(start.settings(), self.library, self.growing, failure)
+
+
+RUNNING = RunningLibrary()
+
+
+def answers() -> LibraryAnswers:
+    """This worker's one `LibraryAnswers`. Raises `NotReady` while nothing is open, with the
+    reason."""
+    if RUNNING.answers is None:
+        raise RUNNING.failure or NotReady(OPENING, retry_after_s=2)
+    return RUNNING.answers
+
+
+def _search() -> SoundSearch:
+    """What is open of sound. Raises `NotReady`."""
+    if sound.RUNNING.sound is None:
+        raise NotReady(OPENING)
+    return sound.RUNNING.sound.whole

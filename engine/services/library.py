@@ -1,0 +1,49 @@
+"""`service:ShazamLibrary`: tracks by their sound, and the library that callers add them to.
+
+As `sound`, whose artifact it opens first; the library is opened beside it.
+"""
+
+from __future__ import annotations
+
+import os
+
+from engine.services.present import LIBRARY
+from engine.serving.process import collector, preload
+from engine.sound.service import start
+
+# All this before BentoML is imported, here and in the workers that are given this environment.
+collector.pause()
+preload.set_environment()
+
+import sys
+
+from engine.base.errors import SettingsError, ShazamError
+
+try:
+    if not LIBRARY.is_present():
+        given = os.environ.get(LIBRARY.variable, "")
+        raise SettingsError(
+            f"{LIBRARY.variable}={given!r}: this service is the library's. Set it to `shared` or "
+            f"`private`, or serve service:ShazamSound. Example: {LIBRARY.variable}=shared"
+        )
+    settings = start.settings()
+except ShazamError as refusal:
+    sys.exit(f"{refusal.code}: {refusal.message}")
+preload.begin(start.OPENER)
+
+import bentoml
+
+from engine.library.service import start as library
+from engine.services.present import capability
+from engine.serving.app.bento import options, prepare, put_on
+from engine.sound.service.bento import SoundApis
+
+prepare(settings, [start.check, library.check])
+
+
+@bentoml.service(name="shazam_library", **options(settings))
+class ShazamLibrary(SoundApis):
+    """Which track is this? What BentoML's typed clients call."""
+
+
+put_on(ShazamLibrary, lambda: [capability("sound"), capability("library")], settings)
