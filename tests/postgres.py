@@ -34,7 +34,9 @@ def binaries() -> Path | None:
 class Postgres:
     """One server on a free port of this machine; whoever is on the machine may ask it."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, durable: bool = False) -> None:
+        """`durable`: what is committed is on the disk, as Debian has it; tests do without."""
+        self._settings = ["max_connections=200"] if durable else _QUICK
         found = binaries()
         if found is None:
             raise FileNotFoundError("PostgreSQL is not installed: apt-get install postgresql")
@@ -69,7 +71,7 @@ class Postgres:
 
     def start(self) -> None:
         log = (self._folder / "server.log").open("ab")
-        settings = [part for setting in _QUICK for part in ("-c", setting)]
+        settings = [part for setting in self._settings for part in ("-c", setting)]
         self._process = subprocess.Popen(
             [
                 *self._as_user("--pdeathsig", "QUIT"),

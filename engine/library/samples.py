@@ -163,12 +163,15 @@ class Samples:
             *([SampleRow.key == asked_key(key)] if key else []),
             *([SampleRow.creator_plain == plain(creator)] if creator else []),
         ]
-        counted = self._seen(select(func.count()).select_from(SampleRow), owner).where(*which)
-        asked = self._seen(_SAMPLES, owner).where(*which).order_by(SampleRow.track_id.desc())
+        these = self._seen(select(SampleRow.track_id), owner).where(*which)
+        # Only what is on the page is read whole.
+        newest = these.order_by(SampleRow.track_id.desc())
+        some = newest.offset(min(offset, _MOST)).limit(min(limit, _MOST)).subquery()
+        asked = _SAMPLES.where(SampleRow.track_id.in_(select(some.c.track_id)))
         async with self._database.reading() as connection:
-            total = await connection.scalar(counted)
-            some = asked.offset(min(offset, _MOST)).limit(min(limit, _MOST))
-            return Page(total or 0, [_sample(row) for row in await connection.execute(some)])
+            total = await connection.scalar(select(func.count()).select_from(these.subquery()))
+            rows = await connection.execute(asked.order_by(SampleRow.track_id.desc()))
+            return Page(total or 0, [_sample(row) for row in rows])
 
     async def describe(self, job_id: str, attempt: int, told: Mapping[str, Any]) -> bool:
         """What a source tells of it: title, artist, album, year, genre, creator, url, licence,
