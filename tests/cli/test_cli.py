@@ -37,16 +37,18 @@ COMMANDS = (
     "inspect",
     "verify",
     "serve",
+    "studio",
+    "work",
     "query",
     "identify",
     "evaluate",
+    "fold",
     "publish",
     "pack",
-    "work",
     "completion",
 )
-# serve answers over HTTP, work writes to a database, and a completion is a script.
-WITHOUT_JSON = {"serve", "work", "completion"}
+# serve and studio answer over HTTP, work writes to a database, and a completion is a script.
+WITHOUT_JSON = {"serve", "studio", "work", "completion"}
 
 
 class Ran:
