@@ -3,10 +3,13 @@ middleman that breaks what goes through it."""
 
 from __future__ import annotations
 
+import base64
 import contextlib
+import hashlib
 import http.client
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -17,8 +20,10 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
 
@@ -70,6 +75,107 @@ def moto() -> Iterator[str]:
         yield url
     finally:
         server.stop()
+
+
+@contextlib.contextmanager
+def google() -> Iterator[None]:
+    """Google's JSON API, as far as gcsfs asks it for objects, and the environment to find it.
+
+    https://cloud.google.com/storage/docs/json_api/v1/objects
+    """
+    held: dict[str, bytes] = {}
+    begun: dict[str, bytes] = {}
+
+    def about(name: str) -> dict[str, str]:
+        digest = hashlib.md5(held[name], usedforsecurity=False).digest()
+        return {
+            "kind": "storage#object",
+            "bucket": BUCKET,
+            "name": name,
+            "size": str(len(held[name])),
+            "md5Hash": base64.b64encode(digest).decode(),
+            "updated": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+            "generation": "1",
+        }
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def answer(self, status: int, body: bytes = b"", **headers: str) -> None:
+            self.send_response(status)
+            for name, value in headers.items():
+                self.send_header(name.replace("_", "-"), value)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def tell(self, told: object) -> None:
+            self.answer(200, json.dumps(told).encode(), Content_Type="application/json")
+
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            if self.path.startswith("/resumed/"):
+                self.resume(body)
+                return
+            if f"/b/{BUCKET}/" not in self.path:
+                self.answer(404)
+                return
+            if "uploadType=resumable" in self.path:
+                name = json.loads(body)["name"]
+                begun[name] = b""
+                self.answer(200, Location=f"http://{self.headers['Host']}/resumed/{name}")
+                return
+            _, head, data, _ = re.split(rb"\n?--==0==(?:--|\n)", body, maxsplit=3)
+            name = json.loads(head.partition(b"\n\n")[2])["name"]
+            held[name] = data.partition(b"\n\n")[2]
+            self.tell(about(name))
+
+        def resume(self, body: bytes) -> None:
+            name = unquote(urlsplit(self.path).path).removeprefix("/resumed/")
+            begun[name] += body
+            if not self.headers["Content-Range"].endswith(f"-{len(begun[name]) - 1}/{self.whole}"):
+                raise AssertionError(self.headers["Content-Range"])
+            if len(begun[name]) < self.whole:
+                self.answer(308, Range=f"bytes=0-{len(begun[name]) - 1}")
+                return
+            held[name] = begun.pop(name)
+            self.tell(about(name))
+
+        @property
+        def whole(self) -> int:
+            return int(self.headers["Content-Range"].rpartition("/")[2])
+
+        def do_GET(self) -> None:
+            parts = urlsplit(self.path)
+            name = unquote(parts.path.rpartition(f"/b/{BUCKET}/o")[2]).removeprefix("/")
+            if not name:
+                under = parse_qs(parts.query).get("prefix", [""])[0]
+                self.tell({"items": [about(one) for one in sorted(held) if one.startswith(under)]})
+            elif name not in held:
+                self.answer(404)
+            elif "alt=media" in parts.query:
+                asked = re.fullmatch(r"bytes=(\d+)-(\d+)", self.headers["Range"])
+                assert asked
+                self.answer(206, held[name][int(asked[1]) : int(asked[2]) + 1])
+            else:
+                self.tell(about(name))
+
+        def do_DELETE(self) -> None:
+            name = unquote(urlsplit(self.path).path.rpartition("/o/")[2])
+            self.answer(204 if held.pop(name, None) is not None else 404)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("STORAGE_EMULATOR_HOST", f"http://127.0.0.1:{server.server_address[1]}")
+        patch.setenv("FSSPEC_GCS_TOKEN", "anon")
+        yield
+    server.shutdown()
+    server.server_close()
 
 
 @dataclass

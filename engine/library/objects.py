@@ -88,7 +88,8 @@ class Objects:
         size = len(source) if isinstance(source, bytes) else source.stat().st_size
         if sha256 is not None and _sha256_of(source) != sha256:
             raise ObjectDamaged(f"What should be kept as {key} is not what was hashed before.")
-        self._patiently(key, lambda: self._store.write(key, source, media_type))
+        # Named without its key: what is absent where something is put is the bucket.
+        self._patiently("", lambda: self._store.write(key, source, media_type))
         return size
 
     def get(self, key: str, into: Path, *, sha256: str | None = None) -> Path:

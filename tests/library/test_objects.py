@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from object_stores import BUCKET, Middleman, Weed, credentials, moto, optional, weed
+from object_stores import BUCKET, Middleman, Weed, credentials, google, moto, optional, weed
 
 from engine.base.errors import (
     InvalidRequest,
@@ -46,7 +46,8 @@ def weed_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Weed]:
 
 
 @pytest.fixture(
-    params=["folder", "memory", "moto", pytest.param("weed", marks=optional)], scope="module"
+    params=["folder", "memory", "google", "moto", pytest.param("weed", marks=optional)],
+    scope="module",
 )
 def objects(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
@@ -55,6 +56,9 @@ def objects(
         yield Objects.open(str(tmp_path_factory.mktemp("objects") / "made"), patience_s=1)
     elif request.param == "memory":
         yield Objects.open("memory://library/tests", patience_s=1)
+    elif request.param == "google":
+        with google():
+            yield Objects.open(f"gs://{BUCKET}/some/prefix", patience_s=1, public_url="none")
     else:
         with credentials(s3_url(request)):
             yield Objects.open(f"s3://{BUCKET}/some/prefix", patience_s=1)
@@ -126,6 +130,8 @@ def test_parts_are_read_as_slices(objects: Objects) -> None:
         assert objects.read(KEY, start, end) == SMALL[start:end]
 
 
+# aiohttp warns of the blocks that gcsfs gives it.
+@pytest.mark.filterwarnings("ignore:Sending a large body directly:ResourceWarning")
 def test_a_file_larger_than_a_block_comes_whole_and_in_blocks(
     objects: Objects, tmp_path: Path
 ) -> None:
@@ -305,6 +311,19 @@ def test_a_killed_put_is_not_listed_and_is_swept_later(folder: Path) -> None:
     os.utime(left, (time.time() - 4_000,) * 2)
     assert objects.tidy(older_s=3_600) == 1
     assert everything(folder) == [KEY]
+
+
+def test_folders_that_others_empty_are_made_anew(folder: Path) -> None:
+    objects = Objects.open(str(folder), patience_s=0)
+
+    def once(number: int) -> None:
+        for _ in range(40):
+            objects.put(f"same/deep/folder/{number}", SMALL)
+            objects.delete(f"same/deep/folder/{number}")
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(once, range(4)))
+    assert everything(folder) == []
 
 
 def test_a_folder_hands_out_no_links(folder: Path) -> None:
@@ -496,6 +515,15 @@ def test_a_bucket_that_is_not_there_is_told_at_once() -> None:
         with pytest.raises(StorageUnavailable, match="have to be corrected"):
             call()
     assert time.monotonic() - began < 3
+
+
+def test_a_bucket_of_google_that_is_not_there_is_told_at_once() -> None:
+    with google():
+        objects = Objects.open("gs://no-such-bucket", patience_s=30, public_url="none")
+        began = time.monotonic()
+        with pytest.raises(StorageUnavailable, match="have to be corrected"):
+            objects.put(KEY, SMALL)
+        assert time.monotonic() - began < 3
 
 
 def fetched(url: str) -> tuple[bytes, str, str]:

@@ -126,5 +126,12 @@ class Source(Protocol):
 class Catalogue(Protocol):
     """A source that can be searched."""
 
+    @property
+    def name(self) -> str:
+        """As in `Match.source`."""
+
+    def present(self) -> str | None:
+        """As `Source.present`."""
+
     def search(self, title: str, artist: str, deadline: Deadline) -> list[Match]:
         """Tracks of about this title and artist, best first; raises as `fetch` does."""

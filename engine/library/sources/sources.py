@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -87,16 +88,25 @@ class Sources:
         return self._pages.fetch(url, into, limits)
 
     def search(self, title: str, artist: str, within_s: float = 5.0) -> list[Match]:
-        """What outside catalogues hold of this title and artist; one that fails is passed over."""
-        found: list[Match] = []
-        for source in self._sources:
-            if not isinstance(source, Catalogue) or source.present() is not None:
-                continue
+        """What outside catalogues hold of this title and artist, all asked at once; one that fails
+        is passed over."""
+        asked = [
+            source
+            for source in self._sources
+            if isinstance(source, Catalogue) and source.present() is None
+        ]
+
+        def found(source: Catalogue) -> list[Match]:
             try:
-                found += source.search(title, artist, Deadline(within_s))
+                return source.search(title, artist, Deadline(within_s))
             except ShazamError as error:
                 logger.warning("%s cannot be searched: %s", source.name, error.message)
-        return found
+                return []
+
+        if not asked:
+            return []
+        with ThreadPoolExecutor(len(asked)) as pool:
+            return [match for matches in pool.map(found, asked) for match in matches]
 
     def creator(self, known: Creator, within_s: float = 10.0) -> Creator:
         """What its source tells of a creator now; what was known where it tells nothing."""

@@ -137,7 +137,9 @@ class Bucket:
                 "list_objects_v2", Bucket=self._bucket, Prefix=self._prefix, MaxKeys=1
             )
         else:
-            self._system.exists(self._at("nothing-of-this-name"))
+            # gcsfs asks six times by itself, for half a minute: too long for a question of health.
+            within = {"timeout": READ_S} if self._scheme == "gs" else {}
+            self._system.exists(self._at("nothing-of-this-name"), **within)
 
     def tidy(self, older_s: float) -> int:
         """Ends multipart uploads whose writer is gone: nobody sees them, and they are paid for."""
@@ -168,7 +170,8 @@ class Bucket:
         if code in LASTING or type(error).__name__ in LASTING_ERRORS:
             return Trouble.LASTING
         if isinstance(error, FileNotFoundError):
-            return Trouble.ABSENT
+            # An upload in parts that was tidied away under its writer is begun anew.
+            return Trouble.PASSING if code == "NoSuchUpload" else Trouble.ABSENT
         if status is not None and 400 <= status < 500:
             return Trouble.PASSING if status in (408, 409, 425, 429) else Trouble.LASTING
         if isinstance(error, PermissionError | TypeError | ValueError | LookupError):

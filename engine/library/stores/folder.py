@@ -125,12 +125,13 @@ class Folder:
 
     def _rename(self, incoming: Path, target: Path) -> None:
         for attempt in range(RENAMES):
-            _make(target.parent)
             try:
+                _make(target.parent)
                 incoming.replace(target)
                 _sync(target.parent)
                 return
-            except FileNotFoundError:
+            except (FileNotFoundError, FileExistsError):
+                # mkdir tells of a folder that went between its two looks as of one that exists.
                 if attempt == RENAMES - 1:
                     raise
 
