@@ -59,9 +59,16 @@ class Postgres:
 
     def create(self, template: str = "template0") -> str:
         """The address of a new database, a copy of `template`, which nobody may be using."""
-        name = f"tests_{next(self._numbers)}"
-        self.sql(f"CREATE DATABASE {name} TEMPLATE {template}")
-        return self.url(name)
+        import psycopg
+
+        name, deadline = f"tests_{next(self._numbers)}", time.monotonic() + _WITHIN_S
+        while True:
+            try:
+                self.sql(f"CREATE DATABASE {name} TEMPLATE {template}")
+                return self.url(name)
+            except psycopg.errors.ObjectInUse:  # a connection that was closed is not gone yet
+                if time.monotonic() > deadline:
+                    raise
 
     def sql(self, statement: str) -> None:
         import psycopg

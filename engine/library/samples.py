@@ -62,7 +62,7 @@ class Sample:
     creator: str | None
     duration_s: float | None
     bpm: float | None
-    key: str | None  # "A minor", with sharps
+    key: str | None  # "A minor", as `words.key_named` writes it
     loudness_lufs: float | None
     energy: float | None  # 0 … 1
     danceability: float | None  # 0 … 1

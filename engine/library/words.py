@@ -27,7 +27,9 @@ _LAST_LETTER = "\U0010ffff"
 _KEY = re.compile(
     r"([a-g])\s*(#|♯|sharp|b|♭|flat)?\s*-?\s*(major|maj|dur|minor|min|moll|m)?", re.IGNORECASE
 )
-_NOTES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
+# As the analysis and the catalogues of artifacts write them.
+_NOTES = ("C", "C#", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
+_PITCHES = ("C", "", "D", "", "E", "F", "", "G", "", "A", "", "B")
 _MINOR = ("minor", "min", "moll", "m")
 _TEMPO = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(?:[-–]\s*(\d+(?:\.\d+)?))?\s*")
 NEAR_BPM = 2.0
@@ -66,10 +68,10 @@ def asked_ranges(text: str) -> list[tuple[str, str]]:
 
 
 def key_named(text: str) -> str | None:
-    """A musical key as the library writes it, with sharps; None where the text names none.
+    """A musical key as the library writes it; None where the text names none.
 
     >>> key_named("Am"), key_named("b flat"), key_named("F♯ min"), key_named("H dur")
-    ('A minor', 'A# major', 'F# minor', None)
+    ('A minor', 'Bb major', 'F# minor', None)
     """
     found = _KEY.fullmatch(text.strip())
     if not found:
@@ -77,7 +79,7 @@ def key_named(text: str) -> str | None:
     letter, accidental, mode = found.groups()
     raised = {"#": 1, "♯": 1, "sharp": 1, "b": -1, "♭": -1, "flat": -1}
     step = raised[accidental.lower()] if accidental else 0
-    note = _NOTES[(_NOTES.index(letter.upper()) + step) % 12]
+    note = _NOTES[(_PITCHES.index(letter.upper()) + step) % 12]
     minor = mode is not None and mode != "M" and mode.lower() in _MINOR
     return f"{note} {'minor' if minor else 'major'}"
 
