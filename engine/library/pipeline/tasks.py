@@ -9,23 +9,20 @@ from collections.abc import Callable
 from dataclasses import asdict
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from engine.base.errors import AudioSilent, AudioTooShort
 from engine.library.analysis import analyse
 from engine.library.pipeline.transcode import preview, transcode
-from engine.sound.artifact import SoundArtifact
 from engine.sound.audio import RATE, decode, read_tags
 from engine.sound.catalogue import kept_peaks
-from engine.sound.encoder.encoder import SoundEncoder
-from engine.sound.fingerprint.files import encoded
-from engine.sound.fingerprint.network import STEP_S, Fingerprinter
-from engine.sound.fingerprint.sounding import sounding_vectors
-from engine.sound.held import Heard
-from engine.sound.opening import open_encoder_of, open_fingerprinter
 from engine.sound.waveform import KEPT, peaks, to_png
+
+if TYPE_CHECKING:
+    from engine.sound.encoder.encoder import SoundEncoder
+    from engine.sound.fingerprint.network import Fingerprinter
 
 Report = Callable[[float], None]
 Facts = dict[str, Any]
@@ -64,6 +61,11 @@ def drawn(wav: str, kept: str, picture: str, *, report: Report) -> Facts:
 def listened(wav: str, kept: str, heard: str, *, artifact: str, report: Report) -> Facts:
     """What the network and the encoder of `artifact` hear of `wav`, with the peaks in `kept` →
     `heard`, an .npz. Raises `AudioTooShort` below one window of the network."""
+    from engine.sound.fingerprint.files import encoded
+    from engine.sound.fingerprint.network import STEP_S
+    from engine.sound.fingerprint.sounding import sounding_vectors
+    from engine.sound.held import Heard
+
     fingerprinter, encoder, digests = _ears(artifact)
     samples = decode(Path(wav), name="The file")
     if len(samples) < fingerprinter.window_s * RATE:
@@ -88,7 +90,10 @@ def listened(wav: str, kept: str, heard: str, *, artifact: str, report: Report) 
 
 @lru_cache(maxsize=1)
 def _ears(artifact: str) -> tuple[Fingerprinter, SoundEncoder, tuple[str, str]]:
-    """What hears, and the digests of both."""
+    """What hears, and the digests of both. FAISS and OpenVINO are for those that listen."""
+    from engine.sound.artifact import SoundArtifact
+    from engine.sound.opening import open_encoder_of, open_fingerprinter
+
     folder = SoundArtifact.open(Path(artifact))
     told = folder.manifest
     network, encoder = open_fingerprinter(folder, threads=1), open_encoder_of(folder, threads=1)

@@ -1,21 +1,109 @@
-"""Real workers, killed as workers are."""
+"""One life of workers on SQLite: killed between two steps and amid one, followed by another, which
+then meets files that are none."""
 
 from __future__ import annotations
 
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
 from workers import House, clip
 
+from engine.library.jobs import Job
 from engine.library.pipeline.durable import STEPS
+from engine.sound.audio import encode
+from engine.sound.held import Heard
+
+ONCE = dict.fromkeys(STEPS, 1)
+AMID = ONCE | {"decode": 2}
 
 
-def test_what_killed_workers_were_at_is_done_by_the_next_and_no_step_twice(house: House) -> None:
-    amid = house.worker("decode:middle")
-    job = house.send(clip(1))
-    amid.killed()
-    assert house.job(job).state == "running"
-    house.worker("listen:after").killed()
-    assert house.job(job).step == "listen"
-    last = house.worker()
-    assert house.ended(job).state == "done"
-    assert house.runs(job) == dict.fromkeys(STEPS, 1) | {"decode": 2}
-    assert house.strays(job) == []
-    assert last.stop() == 0
+@pytest.fixture(scope="module")
+def house(migrated_sqlite: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    folder = tmp_path_factory.mktemp("life")
+    shutil.copy(migrated_sqlite, folder / "library.sqlite")
+    made = House(f"sqlite:///{folder / 'library.sqlite'}", folder)
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def survived(house: House) -> list[Job]:
+    """Two jobs of a worker that was killed; from then on another works."""
+    jobs = [house.send(clip(1)), house.send(clip(2))]
+    house.worker("store:after", concurrency=2, HOLDS_SECOND="decode").killed()
+    assert {(house.job(job).state, house.job(job).step) for job in jobs} == {
+        ("running", "store"),
+        ("running", "decode"),
+    }
+    house.worker("", SHAZAM_MAX_SOURCE_S="30")
+    return [house.ended(job) for job in jobs]
+
+
+def test_what_a_killed_worker_was_at_is_done_by_the_next_and_no_step_twice(
+    house: House, survived: list[Job]
+) -> None:
+    """One job was between two steps, the other in the middle of one."""
+    assert {job.state for job in survived} == {"done"}
+    runs = [house.runs(job) for job in survived]
+    assert runs in ([ONCE, AMID], [AMID, ONCE])
+    assert house.strays(*survived) == []
+
+
+def test_a_track_is_told_with_its_files(house: House, survived: list[Job]) -> None:
+    sample = house.sample(survived[0])
+    assert (sample.status, round(sample.duration_s or 0, 2)) == ("ready", 2.0)
+    kinds = {"source", "wav", "mp3", "preview", "peaks", "waveform", "heard"}
+    assert set(sample.objects) == kinds
+    assert house.objects.read(sample.objects["source"]) == clip(1)
+    assert Heard.of(house.objects.read(sample.objects["heard"])).prints.shape == (1, 64)
+
+
+@pytest.mark.parametrize(
+    ("data", "code"),
+    [
+        (b"", "empty_file"),
+        (b"\x89PNG\r\n\x1a\n" + bytes(100), "unreadable_audio"),
+        (clip(3, 0.3), "audio_too_short"),
+        (encode(np.zeros(8_000 * 3, np.float32), 8_000, "wav", "pcm_u8"), "audio_silent"),
+        (encode(np.zeros(8_000 * 31, np.float32), 8_000, "wav", "pcm_u8"), "audio_too_long"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_what_is_no_track_fails_by_name(
+    house: House, survived: list[Job], data: bytes, code: str
+) -> None:
+    job = house.ended(house.send(data))
+    assert (job.state, job.error and job.error.code) == ("failed", code)
+    assert house.sample(job).status == "failed"
+
+
+def test_the_same_content_is_the_same_job(house: House, survived: list[Job]) -> None:
+    again = house.send(clip(1))
+    assert again.job_id == survived[0].job_id
+    assert house.job(again).state == "done"
+
+
+def test_a_job_is_cancelled_while_a_child_works_and_goes_on_when_it_is_retried(
+    house: House, survived: list[Job]
+) -> None:
+    job = house.send(clip(4, 6.0))  # a second of decoding
+    house.until(job, lambda now: now.step == "decode")
+    (child,) = psutil.Process(house.pid).children()
+    house.cancel(job)
+    began = time.monotonic()
+    while child.is_running():
+        assert time.monotonic() - began < 2
+        time.sleep(0.02)
+    assert house.job(job).state == "cancelled"
+    again = house.ended(house.retry(job))
+    assert (again.state, again.attempt) == ("done", 2)
+    assert house.runs(job) == AMID
+
+
+def test_a_worker_that_is_told_to_stop_does(house: House, survived: list[Job]) -> None:
+    assert house.stop() == 0
