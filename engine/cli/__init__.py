@@ -9,7 +9,7 @@ options) beside `_x` (what it does).
     covers     build, import, add, remove, compact, query, identify; what they do with covers
     sound      what these and others do with tracks
     library    work: the library's workers
-    studio     studio, fold: a library on one machine, or folded into an artifact
+    studio     studio, fold, rehear: a library on one machine, and beside another artifact
     trials     evaluate
     completion a script by which a shell completes the command
     terminal   what all share: progress bars, types of options, the artifact that is meant

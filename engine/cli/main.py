@@ -32,6 +32,7 @@ OFFERED = (
     covers.offer_identify,
     trials.offer_evaluate,
     studio.offer_fold,
+    studio.offer_rehear,
     artifacts.offer_publish,
     artifacts.offer_pack,
     completion.offer_completion,

@@ -125,3 +125,37 @@ def _fold(options: argparse.Namespace) -> int:
         f"next: SHAZAM_SOUND_ARTIFACT={shlex.quote(str(options.out))} {program()} studio",
     )
     return 0
+
+
+def offer_rehear(commands: Commands) -> None:
+    made = commands.add(
+        "rehear",
+        _rehear,
+        "The library's tracks, heard again by the networks of another artifact.",
+        "",
+        "artifacts/with-another-encoder",
+    )
+    made.add_argument(
+        "artifact",
+        metavar="ARTIFACT",
+        nargs="?",
+        help="whose networks (default: what SHAZAM_SOUND_ARTIFACT names, else the demo)",
+    )
+    add_json(made)
+
+
+def _rehear(options: argparse.Namespace) -> int:
+    from engine.library.rehearing import rehear
+    from engine.library.settings import LibrarySettings
+    from engine.sound.service.settings import SoundSettings
+
+    where = options.artifact or SoundSettings.one("sound_artifact")
+    with Bar() as bar:
+        done = rehear(where, LibrarySettings.from_environment(), bar)
+    tell(
+        options,
+        {"heard": done.heard, "as_before": done.as_before, "failed": done.failed},
+        f"{done.heard:,} tracks heard again, {done.as_before:,} were heard by these networks "
+        f"already, {done.failed:,} could not be heard",
+    )
+    return 0

@@ -26,6 +26,7 @@ of keys of stored objects to keys. From the bottom to the top:
     analysis    a recording → loudness, tempo, key, energy, danceability
     pipeline    a job → a track, step by step, in workers that may die
     growing     what is ready → held beside the artifact that is served, let go when it goes
+    rehearing   what other networks have heard → heard again
     folding     … or made a new version of that artifact
     service     requests → jobs and tracks
 """

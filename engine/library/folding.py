@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -18,8 +18,9 @@ from engine.artifact.store import find_artifact
 from engine.base.errors import BuildError, EncoderMismatch, ObjectNotFound
 from engine.base.progress import Progress
 from engine.library.database import Database
-from engine.library.growing import track_of
+from engine.library.growing import name_of, track_of
 from engine.library.objects import Objects
+from engine.library.rehearing import ready_samples
 from engine.library.samples import Sample, Samples
 from engine.library.settings import LibrarySettings
 from engine.library.tables import FIRST_TRACK_ID
@@ -32,7 +33,6 @@ from engine.sound.making.audio import Mode
 from engine.sound.making.listening import Heard, TrackFile
 from engine.sound.making.revise import add_heard
 
-_AT_ONCE = 500
 # What a file's own tags say is in its sample already.
 _UNTOLD = Tags(*[None] * len(fields(Tags)))
 
@@ -66,15 +66,16 @@ def fold(
     progress = progress or Progress()
     source = find_artifact(where)
     objects = Objects.open(settings.storage)
-    ready = asyncio.run(_ready(settings))
+    ready = asyncio.run(ready_samples(settings))
     artifact = SoundArtifact.open(source)
+    name = asyncio.run(_name(settings))
     known = set(artifact.open_catalogue().ids().tolist())
     fresh = _Fresh(objects, artifact, [one for one in ready if one.track_id not in known])
     gone = {i for i in known if i >= FIRST_TRACK_ID} - {one.track_id for one in ready}
     for sample, why in fresh.left_out:
         progress.remark(f"left out track {sample.track_id}: {why}")
     with ExitStack() as files:
-        tracks = list(fresh.tracks(files, audio))
+        tracks = list(fresh.tracks(files, audio, name))
         built = add_heard(
             source, tracks, fresh, out, gone=gone, audio=audio, force=force, progress=progress
         )
@@ -105,16 +106,18 @@ class _Fresh:
     def ids(self) -> list[int]:
         return sorted(sample.track_id for sample in self._samples.values())
 
-    def tracks(self, files: ExitStack, audio: Mode) -> Iterator[tuple[Track, TrackFile]]:
-        """Each with the file of its audio, where that goes in; there until `files` is closed."""
+    def tracks(
+        self, files: ExitStack, audio: Mode, library: str
+    ) -> Iterator[tuple[Track, TrackFile]]:
+        """Each with the name of its library, and with the file of its audio where that goes in;
+        there until `files` is closed."""
         folder = Path(files.enter_context(tempfile.TemporaryDirectory(prefix="fold-")))
         for sha256, sample in self._samples.items():
             path = folder / sha256
             if audio != "none" and sample.audio_shared:
                 path = files.enter_context(self._objects.local(sample.objects["mp3"], folder))
-            track = track_of(sample)
-            name = sample.title or str(sample.track_id)
-            yield track, TrackFile(name, path, sha256)
+            told = sample.title or str(sample.track_id)
+            yield track_of(sample, library), TrackFile(told, path, sha256)
 
     def of(self, digest: str) -> Heard:
         sample = self._samples[digest]
@@ -143,15 +146,10 @@ class _Fresh:
         return held.Heard.of(self._objects.read(sample.objects["heard"]))
 
 
-async def _ready(settings: LibrarySettings) -> list[Sample]:
+async def _name(settings: LibrarySettings) -> str:
     database = await Database.open(settings.database)
     try:
-        samples = Samples(database)
-        ids = sorted(await samples.ready_ids())
-        found: Mapping[int, Sample] = {}
-        for begin in range(0, len(ids), _AT_ONCE):
-            found = {**found, **await samples.get_many(ids[begin : begin + _AT_ONCE])}
-        return [one for one in found.values() if one.status == "ready"]
+        return await name_of(database)
     finally:
         await database.close()
 

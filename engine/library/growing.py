@@ -18,7 +18,14 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from engine.base.errors import EncoderMismatch, NotReady, ObjectNotFound, ShazamError
+from engine.base.errors import (
+    ArtifactError,
+    EncoderMismatch,
+    NotReady,
+    ObjectNotFound,
+    ShazamError,
+)
+from engine.library.database import Database
 from engine.library.objects import Objects
 from engine.library.samples import Sample, Samples
 from engine.library.tables import FIRST_TRACK_ID
@@ -174,8 +181,8 @@ class Growing:
         self._compared = time.monotonic()
 
 
-def track_of(sample: Sample) -> Track:
-    """A sample as catalogues know tracks."""
+def track_of(sample: Sample, library: str = "") -> Track:
+    """A sample as catalogues know tracks; with the name of its `library` where it leaves that."""
     return Track(
         sample.track_id,
         sample.duration_s or 0.0,
@@ -191,7 +198,26 @@ def track_of(sample: Sample) -> Track:
         audio=sample.objects.get("mp3"),
         audio_shared=sample.audio_shared,
         digest=sample.sha256,
+        extra={"library": library} if library else {},
     )
+
+
+async def name_of(database: Database) -> str:
+    """What tells one library from all others: its tracks carry it into artifacts."""
+    return (await database.secret("name")).hex()[:16]
+
+
+def refuse_foreign(search: SoundSearch, name: str) -> None:
+    """Raise `ArtifactError` where an artifact has tracks of another library than the one of this
+    name: both would give the same ids to different tracks. Not for an event loop."""
+    own = sorted(_of_artifact(search))
+    for begin in range(0, len(own), BATCH):
+        for track_id, track in search.catalogue.get(own[begin : begin + BATCH]).items():
+            if track.extra.get("library") != name:
+                raise ArtifactError(
+                    f"The artifact has track {track_id}, which another library gave to it. Serve "
+                    "it with that library's SHAZAM_DATABASE, or with SHAZAM_LIBRARY=none."
+                )
 
 
 def _of_artifact(search: SoundSearch) -> set[int]:

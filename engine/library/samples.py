@@ -199,6 +199,16 @@ class Samples:
             await announce(connection, sample.track_id, "ready")
             return True
 
+    async def heard_again(self, track_id: int) -> bool:
+        """What was heard of it is another: who holds it is told. False: it is not ready."""
+        async with self._database.writing() as connection:
+            which = (SampleRow.track_id == bounded(track_id), SampleRow.status == "ready")
+            asked = select(SampleRow.track_id).where(*which).with_for_update()
+            if await connection.scalar(asked) is None:
+                return False
+            await announce(connection, track_id, "ready")
+            return True
+
     async def matched(self, track_id: int, matches: Iterable[Mapping[str, Any]]) -> None:
         """What outside catalogues know of it."""
         told = fit([dict(match) for match in matches])

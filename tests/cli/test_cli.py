@@ -43,6 +43,7 @@ COMMANDS = (
     "identify",
     "evaluate",
     "fold",
+    "rehear",
     "publish",
     "pack",
     "completion",

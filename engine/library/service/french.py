@@ -177,6 +177,11 @@ _WORKED = {
         "Le processus est tombé {0} fois à l'étape {1} de cet enregistrement. Envoyez-le dans un "
         "autre format."
     ),
+    "The artifact has track {}, which another library gave to it. Serve it with that library's "
+    "SHAZAM_DATABASE, or with SHAZAM_LIBRARY=none.": (
+        "L'artefact a le morceau {0}, qu'une autre bibliothèque lui a donné. Servez-le avec le "
+        "SHAZAM_DATABASE de celle-là, ou avec SHAZAM_LIBRARY=none."
+    ),
     "What was heard of a track cannot be read ({}). Let it be heard again.": (
         "Ce qui a été entendu d'un morceau est illisible ({0}). Faites-le réentendre."
     ),

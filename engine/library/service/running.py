@@ -7,7 +7,7 @@ import contextlib
 import logging
 
 from engine.base.errors import DatabaseUnavailable, NotReady, ShazamError
-from engine.library.growing import Growing
+from engine.library.growing import Growing, name_of, refuse_foreign
 from engine.library.service import start
 from engine.library.service.answers import LibraryAnswers
 from engine.library.service.health import health_of
@@ -46,6 +46,11 @@ class RunningLibrary:
     async def _open(self) -> Library:
         settings = start.settings()
         library = await Library.open(settings)
+        try:
+            await self._refuse_foreign(library)
+        except BaseException:
+            await library.close()
+            raise
         growing = Growing(
             library.samples, library.objects, _search, library.audio, private=settings.private
         )
@@ -54,6 +59,12 @@ class RunningLibrary:
         self._growing_on = asyncio.create_task(growing.run())
         logger.info("the library is open: %s, %s", library.database, library.objects.name)
         return library
+
+    async def _refuse_foreign(self, library: Library) -> None:
+        """Raises `ArtifactError`. Where sound is not open yet, nobody can tell."""
+        with contextlib.suppress(NotReady):
+            search, name = _search(), await name_of(library.database)
+            await asyncio.to_thread(refuse_foreign, search, name)
 
     async def settled(self) -> None:
         if self._readiness is not None:
@@ -117,7 +128,10 @@ def answers() -> LibraryAnswers:
     """This worker's one `LibraryAnswers`. Raises `NotReady` while nothing is open, with the
     reason."""
     if RUNNING.answers is None:
-        raise RUNNING.failure or NotReady(OPENING, retry_after_s=2)
+        failure = RUNNING.failure
+        if isinstance(failure, NotReady):
+            raise failure
+        raise NotReady(failure.message if failure else OPENING, retry_after_s=2)
     return RUNNING.answers
 
 
