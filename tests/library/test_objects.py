@@ -31,6 +31,8 @@ from engine.library.stores.store import Stored, Trouble
 
 SMALL = b"a few bytes of sound"
 KEY = "audio/0123abcd/preview.mp3"
+# gcsfs takes seconds to import, and SeaweedFS to start.
+OPTIONAL = [pytest.param(name, marks=optional) for name in ("google", "weed")]
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +48,7 @@ def weed_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Weed]:
 
 
 @pytest.fixture(
-    params=["folder", "memory", "google", "moto", pytest.param("weed", marks=optional)],
+    params=["folder", "memory", "moto", *OPTIONAL],
     scope="module",
 )
 def objects(
@@ -517,6 +519,7 @@ def test_a_bucket_that_is_not_there_is_told_at_once() -> None:
     assert time.monotonic() - began < 3
 
 
+@optional
 def test_a_bucket_of_google_that_is_not_there_is_told_at_once() -> None:
     with google():
         objects = Objects.open("gs://no-such-bucket", patience_s=30, public_url="none")

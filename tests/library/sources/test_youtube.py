@@ -10,6 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 from link_server import TONE, LinkServer, Reply, redirect
+from object_stores import optional
 
 from engine.base.errors import LinkFailed, LinkRefused, LinkTimeout, LinkTooLarge
 from engine.library.sources.guard import Guard
@@ -60,6 +61,7 @@ def test_sound_is_found_in_a_page(server: LinkServer, youtube: YouTube, tmp_path
     assert fetched.year is None
 
 
+@optional
 def test_a_file_too_large_is_told(server: LinkServer, youtube: YouTube, tmp_path: Path) -> None:
     server.at["/large"] = page("/large.wav")
     server.at["/large.wav"] = Reply(bytes(300_000), length="")  # it does not say how large it is
