@@ -194,6 +194,15 @@ async def test_cancel_and_retry_know_the_states(jobs: Jobs, samples: Samples) ->
         await jobs.get("nothing\0")
 
 
+async def test_an_attempt_that_nobody_can_go_on_with_is_followed_by_the_next(jobs: Jobs) -> None:
+    job = await jobs.submit(upload("one"))
+    again = await jobs.begin_anew(job.job_id, 1)
+    assert (again.state, again.attempt) == ("queued", 2)
+    assert (await jobs.begin_anew(job.job_id, 1)).attempt == 2, "told twice, it is done once"
+    await jobs.cancel(job.job_id)
+    assert (await jobs.begin_anew(job.job_id, 2)).state == "cancelled"
+
+
 async def test_of_a_cancellation_and_an_end_that_meet_one_is_first(
     others: list[Jobs], samples: Samples
 ) -> None:

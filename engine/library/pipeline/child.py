@@ -19,6 +19,7 @@ from typing import IO, Any
 
 from engine.base.errors import Internal, Overloaded, ShazamError, UnreadableAudio
 from engine.library.pipeline.transcode import told_if_full
+from engine.serving.work.lanes import stand_back
 
 _PR_SET_PDEATHSIG = 1
 _REPORT_S = 0.25
@@ -33,6 +34,7 @@ def main(memory_bytes: int, tasks: str) -> None:
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8", buffering=1)
     os.dup2(2, 1)
     _die_with_parent()
+    stand_back()  # from a service on the same machine: who waits for an answer goes first
     known = import_module(tasks).TASKS
     _bound(memory_bytes)
     answers.write("ready\n")

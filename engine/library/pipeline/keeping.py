@@ -4,6 +4,7 @@ rows and workflows in agreement."""
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import Awaitable, Callable, Iterable
@@ -154,7 +155,8 @@ class Keeper:
             block = jobs[begin : begin + _BLOCK]
             found = await self._workflows(job.workflow_id for job in block)
             for job in block:
-                await self._settle(job, found.get(job.workflow_id))
+                with contextlib.suppress(JobFinished, JobNotFound):  # meanwhile
+                    await self._settle(job, found.get(job.workflow_id))
 
     async def _workflows(self, ids: Iterable[str]) -> dict[str, WorkflowStatus]:
         found = await _blocking(
@@ -179,22 +181,17 @@ class Keeper:
                 "worker_lost",
                 "The workers die of this recording. Send it in another format.",
             )
-        elif workflow.status == "CANCELLED" or workflow.app_version != PIPELINE:
+        elif workflow.status == "CANCELLED":
+            await jobs.cancel(job.job_id)
+        elif workflow.app_version != PIPELINE:
             await self._begin_anew(job, workflow)
 
     async def _begin_anew(self, job: Job, workflow: WorkflowStatus) -> None:
-        """A workflow of another version, and of no worker that lives, is begun by this one's."""
-        if workflow.status != "CANCELLED":
-            versions = {other.facts.get("pipeline") for other in await self._lease.others()}
-            if workflow.app_version in versions:
-                return
-        await _blocking(self._client.cancel_workflow, workflow.workflow_id)
-        try:
-            await self._bench.jobs.cancel(job.job_id, None)
-            if workflow.status != "CANCELLED":
-                await self._bench.jobs.retry(job.job_id, None)
-        except (JobFinished, JobNotFound):
-            return
+        """A workflow of another version, and of no worker that lives, is followed by this one's."""
+        versions = {other.facts.get("pipeline") for other in await self._lease.others()}
+        if workflow.app_version not in versions:
+            await _blocking(self._client.cancel_workflow, workflow.workflow_id)
+            await self._start(await self._bench.jobs.begin_anew(job.job_id, job.attempt))
 
 
 async def _blocking(call: Callable[..., T], *arguments: object, **named: object) -> T:

@@ -1,4 +1,6 @@
-"""A process that works: `python -m engine work`.
+"""A process that works: `python -m engine work`, or, where there is no command line,
+
+    python -m engine.library.pipeline.worker [CONCURRENCY]
 
 It answers nobody: it takes what rows and DBOS's queue say is to be done, and writes down what it
 did. Any number may run, beside each other and one after another; killed at any moment, nothing is
@@ -11,6 +13,7 @@ import asyncio
 import logging
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -22,7 +25,9 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from engine.artifact.store import find_artifact
-from engine.base.errors import DatabaseUnavailable
+from engine.base.errors import DatabaseUnavailable, SettingsError, ShazamError
+from engine.base.machine import usable_cores
+from engine.base.settings import unknown_variables
 from engine.library.creators import Creators
 from engine.library.database import Database
 from engine.library.jobs import Jobs
@@ -39,8 +44,10 @@ from engine.library.pipeline.tidying import EACH_S, Tidying
 from engine.library.pipeline.workflow import Quiet, work_at
 from engine.library.quota import Quota
 from engine.library.samples import Samples
-from engine.library.settings import LibrarySettings
+from engine.library.settings import NONE, LibrarySettings
 from engine.library.sources.sources import Sources
+from engine.serving.watch.logs import configure_logging
+from engine.sound.service.settings import SoundSettings
 
 logger = logging.getLogger("shazam.work")
 
@@ -50,6 +57,21 @@ POLL_S = 0.5  # how often the queue is looked at
 _AGAIN_S = 2.0
 _STOP_S = 10.0
 T = TypeVar("T")
+
+
+def work(concurrency: int | None = None) -> int:
+    """Work as the environment says until told to stop, at so many tracks at once (one per usable
+    core); the exit status. Raises `SettingsError`."""
+    settings = LibrarySettings.from_environment()
+    artifact = SoundSettings.one("sound_artifact")
+    if artifact.lower() == NONE:
+        raise SettingsError(
+            f"SHAZAM_SOUND_ARTIFACT={NONE}: a worker hears with what is in an artifact. Example: "
+            "SHAZAM_SOUND_ARTIFACT=artifacts/starter-sound"
+        )
+    configure_logging(settings.log_format, settings.log_level, unknown_variables())
+    concurrency = concurrency or usable_cores()
+    return Worker(settings, concurrency=concurrency, sound_artifact=artifact).run()
 
 
 class Worker:
@@ -176,3 +198,10 @@ class Worker:
 
 def _quota(database: Database, settings: LibrarySettings) -> Quota:
     return Quota(database, jobs=settings.quota_jobs, size=settings.quota_bytes)
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(work(int(sys.argv[1]) if sys.argv[1:] else None))
+    except ShazamError as error:
+        sys.exit(f"{error.code}: {error.message}")
