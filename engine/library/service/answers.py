@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Coroutine, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -49,6 +49,10 @@ logger = logging.getLogger("shazam")
 FileFormat = Literal["mp3", "wav"]
 API = "/api/v1"
 MOST_LETTERS = 300  # of a file's name
+# Of jobs that are told to the workers' engine: each is a transaction in a thread.
+TOLD_AT_ONCE = 2
+# What is done beside answers may take so long at the end.
+ENDS_WITHIN_S = 5.0
 
 
 @dataclass(frozen=True)
@@ -66,10 +70,24 @@ class LibraryAnswers:
     def __init__(self, library: Library, growing: Growing, sound: SoundAnswers) -> None:
         self._library, self._growing, self._sound = library, growing, sound
         self._following = Following(library.jobs.several)
-        self._removing: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._telling = asyncio.Semaphore(TOLD_AT_ONCE)
 
-    def close(self) -> None:
+    async def close(self) -> None:
         self._following.close()
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=ENDS_WITHIN_S)
+
+    def _beside(self, work: Coroutine[Any, Any, None]) -> None:
+        """What an answer does not wait for."""
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            logger.error("what an answer did not wait for failed", exc_info=task.exception())
 
     # --- what is added
 
@@ -97,7 +115,7 @@ class LibraryAnswers:
             self._stored, file.sha256
         ):
             await asyncio.to_thread(library.objects.put, key, file.path)
-        return await self._begun(job)
+        return self._begun(job)
 
     def _stored(self, sha256: str) -> bool:
         """Whether the bytes of a content are in the store, as they were sent."""
@@ -113,15 +131,20 @@ class LibraryAnswers:
         library = self._library
         name = await asyncio.to_thread(library.sources.check, url, source)
         asked = Submission(owner=current_caller(), source=name, url=url, fields=dict(about))
-        return await self._begun(await library.patiently(lambda: library.jobs.submit(asked)))
+        return self._begun(await library.patiently(lambda: library.jobs.submit(asked)))
 
-    async def _begun(self, job: Job) -> Accepted:
-        """Tell the workers of a job that is queued. It is written down: where they cannot be told
-        now, they find it themselves."""
-        if job.state == "queued":
-            with contextlib.suppress(DatabaseUnavailable):
+    async def _start(self, job: Job) -> None:
+        """Tell the workers of a job that is queued. It is written down: where they cannot be told,
+        they find it themselves."""
+        with contextlib.suppress(DatabaseUnavailable):
+            async with self._telling:
                 await self._library.pipeline.start(job.job_id, job.attempt)
                 await self._library.jobs.enqueued(job.job_id, job.attempt)
+
+    def _begun(self, job: Job) -> Accepted:
+        """What is answered of a job; that it is begun nobody waits for."""
+        if job.state == "queued":
+            self._beside(self._start(job))
         at = f"{prefix_here()}{API}/jobs/{job.job_id}"
         return Accepted(
             job_id=job.job_id,
@@ -166,7 +189,7 @@ class LibraryAnswers:
     async def retry(self, job_id: str) -> JobModel:
         """Raises `JobNotFound`, `JobFinished`."""
         job = await self._library.jobs.retry(job_id, current_caller())
-        await self._begun(job)
+        self._begun(job)
         return _job(job)
 
     # --- what the library holds
@@ -187,9 +210,7 @@ class LibraryAnswers:
             job_id, _, attempt = workflow.rpartition(".")
             await self._stop(job_id, int(attempt))
         if gone.sample.sha256 is not None:
-            removing = asyncio.create_task(self._remove(gone.sample.sha256))
-            self._removing.add(removing)
-            removing.add_done_callback(self._removing.discard)
+            self._beside(self._remove(gone.sample.sha256))
         return Deleted(track_id=track_id)
 
     async def _remove(self, sha256: str) -> None:

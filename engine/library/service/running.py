@@ -78,7 +78,7 @@ class RunningLibrary:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._growing_on
         if self.answers is not None:
-            self.answers.close()
+            await self.answers.close()
         if self.library is not None:
             await self.library.close()
 

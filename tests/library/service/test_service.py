@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 import subprocess
@@ -328,19 +329,31 @@ def test_health_names_what_the_library_stands_on(library: Library) -> None:
 def test_everything_is_there_after_a_restart_and_what_is_deleted_is_gone(
     library: Library, job: dict[str, Any], serve: Serve, environment: dict[str, str]
 ) -> None:
+    sent = [library.send(number) for number in (50, 51, 52)]  # more than are done at once
+    with library.by("mine").stream("GET", sent[-1]["events_url"], timeout=20) as answer:
+        told = answer.iter_lines()
+        assert next(told).startswith("retry")
+        began = time.monotonic()
+        library.server.process.terminate()
+        list(told)  # ends, although the job does not
+    library.server.process.wait(10)
+    assert time.monotonic() - began < 10
     serve.end(library.server)  # type: ignore[attr-defined]
     log = library.server.log.read_text()
     assert "Traceback" not in log, log[-3000:]
     again = opened(serve, environment, library.data)
     clip, track_id = noisy_clip(SENT, 3), job["track_id"]
     again.found_within(10, track_id, clip)
+    for one in sent:  # the worker has gone on meanwhile
+        assert again.events(one)[-1][1]["state"] == "done"
     mine = again.by("mine")
     assert mine.delete(f"/api/v1/samples/{track_id}").status_code == 200
     assert again.identified(clip)["decision"] == "no_match"
     is_error(mine.get(f"/api/tracks/{track_id}"), 404, "track_not_found")
     is_error(mine.get(f"/api/v1/samples/{track_id}"), 404, "sample_not_found")
     deadline = time.monotonic() + 5
-    while [path for path in (library.data / "objects").rglob("audio.*") if path.is_file()]:
+    sha256 = hashlib.sha256(recording(SENT)).hexdigest()
+    while [path for path in (library.data / "objects").rglob(f"{sha256}/*") if path.is_file()]:
         assert time.monotonic() < deadline
         time.sleep(0.1)
     again.close()
