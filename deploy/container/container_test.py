@@ -2,6 +2,8 @@
 
     python deploy/container/container_test.py [ARTIFACT]        (make container-test)
 
+An artifact of covers gives their image, one of sound that of sound: each must hold nothing of the
+other, nor of what the library needs.
 Builds through `bentoml containerize --backend buildah` and starts the result under the limits of
 the manifests: user 1034, a root file system that cannot be written, a 256 MiB /tmp, no capability,
 1 GiB of memory. Prints what it measures and fails where a limit is passed. Where there is no root
@@ -27,13 +29,14 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
+sys.path.insert(0, str(ROOT))
 BASE = os.environ.get("BASE_IMAGE", "docker.io/library/python:3.11-slim")
 USER = 1034
 GIB = 1 << 30
@@ -42,7 +45,11 @@ MOST_BYTES = 900_000_000
 MOST_SECONDS = 4.0
 STARTS = 5
 CALLERS = 8
-QUERY = "/api/search-by-text?query=a+red+album+cover"
+# Packages and folders that an image of the kind must not have: each costs the others' starts.
+NOTHING_OF = {
+    "cover": ("av", "dbos", "sqlalchemy", "sound", "library", "starter-sound"),
+    "sound": ("dbos", "sqlalchemy", "covers", "library", "starter"),
+}
 
 # As bento.py, which builds.
 os.environ.setdefault("STORAGE_DRIVER", "overlay")
@@ -55,7 +62,11 @@ def main() -> int:
     if reason:
         print(f"container-test skipped: {reason}")
         return 0
+    from engine.artifact.manifest import kind_of
+    from engine.artifact.store import find_artifact
+
     artifact = sys.argv[1] if len(sys.argv) > 1 else str(ROOT / "artifacts" / "starter")
+    kind = kind_of(find_artifact(artifact))
     image = os.environ.get("IMAGE") or _build(artifact)
     failures = []
     with _mounted(BASE) as below, _mounted(image) as root:
@@ -67,10 +78,14 @@ def main() -> int:
         print(f"compilers and tools of building in it: {', '.join(tools) or 'none'}")
         failures += [f"{name} is in the image" for name in tools]
 
+        strangers = _strangers(root, NOTHING_OF[kind])
+        print(f"of what else there is: {', '.join(strangers) or 'nothing'}")
+        failures += [f"{name} is in the image" for name in strangers]
+
         seconds = []
         for _ in range(STARTS):
             with _running(image, root) as service:
-                seconds.append(service.first_answer())
+                seconds.append(service.first_answer(FIRST[kind]))
         print("start to first answer: " + ", ".join(f"{value:.2f} s" for value in seconds))
         load = os.getloadavg()[0]
         if max(seconds) > MOST_SECONDS and load > (os.cpu_count() or 1):
@@ -79,9 +94,9 @@ def main() -> int:
             failures.append(f"a start took longer than {MOST_SECONDS:.0f} s")
 
         with _running(image, root) as service:
-            service.first_answer()
-            service.search_by_cover()
-            end = service.stop_under_load()
+            service.first_answer(FIRST[kind])
+            asked = service.search_by_cover() if kind == "cover" else service.identify_a_track()
+            end = service.stop_under_load(asked or FIRST[kind])
             print(
                 f"SIGTERM under load of {CALLERS} callers: {end.answered} answered, "
                 f"{len(end.lost)} lost, exit status {end.status} after {end.stopped_after:.2f} s"
@@ -124,6 +139,36 @@ def _build(artifact: str) -> str:
     return image
 
 
+@dataclass(frozen=True)
+class Question:
+    """What is asked, and the field of the answer that must not be empty."""
+
+    path: str
+    field: str
+    body: bytes | None = None
+
+    @property
+    def method(self) -> str:
+        return "GET" if self.body is None else "POST"
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {} if self.body is None else {"Content-Type": "multipart/form-data; boundary=x"}
+
+
+# What a start is measured by.
+FIRST = {
+    "cover": Question("/api/search-by-text?query=a+red+album+cover", "results"),
+    "sound": Question("/api/tracks?limit=1", "tracks"),
+}
+
+
+def form_of(upload: bytes) -> bytes:
+    """A form whose field `file` is `upload`; its boundary is x."""
+    head = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n'
+    return head + upload + b"\r\n--x--\r\n"
+
+
 @dataclass
 class _Load:
     """What became of the requests that were under way when SIGTERM came."""
@@ -161,47 +206,64 @@ class _Service:
         finally:
             connection.close()
 
-    def first_answer(self) -> float:
-        """Seconds from the start of the container to its first search result."""
+    def put(self, question: Question) -> Any:
+        return self.ask(question.path, question.method, question.body, **question.headers)
+
+    def first_answer(self, question: Question) -> float:
+        """Seconds from the start of the container to its first answer."""
         while time.monotonic() - self.began < 60 and self.process.poll() is None:
             with contextlib.suppress(OSError, http.client.HTTPException):
                 if self.ask("/readyz")[0] == 200:
-                    status, body = self.ask(QUERY)
+                    status, body = self.put(question)
                     assert status == 200, body
-                    assert json.loads(body)["results"], body
+                    assert json.loads(body)[question.field], body
                     return time.monotonic() - self.began
             time.sleep(0.02)
         log = self.log.read_text(errors="replace")[-3000:]
         raise SystemExit(f"FAILED: the container did not become ready; its log ends:\n{log}")
 
-    def search_by_cover(self) -> None:
+    def search_by_cover(self) -> Question | None:
         """A cover of the catalogue finds its own album."""
         album = json.loads(self.ask("/api/albums?limit=1")[1])["albums"][0]["album_id"]
         status, cover = self.ask(f"/api/albums/{album}/cover")
         if status == 404:
             print("not searched by cover: the artifact holds none")
-            return
+            return None
         assert status == 200, cover
-        body = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n'
-        body += cover + b"\r\n--x--\r\n"
-        status, found = self.ask(
-            "/api/search-by-image",
-            "POST",
-            body,
-            **{"Content-Type": "multipart/form-data; boundary=x"},
-        )
+        question = Question("/api/search-by-image", "results", form_of(cover))
+        status, found = self.put(question)
         assert status == 200, found
         ids = [result["album_id"] for result in json.loads(found)["results"]]
         print(f"searched by cover: album {album} found at rank {ids.index(album) + 1}")
+        return None  # under load words are asked, as ever
 
-    def stop_under_load(self) -> _Load:
+    def identify_a_track(self) -> Question | None:
+        """The audio of a track of the catalogue is that track from its beginning on."""
+        tracks = json.loads(self.ask("/api/tracks?limit=1000")[1])["tracks"]
+        heard = [track["track_id"] for track in tracks if track["audio_url"]]
+        if not heard:
+            print("nothing identified: the artifact holds no audio")
+            return None
+        status, audio = self.ask(f"/api/tracks/{heard[0]}/audio")
+        assert status == 200, audio
+        question = Question("/api/identify-sound", "decision", form_of(audio))
+        status, body = self.put(question)
+        assert status == 200, body
+        found = json.loads(body)
+        assert found["decision"] == "match", body
+        assert found["track"]["track_id"] == heard[0], body
+        at = found["evidence"]["offset_s"]
+        print(f"identified: track {heard[0]} from second {at} on, sure by {found['confidence']}")
+        return question
+
+    def stop_under_load(self, question: Question) -> _Load:
         load, stopped = _Load(), threading.Event()
 
         def call() -> None:
             while True:
                 before = not stopped.is_set()
                 try:
-                    status, _ = self.ask(QUERY)
+                    status, _ = self.put(question)
                 except (OSError, http.client.HTTPException) as error:
                     # A request that began before the signal must be answered. Afterwards a
                     # platform sends none; a refusal of those that come all the same loses nothing.
@@ -334,6 +396,14 @@ def _mounted(image: str) -> Iterator[Path]:
 def _unpacked(root: Path) -> int:
     """Bytes on disk of everything below a folder, hard links once."""
     return int(_run("du", "-sxB1", str(root)).split()[0])
+
+
+def _strangers(root: Path, names: Sequence[str]) -> list[str]:
+    """Which of these packages, rooms of `engine` and artifacts lie below a folder."""
+    wanted = [part for name in names for part in ("-o", "-name", name)][1:]
+    found = _run("find", str(root), "-xdev", "-type", "d", "(", *wanted, ")").splitlines()
+    homes = ("site-packages", "engine", "artifacts")
+    return sorted({Path(path).name for path in found if Path(path).parent.name in homes})
 
 
 def _has(root: Path, name: str) -> bool:

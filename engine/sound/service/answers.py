@@ -104,7 +104,7 @@ class SoundAnswers:
             candidates=[
                 Candidate(
                     **self._fields(known[one.track_id]),
-                    offset_s=round(one.offset_s, 2),
+                    offset_s=_hundredths(one.offset_s),
                     votes=one.votes,
                 )
                 for one in verdict.candidates[:CANDIDATES]
@@ -272,11 +272,16 @@ _OWN_FIELDS = tuple(
 
 def _evidence(match: Agreement, clip_s: float) -> SoundEvidence:
     return SoundEvidence(
-        offset_s=round(match.offset_s, 2),
+        offset_s=_hundredths(match.offset_s),
         votes=match.votes,
         clip_s=round(clip_s, 2),
         speed=round(match.speed, 4),
     )
+
+
+def _hundredths(seconds: float) -> float:
+    """Rounded, and never −0.0, which JSON would show."""
+    return round(seconds, 2) + 0.0
 
 
 def _because(common: Common) -> str:

@@ -10,7 +10,7 @@ from typing import Any, cast
 import pytest
 
 from engine.base.errors import NotReady
-from engine.sound.service.answers import SoundAnswers
+from engine.sound.service.answers import SoundAnswers, _hundredths
 
 
 def answers(folder: Path) -> SoundAnswers:
@@ -39,3 +39,8 @@ def test_audio_that_is_gone_or_was_cut_is_not_handed_out(
         return
     with pytest.raises(NotReady, match="cut or removed since the start"):
         asyncio.run(asked)
+
+
+def test_a_clip_that_begins_with_its_track_begins_at_nought() -> None:
+    assert str(_hundredths(-0.001)) == "0.0"
+    assert _hundredths(-1.234) == -1.23
