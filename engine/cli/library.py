@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from typing import NoReturn
 
 from engine.base.errors import SettingsError
 from engine.base.needs import refuse_missing
@@ -25,9 +26,9 @@ def offer_work(commands: Commands) -> None:
     )
 
 
-def _work(options: argparse.Namespace) -> int:
+def _work(options: argparse.Namespace) -> NoReturn:
     for package in ("dbos", "av"):
         refuse_missing(package, "library.in", by="work", failure=SettingsError)
     from engine.library.pipeline.worker import work
 
-    return work(options.concurrency)
+    work(options.concurrency)

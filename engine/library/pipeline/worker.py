@@ -18,7 +18,7 @@ import threading
 import time
 from collections.abc import Callable
 from types import FrameType
-from typing import TypeVar
+from typing import NoReturn, TypeVar
 
 from dbos import DBOS, DBOSConfig
 from sqlalchemy import Engine
@@ -59,9 +59,9 @@ _STOP_S = 10.0
 T = TypeVar("T")
 
 
-def work(concurrency: int | None = None) -> int:
-    """Work as the environment says until told to stop, at so many tracks at once (one per usable
-    core); the exit status. Raises `SettingsError`."""
+def work(concurrency: int | None = None) -> NoReturn:
+    """Work as the environment says, at so many tracks at once (one per usable core), until told to
+    stop; that ends this process. Raises `SettingsError`."""
     settings = LibrarySettings.from_environment()
     artifact = SoundSettings.one("sound_artifact")
     if artifact.lower() == NONE:
@@ -71,7 +71,7 @@ def work(concurrency: int | None = None) -> int:
         )
     configure_logging(settings.log_format, settings.log_level, unknown_variables())
     concurrency = concurrency or usable_cores()
-    return Worker(settings, concurrency=concurrency, sound_artifact=artifact).run()
+    Worker(settings, concurrency=concurrency, sound_artifact=artifact).run()
 
 
 class Worker:
@@ -104,8 +104,8 @@ class Worker:
         self._lease = Lease(database, concurrency=concurrency, pipeline=durable.PIPELINE)
         self._keeper = Keeper(self._bench, self._running, self._lease, self._end_at_once)
 
-    def run(self) -> int:
-        """Work until SIGTERM or SIGINT; the exit status."""
+    def run(self) -> NoReturn:
+        """Work until SIGTERM or SIGINT, and end this process."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._stop_signal)
         self._patiently(lambda: self._loop.wait(self._lease.take))
@@ -116,7 +116,8 @@ class Worker:
         self._stopping.wait()
         keeping.cancel()
         self._stop()
-        return 0
+        logging.shutdown()
+        os._exit(0)  # a thread may be in a call that nobody can end
 
     async def _open(self) -> Database:
         return await Database.open(self._settings.database)
@@ -202,6 +203,6 @@ def _quota(database: Database, settings: LibrarySettings) -> Quota:
 
 if __name__ == "__main__":
     try:
-        sys.exit(work(int(sys.argv[1]) if sys.argv[1:] else None))
+        work(int(sys.argv[1]) if sys.argv[1:] else None)
     except ShazamError as error:
         sys.exit(f"{error.code}: {error.message}")

@@ -3,9 +3,12 @@ then meets files that are none."""
 
 from __future__ import annotations
 
+import contextlib
 import shutil
+import threading
 import time
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +16,7 @@ import psutil
 import pytest
 from workers import House, clip
 
-from engine.library.jobs import Job
+from engine.library.jobs import Job, Submission
 from engine.library.pipeline.durable import STEPS
 from engine.sound.audio import encode
 from engine.sound.held import Heard
@@ -40,7 +43,7 @@ def survived(house: House) -> list[Job]:
         ("running", "store"),
         ("running", "decode"),
     }
-    house.worker("", SHAZAM_MAX_SOURCE_S="30")
+    house.worker("", SHAZAM_MAX_SOURCE_S="30", SHAZAM_TRUSTED_HOSTS="127.0.0.1")
     return [house.ended(job) for job in jobs]
 
 
@@ -103,6 +106,64 @@ def test_a_job_is_cancelled_while_a_child_works_and_goes_on_when_it_is_retried(
     again = house.ended(house.retry(job))
     assert (again.state, again.attempt) == ("done", 2)
     assert house.runs(job) == AMID
+
+
+class _Files(BaseHTTPRequestHandler):
+    """/new.wav and /known.wav; /endless.wav never ends."""
+
+    def do_GET(self) -> None:
+        data = clip(1 if "known" in self.path else 5)
+        endless = "endless" in self.path
+        self.send_response(200)
+        self.send_header("Content-Type", "audio/wav")
+        self.send_header("Content-Length", f"{len(data) * (1_000 if endless else 1)}")
+        self.end_headers()
+        with contextlib.suppress(OSError):
+            self.wfile.write(data)
+            while endless:
+                self.wfile.write(bytes(100))
+                time.sleep(0.1)
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+@pytest.fixture(scope="module")
+def files() -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Files)
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+def _follow(house: House, url: str) -> Job:
+    job = house.submit(Submission("", "direct", url=url))
+    house.begin(job)
+    return job
+
+
+def test_a_link_is_followed_and_one_to_a_known_content_ends_with_its_track(
+    house: House, survived: list[Job], files: str
+) -> None:
+    new, known = _follow(house, f"{files}/new.wav"), _follow(house, f"{files}/known.wav")
+    assert house.ended(new).state == "done"
+    assert house.sample(new).title == "new"
+    assert house.objects.read(house.sample(new).objects["source"]) == clip(5)
+    assert house.ended(known).state == "done"
+    assert house.job(known).track_id == survived[0].track_id
+    assert set(house.runs(known)) == {"fetch", "clean"}
+
+
+def test_a_link_that_never_ends_is_cancelled_at_once(
+    house: House, survived: list[Job], files: str
+) -> None:
+    job = _follow(house, f"{files}/endless.wav")
+    house.until(job, lambda now: now.step == "fetch")
+    house.cancel(job)
+    after = house.ended(house.send(clip(6)), within_s=20)  # the only place is free again
+    assert (house.job(job).state, after.state) == ("cancelled", "done")
 
 
 def test_a_worker_that_is_told_to_stop_does(house: House, survived: list[Job]) -> None:
