@@ -51,6 +51,28 @@ _BIN_S = 0.5
 _PLACES_A_TRACK, _BEFORE = 1 << 32, 1 << 16
 
 
+class _Room:
+    """Decoded rows with room behind them: of three thousand tracks they are 320 MB, too much to be
+    copied for each that comes. Whoever holds fewer rows sees none of those behind."""
+
+    def __init__(self, rows: Vectors, more: int = 0) -> None:
+        self._rows = np.empty((len(rows) + more, rows.shape[1]), np.float32)
+        self._rows[: len(rows)] = rows
+        self._used = len(rows)
+        self._lock = threading.Lock()
+
+    def with_(self, before: Vectors, fresh: Vectors) -> tuple[_Room, Vectors]:
+        """`before`, the first rows here, and `fresh` ones behind them; in a larger room where there
+        is none left, or others have taken it."""
+        begin, end = len(before), len(before) + len(fresh)
+        with self._lock:
+            if self._used == begin and end <= len(self._rows):
+                self._rows[begin:end] = fresh
+                self._used = end
+                return self, self._rows[:end]
+        return _Room(before, len(fresh) + begin // 2).with_(before, fresh)
+
+
 @dataclass(frozen=True)
 class _Shelf:
     """What an index holds at one moment, a search keeps the one it began with: (T,) ids, first rows
@@ -124,8 +146,10 @@ class _Shelf:
             self.codes,
         )
         if "beside" in self.__dict__:  # or the next search would decode again what it knows
-            rows = [self.beside, *map(decoded, parts.values())]
-            made.__dict__["beside"] = np.concatenate(rows)
+            room = self.__dict__.get("room") or _Room(self.beside)
+            made.__dict__["room"], made.__dict__["beside"] = room.with_(
+                self.beside, np.concatenate([*map(decoded, parts.values())])
+            )
         return made
 
 

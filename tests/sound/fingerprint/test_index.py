@@ -251,6 +251,21 @@ def test_many_are_held_at_once_beside_files_and_codes(coded: Path, searched: boo
         index.holding({1: np.zeros((0, 64), np.int8)})
 
 
+def test_what_is_held_one_after_another_keeps_to_its_own_rows() -> None:
+    first = FingerprintIndex(64, STEP_S).holding({1: encoded(Tune(1, 20).rows())})
+    assert first.search(Tune(1, 20).clip(5, 6), QUERY_S)[0].track_id == 1
+    grown, branches = first, []
+    for n in range(2, 8):
+        branches.append(grown.holding({n + 100: encoded(Tune(n + 100, 20).rows())}))
+        grown = grown.holding({n: encoded(Tune(n, 20).rows())})
+    for n in range(1, 8):
+        assert grown.search(Tune(n, 20).clip(9, 6), QUERY_S)[0].track_id == n
+    for n, branch in enumerate(branches, start=2):
+        found = branch.search(Tune(n + 100, 20).clip(9, 6), QUERY_S)[0]
+        assert (found.track_id, round(found.offset_s)) == (n + 100, 9)
+    assert len(first._shelf.beside) == len(Tune(1, 20).rows())
+
+
 def test_together_they_answer_as_one_does(index: FingerprintIndex) -> None:
     ids = sorted(TUNES)
     parts = Together([index.without(ids[:6]), index.without(ids[6:])])
