@@ -194,8 +194,9 @@ def table(results: dict[str, Any]) -> str:
         "# Many who upload at once",
         "",
         f"{asked['uploads']} recordings of {asked['seconds']:g} s from {asked['clients']} clients, "
-        f"{asked['workers']} workers, all on one machine ({results['machine']}); "
-        "`python benchmarks/library.py`.",
+        f"{asked['workers']} workers, all on one machine: {results['machine']['cores']} cores, "
+        f"load {results['machine']['load_before']:g} before; `python benchmarks/library.py "
+        f"--seconds {asked['seconds']:g}`.",
         "",
         "| | done | tracks | steps run twice | seconds | any answer, p50 / p95 / p99 / max | "
         "uploads | questions |",
