@@ -29,6 +29,7 @@ needs_helm = pytest.mark.skipif(HELM is None, reason="no helm here: `make helm` 
 WRITTEN = {
     ("http.keda.sh", "InterceptorRoute"): "keda-interceptor-route",
     ("keda.sh", "ScaledObject"): "keda-scaled-object",
+    ("keda.sh", "TriggerAuthentication"): "keda-trigger-authentication",
     ("monitoring.coreos.com", "PodMonitor"): "prometheus-pod-monitor",
     ("serving.kserve.io", "InferenceService"): "kserve-inference-service",
     ("serving.knative.dev", "Service"): "knative-service",

@@ -13,6 +13,9 @@ from manifests import CHART, DEPLOY, helm, kubernetes_takes, needs_helm, of_kind
 
 from engine.base.settings import PREFIX
 from engine.covers.service.settings import VARIABLES, CoverSettings
+from engine.library.settings import VARIABLES as LIBRARY
+from engine.library.settings import LibrarySettings
+from engine.library.tables import ACTIVE, JobRow
 from engine.sound.service.settings import VARIABLES as SOUND
 from engine.sound.service.settings import SoundSettings
 
@@ -25,6 +28,8 @@ HTTP = "scaling.mode=http,scaling.http.hosts={covers.example.com}"
 INGRESS = "ingress.enabled=true,ingress.host=covers.example.com"
 PRODUCTION = ("--values", str(DEPLOY / "kubernetes" / "production.yaml"))
 
+LIBRARY_OF = "kind=library,library.existingSecret=library,library.storage=s3://bucket/library"
+
 VARIANTS: dict[str, tuple[str, ...]] = {
     "always on": (),
     "from zero": ("--set", HTTP),
@@ -34,6 +39,16 @@ VARIANTS: dict[str, tuple[str, ...]] = {
     "hub": ("--set", f"artifact.url={URL.replace('https', 'hf')},tmp.sizeLimit=4Gi"),
     "sound": ("--set", "kind=sound,settings.SHAZAM_MAX_AUDIO_S=60"),
     "sound from zero": ("--set", HTTP, "--set", f"kind=sound,artifact.url={URL},tmp.sizeLimit=1Gi"),
+    "library": ("--set", f"{LIBRARY_OF},networkPolicy.enabled=true"),
+    "library, fixed": (
+        "--set",
+        f"{LIBRARY_OF},library.workers.scaling=fixed,scaling.mode=fixed,artifact.existingClaim=a",
+    ),
+    "library, private": (
+        "--set",
+        f"{LIBRARY_OF},library.mode=private,apiKeys.existingSecret=keys,artifact.url={URL},"
+        "tmp.sizeLimit=8Gi,settings.SHAZAM_QUOTA_JOBS=100",
+    ),
     "volume": ("--set", "artifact.existingClaim=artifacts,artifact.path=mine"),
     "keys": ("--set", "apiKeys.values={one,two}"),
     "production": (*PRODUCTION, "--set", INGRESS),
@@ -61,8 +76,22 @@ def variant(name: str) -> list[dict[str, Any]]:
     return render(*IMAGE, *VARIANTS[name])
 
 
+def deployment(found: list[dict[str, Any]]) -> dict[str, Any]:
+    """That of what answers callers."""
+    return next(
+        one
+        for one in found
+        if one["kind"] == "Deployment" and not one["metadata"]["name"].endswith("-work")
+    )
+
+
+def workers(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What is of the library's workers: their labels say so."""
+    return [one for one in found if one["metadata"]["name"].endswith("-work")]
+
+
 def pod(found: list[dict[str, Any]]) -> dict[str, Any]:
-    return of_kind(found, "Deployment")["spec"]["template"]["spec"]
+    return deployment(found)["spec"]["template"]["spec"]
 
 
 def environment(found: list[dict[str, Any]]) -> dict[str, str]:
@@ -97,7 +126,8 @@ def test_helm_lints_it_without_a_word_of_warning(name: str) -> None:
 @pytest.mark.parametrize("name", VARIANTS)
 def test_the_service_starts_with_what_is_set_and_nothing_is_set_twice(name: str) -> None:
     found = variant(name)
-    kind = SoundSettings if name.startswith("sound") else CoverSettings
+    kinds = {"sound": SoundSettings, "library": LibrarySettings}
+    kind = next((kinds[one] for one in kinds if name.startswith(one)), CoverSettings)
     kind.from_environment(environment(found))
     names = [one["name"] for one in pod(found)["containers"][0]["env"]]
     assert len(names) == len(set(names))
@@ -105,15 +135,27 @@ def test_the_service_starts_with_what_is_set_and_nothing_is_set_twice(name: str)
 
 @pytest.mark.parametrize("name", VARIANTS)
 def test_what_selects_pods_selects_these(name: str) -> None:
-    found = variant(name)
-    labels = of_kind(found, "Deployment")["spec"]["template"]["metadata"]["labels"]
+    everything = variant(name)
+    for found in (
+        [one for one in everything if one not in workers(everything)],
+        workers(everything),
+    ):
+        if found:
+            selects_these(found)
+
+
+def selects_these(found: list[dict[str, Any]]) -> None:
+    template = of_kind(found, "Deployment")["spec"]["template"]
+    labels = template["metadata"]["labels"]
     selectors = [
         one["spec"].get("podSelector", one["spec"].get("selector", {}))
         for one in found
         if one["kind"]
         in ("Deployment", "Service", "PodDisruptionBudget", "NetworkPolicy", "PodMonitor")
     ]
-    selectors += [one["labelSelector"] for one in pod(found).get("topologySpreadConstraints", [])]
+    selectors += [
+        one["labelSelector"] for one in template["spec"].get("topologySpreadConstraints", [])
+    ]
     for selector in filter(None, selectors):
         wanted = selector.get("matchLabels", selector)
         assert wanted, "an empty selector takes every pod of the namespace"
@@ -219,6 +261,46 @@ def test_a_release_of_sound_names_the_artifact_of_sound() -> None:
     assert "SHAZAM_SOUND_ARTIFACT" not in environment(variant("url"))
 
 
+# The library's workers
+
+
+@pytest.mark.parametrize("name", [name for name in VARIANTS if name.startswith("library")])
+def test_a_worker_has_what_the_service_has_and_answers_nobody(name: str) -> None:
+    found = variant(name)
+    worker = of_kind(workers(found), "Deployment")["spec"]["template"]
+    service = deployment(found)["spec"]["template"]
+    selector = of_kind(found, "Service")["spec"]["selector"]
+    assert not selector.items() <= worker["metadata"]["labels"].items()
+    [one], [other] = worker["spec"]["containers"], service["spec"]["containers"]
+    assert one["image"] == other["image"]
+    assert one["env"] == other["env"]
+    assert one["envFrom"] == other["envFrom"] == [{"secretRef": {"name": "library"}}]
+    assert one["command"][:4] == ["python", "-m", "engine", "work"]
+    assert "ports" not in one
+    assert not one["securityContext"]["allowPrivilegeEscalation"]
+    assert worker["spec"]["securityContext"] == service["spec"]["securityContext"]
+
+
+def test_workers_are_as_many_as_there_is_work_for_and_jobs_in_hand_count() -> None:
+    found = workers(variant("library"))
+    [trigger] = of_kind(found, "ScaledObject")["spec"]["triggers"]
+    query = trigger["metadata"]["query"]
+    assert f"FROM {JobRow.__tablename__} WHERE state IN {ACTIVE!r}" in query
+    command = of_kind(found, "Deployment")["spec"]["template"]["spec"]["containers"][0]["command"]
+    assert command[-2:] == ["--concurrency", trigger["metadata"]["targetQueryValue"]]
+    [told] = of_kind(found, "TriggerAuthentication")["spec"]["secretTargetRef"]
+    assert told == {"parameter": "connection", "name": "library", "key": "SHAZAM_DATABASE"}
+    assert trigger["authenticationRef"]["name"] == found[0]["metadata"]["name"]
+
+
+def test_nothing_of_the_library_is_in_other_kinds() -> None:
+    for name in ("always on", "sound"):
+        found = variant(name)
+        assert not workers(found)
+        assert "envFrom" not in pod(found)["containers"][0]
+        assert not environment(found).keys() & {"SHAZAM_LIBRARY", "SHAZAM_STORAGE"}
+
+
 # GPU and scale
 
 
@@ -239,10 +321,11 @@ def test_one_switch_makes_it_a_gpu_pod() -> None:
 def test_one_autoscaler_or_none_owns_the_number_of_pods(name: str) -> None:
     found = variant(name)
     owners = [one for one in found if one["kind"] in ("HorizontalPodAutoscaler", "ScaledObject")]
-    deployment = of_kind(found, "Deployment")
-    assert len(owners) + ("replicas" in deployment["spec"]) == 1
-    for owner in owners:
-        assert owner["spec"]["scaleTargetRef"]["name"] == deployment["metadata"]["name"]
+    owned = [owner["spec"]["scaleTargetRef"]["name"] for owner in owners]
+    deployments = [one for one in found if one["kind"] == "Deployment"]
+    for one in deployments:
+        assert owned.count(one["metadata"]["name"]) + ("replicas" in one["spec"]) == 1
+    assert set(owned) <= {one["metadata"]["name"] for one in deployments}
 
 
 def test_from_zero_the_ingress_points_at_the_proxy_that_wakes_pods() -> None:
@@ -296,6 +379,9 @@ def test_a_wrong_value_is_refused_by_name(value: str, name: str) -> None:
         ("image.repository=", "image.repository: which image?"),
         ("gpu.enabled=true,image.tag=", "image.tag: the GPU image has a tag of its own"),
         ("kind=sound,gpu.enabled=true,image.tag=a", "gpu.enabled: the image of sound"),
+        ("kind=library", "library.existingSecret: which Secret"),
+        ("kind=library,library.existingSecret=a", "library.storage: where do files go?"),
+        (f"{LIBRARY_OF},library.mode=private", "library.mode: private is private to a key"),
         (f"artifact.url={URL}", "tmp.sizeLimit:"),
         (f"artifact.url={URL},artifact.existingClaim=a,tmp.sizeLimit=4Gi", "artifact: url and"),
         ("apiKeys.existingSecret=a,apiKeys.values={b}", "apiKeys: existingSecret and values"),
@@ -318,7 +404,11 @@ def test_the_schema_knows_every_setting_of_the_service_and_no_other() -> None:
     schema = json.loads((CHART / "values.schema.json").read_text())
     known = set(schema["properties"]["settings"]["properties"])
     elsewhere = {"SHAZAM_ARTIFACT", "SHAZAM_SOUND_ARTIFACT", "SHAZAM_API_KEYS", "SHAZAM_RUNTIME"}
-    assert known | elsewhere == {PREFIX + variable.upper() for variable in {**VARIABLES, **SOUND}}
+    # Values of their own, or what a Secret holds.
+    elsewhere |= {"SHAZAM_LIBRARY", "SHAZAM_STORAGE"}
+    elsewhere |= {PREFIX + name.upper() for name, row in LIBRARY.items() if row.secret}
+    table = {**VARIABLES, **SOUND, **LIBRARY}
+    assert known | elsewhere == {PREFIX + variable.upper() for variable in table}
     assert not known & elsewhere
 
 

@@ -32,6 +32,8 @@ from manifests import HELM, WRITTEN, fits, kubernetes_takes, needs_helm, rendere
 
 from engine.base.settings import PREFIX
 from engine.covers.service.settings import VARIABLES, CoverSettings
+from engine.library.settings import VARIABLES as LIBRARY
+from engine.library.settings import LibrarySettings
 
 ROOT = PROJECT
 DEPLOY = ROOT / "deploy"
@@ -55,6 +57,7 @@ SCHEMAS = {
     "cloud-run/service.yaml": "cloud-run-service",
     "compose/compose.gpu.yaml": "compose",
     "compose/compose.yaml": "compose",
+    "compose/library.yaml": "compose",
     "fly/fly.toml": "fly",
     "knative/service-gpu.yaml": "knative-service",
     "knative/service.yaml": "knative-service",
@@ -161,13 +164,21 @@ def environment(name: str) -> dict[str, str]:
     if name.startswith("bentocloud"):
         return {pair["name"]: pair["value"] for pair in one["envs"]}
     if name.startswith("compose"):
-        given = one["services"]["shazam-visual"]["environment"]
-        # As Compose does where the variable is unset.
-        return {key: re.sub(r"\$\{\w+:-(.*?)\}", r"\1", value) for key, value in given.items()}
+        given = composed(name)["environment"]
+        # As Compose does where the variable is unset, or, where it must not be, with some value.
+        unset = {key: re.sub(r"\$\{\w+:-(.*?)\}", r"\1", value) for key, value in given.items()}
+        return {key: re.sub(r"\$\{\w+:\?.*?\}", "0a1b", value) for key, value in unset.items()}
     if name.startswith("fly"):
         return one["env"]
     assert name.startswith("aws")
     return {pair["Name"]: pair["Value"] for pair in aws_container()["Environment"]}
+
+
+def composed(name: str) -> dict[str, Any]:
+    """The service in a file of Compose that answers callers."""
+    services = document(name)["services"]
+    [found] = [services[one] for one in ("shazam-visual", "shazam-library") if one in services]
+    return found
 
 
 def aws(resource: str) -> dict[str, Any]:
@@ -182,6 +193,8 @@ ALL = sorted([*SCHEMAS, *VALIDATORS, *CHARTED])
 CONFIGURED = [name for name in ALL if environment(name)]
 # An override: it adds to the file that names the rest.
 ADDITIONS = {"compose/compose.gpu.yaml"}
+# Manifests of another image than that of covers.
+LIBRARIES = {"compose/library.yaml"}
 
 
 # Schemas
@@ -291,13 +304,17 @@ def test_a_written_schema_refuses_a_likely_mistake(name: str, field: str, value:
 
 @pytest.mark.parametrize("name", CONFIGURED)
 def test_every_environment_name_is_one_that_is_read(name: str) -> None:
-    ours = {PREFIX + variable.upper() for variable in VARIABLES}
+    table = LIBRARY if name in LIBRARIES else VARIABLES
+    ours = {PREFIX + variable.upper() for variable in table}
+    if name in LIBRARIES:  # what the bucket's client reads
+        ours |= {one for one in environment(name) if one.startswith("AWS_")}
     assert set(environment(name)) <= ours | OTHER_VARIABLES
 
 
 @pytest.mark.parametrize("name", CONFIGURED)
 def test_the_service_would_start_with_these_values(name: str) -> None:
-    CoverSettings.from_environment({key: str(value) for key, value in environment(name).items()})
+    kind = LibrarySettings if name in LIBRARIES else CoverSettings
+    kind.from_environment({key: str(value) for key, value in environment(name).items()})
 
 
 @pytest.mark.parametrize("name", [n for n in CONFIGURED if n not in ADDITIONS])
@@ -324,7 +341,7 @@ def ports(name: str) -> set[int]:
     if name.startswith("fly"):
         return {one["http_service"]["internal_port"]}
     if name.startswith("compose"):
-        return {int(text.rsplit(":", 1)[1]) for text in one["services"]["shazam-visual"]["ports"]}
+        return {int(text.rsplit(":", 1)[1]) for text in composed(name)["ports"]}
     assert name.startswith("aws")
     ingress = aws("TaskSecurityGroup")["SecurityGroupIngress"][0]
     return {
@@ -394,8 +411,9 @@ def test_the_other_platforms_ask_readyz() -> None:
     assert aws("Target")["HealthCheckPath"] == "/readyz"
     assert document("railway/railway.json")["deploy"]["healthcheckPath"] == "/readyz"
     assert document("fly/fly.toml")["http_service"]["checks"][0]["path"] == "/readyz"
-    health = document("compose/compose.yaml")["services"]["shazam-visual"]["healthcheck"]
-    assert f"http://127.0.0.1:{PORT}/readyz" in health["test"][-1]
+    for name in ("compose/compose.yaml", "compose/library.yaml"):
+        health = composed(name)["healthcheck"]
+        assert f"http://127.0.0.1:{PORT}/readyz" in health["test"][-1]
 
 
 # Concurrency: where a replica refuses, and where a platform adds one
@@ -527,8 +545,8 @@ def test_nobody_is_killed_within_the_longest_request() -> None:
     assert aws_container()["StopTimeout"] > longest
     assert document("fly/fly.toml")["kill_timeout"] > longest
     assert document("railway/railway.json")["deploy"]["drainingSeconds"] > longest
-    compose = document("compose/compose.yaml")["services"]["shazam-visual"]
-    assert int(compose["stop_grace_period"].removesuffix("s")) > longest
+    for name in ("compose/compose.yaml", "compose/library.yaml"):
+        assert int(composed(name)["stop_grace_period"].removesuffix("s")) > longest
 
 
 def test_no_proxy_gives_up_before_the_service_does() -> None:
@@ -559,9 +577,9 @@ def test_a_pod_runs_without_root_and_on_a_read_only_root(name: str) -> None:
 
 
 def test_other_platforms_run_without_root_where_they_can() -> None:
-    compose = document("compose/compose.yaml")["services"]["shazam-visual"]
-    assert (compose["user"], compose["read_only"]) == (f"{BENTO_UID}:{BENTO_UID}", True)
-    assert compose["cap_drop"] == ["ALL"]
+    for compose in (composed("compose/compose.yaml"), composed("compose/library.yaml")):
+        assert (compose["user"], compose["read_only"]) == (f"{BENTO_UID}:{BENTO_UID}", True)
+        assert compose["cap_drop"] == ["ALL"]
     assert aws_container()["User"] == f"{BENTO_UID}:{BENTO_UID}"
     assert aws_container()["ReadonlyRootFilesystem"] is True
     assert aws_container()["LinuxParameters"]["Capabilities"] == {"Drop": ["ALL"]}
@@ -591,7 +609,9 @@ def test_what_bentoml_writes_goes_to_the_one_writable_place(name: str) -> None:
         ]
         assert mounts == ["/tmp"] or name.startswith("cloud-run")
     elif name.startswith("compose"):
-        mounts = [one.split(":")[0] for one in document(name)["services"]["shazam-visual"]["tmpfs"]]
+        given_mounts = composed(name)
+        mounts = [one.split(":")[0] for one in given_mounts.get("tmpfs", [])]
+        mounts += [one.split(":")[1] for one in given_mounts.get("volumes", [])]
         assert mounts == ["/tmp"]
     elif name.startswith("aws"):
         mounts = [one["ContainerPath"] for one in aws_container()["LinuxParameters"]["Tmpfs"]]
@@ -604,6 +624,38 @@ def test_a_cpu_pod_is_two_cores_and_a_gibibyte(name: str) -> None:
     assert resources["limits"] == {"cpu": "2", "memory": "1Gi"}
     # Cloud Run has limits alone.
     assert resources.get("requests", resources["limits"]) == resources["limits"]
+
+
+# The library, with all that it stands on
+
+
+def test_the_librarys_service_and_workers_see_one_library() -> None:
+    services = document("compose/library.yaml")["services"]
+    api, worker, bucket = (services[one] for one in ("shazam-library", "worker", "bucket"))
+    assert api["image"] == worker["image"] == bucket["image"]
+    assert api["environment"] == worker["environment"] == bucket["environment"]
+    assert worker["entrypoint"][:4] == ["python", "-m", "engine", "work"]
+    assert "'library'" in bucket["command"][0]
+    assert environment("compose/library.yaml")["SHAZAM_STORAGE"] == "s3://library"
+    # What the store is told of its callers is what they tell the store.
+    keys = document("compose/library.yaml")["configs"]["keys"]["content"]
+    secret = worker["environment"]["AWS_SECRET_ACCESS_KEY"]
+    [identity] = json.loads(keys)["identities"]
+    assert identity["credentials"] == [
+        {"accessKey": worker["environment"]["AWS_ACCESS_KEY_ID"], "secretKey": secret}
+    ]
+    assert (
+        services["database"]["environment"]["POSTGRES_PASSWORD"]
+        in (worker["environment"]["SHAZAM_DATABASE"])
+    )
+
+
+def test_no_password_of_the_library_has_a_default() -> None:
+    text = (DEPLOY / "compose/library.yaml").read_text()
+    for name in ("POSTGRES_PASSWORD", "S3_SECRET_KEY"):
+        used = re.findall(rf"\$\{{{name}(.)(.)", text)
+        assert used
+        assert set(used) == {(":", "?")}
 
 
 # The READMEs

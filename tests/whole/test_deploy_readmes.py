@@ -50,7 +50,7 @@ ANSWERS = [
 ]
 
 # Of the environment, what a tool may read.
-SEEN = ("IMAGE", "SHAZAM_API_KEYS", "KEY", "HOST")
+SEEN = ("IMAGE", "SHAZAM_API_KEYS", "KEY", "HOST", "POSTGRES_PASSWORD", "S3_SECRET_KEY")
 STAND_IN = f"""#!{sys.executable}
 import json, os, pathlib, select, stat, sys
 name = pathlib.Path(sys.argv[0]).name

@@ -16,6 +16,19 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- end }}
 
+{{/* Workers are no endpoint of the service: other labels than `shazam.selector`. */}}
+{{- define "shazam.worker.selector" -}}
+app.kubernetes.io/name: {{ .Chart.Name }}-work
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end }}
+
+{{- define "shazam.worker.labels" -}}
+{{ include "shazam.worker.selector" . }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
+{{- end }}
+
 {{- define "shazam.image" -}}
 {{- with .Values.image }}
 {{- if not .repository }}{{ fail "image.repository: which image? For instance --set image.repository=ghcr.io/you/shazam-visual" }}{{ end }}
@@ -26,7 +39,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 
 {{/* What names the artifact of this kind. */}}
 {{- define "shazam.variable" -}}
-{{ ternary "SHAZAM_SOUND_ARTIFACT" "SHAZAM_ARTIFACT" (eq .Values.kind "sound") }}
+{{ ternary "SHAZAM_ARTIFACT" "SHAZAM_SOUND_ARTIFACT" (eq .Values.kind "cover") }}
 {{- end }}
 
 {{/* The Secret with the keys, or nothing. */}}
@@ -52,8 +65,28 @@ limits: {cpu: "2", memory: 1Gi}
 {{- end }}
 {{- end }}
 
+{{/* Where the library's rows and files are: of its service and of its workers alike. */}}
+{{- define "shazam.library" -}}
+{{- with .Values.library }}
+{{- if not .existingSecret }}{{ fail "library.existingSecret: which Secret has SHAZAM_DATABASE, and the storage's keys? For instance --set library.existingSecret=shazam-library" }}{{ end }}
+{{- if not .storage }}{{ fail "library.storage: where do files go? Pods share no folder. For instance --set library.storage=s3://my-bucket/library" }}{{ end }}
+{{- if and (eq .mode "private") (not (include "shazam.keys" $)) }}{{ fail "library.mode: private is private to a key, and apiKeys has none" }}{{ end -}}
+- {name: SHAZAM_LIBRARY, value: {{ .mode }}}
+- {name: SHAZAM_STORAGE, value: {{ .storage | quote }}}
+{{- end }}
+{{- end }}
+
+{{/* SHAZAM_* of `settings`; toJson, as a number of a file is a float, which toString would write as
+1.048576e+07. */}}
+{{- define "shazam.settings" -}}
+{{- range $name, $value := .Values.settings }}
+- {name: {{ $name }}, value: {{ ternary $value (toJson $value) (kindIs "string" $value) | quote }}}
+{{- end }}
+{{- end }}
+
 {{- define "shazam.tmp" -}}
 {{- if and .Values.artifact.url (not .Values.tmp.sizeLimit) }}{{ fail "tmp.sizeLimit: artifact.url is fetched to /tmp, which must have twice the artifact's size. For instance --set tmp.sizeLimit=4Gi" }}{{ end }}
-{{- if and .Values.tmp.medium (not .Values.artifact.url) }}medium: {{ .Values.tmp.medium }}{{ "\n" }}{{ end -}}
-sizeLimit: {{ .Values.tmp.sizeLimit | default (ternary "1Gi" "256Mi" .Values.gpu.enabled) }}
+{{- $library := eq .Values.kind "library" }}
+{{- if and .Values.tmp.medium (not .Values.artifact.url) (not $library) }}medium: {{ .Values.tmp.medium }}{{ "\n" }}{{ end -}}
+sizeLimit: {{ .Values.tmp.sizeLimit | default (ternary "8Gi" (ternary "1Gi" "256Mi" .Values.gpu.enabled) $library) }}
 {{- end }}
