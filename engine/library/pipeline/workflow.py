@@ -138,10 +138,18 @@ def _step(step: str, job_id: str, attempt: int, told: dict[str, Told]) -> Told:
     job = bench.rows(lambda: jobs.get(job_id, None))
     result = RUN[step](Work(bench, job, told, report, running.unwanted(at)))
     result = {**result, "pipeline": PIPELINE}
-    if not bench.rows(lambda: jobs.end(job_id, attempt, step, result)):
-        raise Cancelled(at)
+    _end(bench, step, job_id, attempt, result)
     logger.info("%s ended %s", at, step)
     return result
+
+
+def _end(bench: Bench, step: str, job_id: str, attempt: int, result: Told) -> None:
+    """Write a step's end down. Raises `Cancelled` where the job is no longer this attempt's."""
+    jobs = bench.jobs
+    while not bench.rows(lambda: jobs.end(job_id, attempt, step, result)):
+        # A database that came back without its last second knows of no begin.
+        if bench.rows(lambda: jobs.begin(job_id, attempt, step)) is None:
+            raise Cancelled(workflow_id(job_id, attempt))
 
 
 def _holds(bench: Bench, result: Told) -> bool:
