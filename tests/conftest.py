@@ -47,6 +47,9 @@ PROJECT = Path(__file__).parents[1]
 STARTER = PROJECT / "artifacts" / "starter"
 READY_WITHIN_S = 60
 
+# What processes that test side by side know of each other.
+pytest_plugins = ["side_by_side"]
+
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_make_collect_report(collector: pytest.Collector) -> None:
@@ -54,15 +57,6 @@ def pytest_make_collect_report(collector: pytest.Collector) -> None:
     go of the module of that name, whichever it was."""
     if isinstance(collector, pytest.Module):
         sys.modules["conftest"] = sys.modules[__name__]
-
-
-# Lines a test leaves for the end of the report.
-SUMMARY = pytest.StashKey[list[str]]()
-
-
-def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
-    for line in config.stash.get(SUMMARY, []):
-        terminalreporter.write_line(line)
 
 
 @pytest.fixture(autouse=True, scope="session")

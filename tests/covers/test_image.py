@@ -587,6 +587,7 @@ def test_no_bytes_are_an_invalid_request() -> None:
         decode(b"")
 
 
+@pytest.mark.alone
 def test_a_bomb_is_refused_before_a_pixel_is_decoded() -> None:
     rows = zlib.compressobj(9)
     body = b"".join([rows.compress(bytes(6251)) for _ in range(500)]) + rows.flush()

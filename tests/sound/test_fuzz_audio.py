@@ -8,9 +8,9 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from conftest import SUMMARY
 from mutations import mutated
 from recorded import KINDS, recorded
+from side_by_side import SUMMARY
 
 from engine.base.errors import (
     AudioTooLong,

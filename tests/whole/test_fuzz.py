@@ -23,12 +23,13 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
-from conftest import PROJECT, SUMMARY, Serve, Server, wait_until_ready, workers_of
+from conftest import PROJECT, Serve, Server, wait_until_ready, workers_of
 from encoded import ENCODED, heic, saved
 from hypothesis import HealthCheck, Phase, given, settings
 from mutations import mutated
 from PIL import Image
 from recorded import recorded
+from side_by_side import SUMMARY
 
 schemathesis = pytest.importorskip("schemathesis")
 

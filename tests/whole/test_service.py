@@ -581,6 +581,7 @@ def test_bodies_that_are_too_many_together_are_refused(tiny: Server, http: httpx
     assert http.get("/api/search-by-text?query=red").status_code == 200
 
 
+@pytest.mark.alone
 def test_probes_are_answered_while_every_place_is_taken(tiny: Server, covers: Path) -> None:
     """In under 50 ms on two quiet cores (SECURITY.md); here the clients take these cores, too."""
     head = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n'

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
+import pytest
 
 from engine.covers.identify import layout
 from engine.covers.identify.layout import Basis
@@ -53,6 +54,23 @@ def test_a_hand_over_a_third_leaves_a_cover_nearest_to_itself() -> None:
     right = np.mean(nearest == np.arange(60))
     assert right >= 0.9
     assert right > np.mean(by_features == np.arange(60))
+
+
+@pytest.mark.parametrize("count", [2, 255])
+def test_axes_of_few_covers_are_those_of_many(count: int) -> None:
+    """Fewer covers than axes take a shorter way, to the same likeness of any two of them."""
+    features = layout.features(covers(count))
+    codes = Basis.fit(features).codes(features)
+    assert np.allclose(np.linalg.norm(codes, axis=1), 1, atol=1e-4)
+    whiten = layout._whitening()
+    assert np.allclose(whiten @ layout._noise() @ whiten.T, np.eye(1296), atol=1e-6)
+    rows = (features - features.mean(0)).astype(np.float64) @ whiten.T / np.sqrt(count)
+    values, vectors = np.linalg.eigh(rows.T @ rows)
+    right = rows @ vectors[:, -256:] * (1 + np.maximum(values[-256:], 0)) ** -0.25
+    right /= np.linalg.norm(right, axis=1, keepdims=True)
+    assert np.allclose(codes @ codes.T, right @ right.T, atol=1e-4)
+    axes = Basis.fit(features).axes
+    assert np.linalg.matrix_rank(axes) == 256
 
 
 def test_channels_are_summed_to_the_bit_as_if_one_by_one() -> None:

@@ -70,10 +70,12 @@ def test_an_answer_that_does_not_begin_in_time_is_a_504() -> None:
     assert asked(0.5, 0) == (504, True)
 
 
+@pytest.mark.alone
 def test_an_answer_that_has_begun_may_be_read_for_longer() -> None:
     assert asked(0.1, 0.5) == (200, True)
 
 
+@pytest.mark.alone
 def test_an_answer_that_is_never_read_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(front, "READ_WITHIN", 1)
     assert asked(0.1, 0.5) == (200, False)

@@ -50,6 +50,7 @@ async def settle() -> None:
         await asyncio.sleep(0.005)
 
 
+@pytest.mark.alone
 def test_a_lone_caller_waits_for_nobody(executor: ThreadPoolExecutor) -> None:
     async def scenario() -> None:
         double = Batcher(Doubler(), executor, max_items=16)

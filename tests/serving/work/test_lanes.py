@@ -14,6 +14,7 @@ from engine.base.errors import Overloaded
 from engine.serving.work.lanes import NICE, Lane, Pace, computing
 
 
+@pytest.mark.alone
 def test_what_could_not_be_answered_in_time_is_refused_at_once() -> None:
     lane = Lane("test", 2, limit_s=0.4)
 
