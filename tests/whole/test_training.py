@@ -165,9 +165,17 @@ def test_lines_are_filled_with_the_colours_given_and_nothing_leaks_out():
 
 @pytest.fixture
 def small(monkeypatch):
-    """Three batches, and trainings whose words and facts need no package."""
+    """Three batches, and trainings of a layer a tower whose words and facts need no package."""
     from training import train
 
+    config = train.CLIPConfig
+    monkeypatch.setattr(
+        train, "CLIPConfig",
+        lambda vision_config, text_config, **rest: config(
+            vision_config={**vision_config, "num_hidden_layers": 1},
+            text_config={**text_config, "num_hidden_layers": 1}, **rest,
+        ),
+    )  # fmt: skip
     facts = [("red", "jazz", ("guitar",)), ("blue", "punk", ("owl",))]
     monkeypatch.setattr(pictures, "catalogue_of_names", lambda: {"guitar": (), "owl": ()})
     monkeypatch.setattr(captions, "every_text", lambda: ["a red guitar", "a blue owl", "jazz"])
