@@ -15,9 +15,9 @@ WORDS = ["red", "blue", "green", "dark", "album", "cover", "guitar", "moon", "ja
 MEAN, STD = [0.48145466, 0.4578275, 0.40821073], [0.26862954, 0.26130258, 0.27577711]
 
 
-def write_clip(folder: Path, *, vit_b_32: bool = False, seed: int = 0) -> Path:
+def write_clip(folder: Path, *, vit_b_32: bool = False, layers: int = 12, seed: int = 0) -> Path:
     """A transformers CLIP folder of random weights: tiny, or of openai/clip-vit-base-patch32's
-    configuration (151 M parameters)."""
+    configuration (151 M parameters) with as many `layers` a tower."""
     import torch
     from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
     from tokenizers.trainers import BpeTrainer
@@ -47,7 +47,8 @@ def write_clip(folder: Path, *, vit_b_32: bool = False, seed: int = 0) -> Path:
     size = 224 if vit_b_32 else 32
     ids = {"bos_token_id": start, "eos_token_id": end, "pad_token_id": end}
     if vit_b_32:
-        config = CLIPConfig(text_config=ids)
+        depth = {"num_hidden_layers": layers}
+        config = CLIPConfig(text_config={**ids, **depth}, vision_config=depth)
     else:
         tower = {
             "hidden_size": 32,
