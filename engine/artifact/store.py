@@ -7,6 +7,7 @@ carry from machine to machine, and URLs are `engine.artifact.remote`'s.
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import shutil
 import tempfile
@@ -107,6 +108,8 @@ def publish(artifact: Opened[Any], *, serving: bool = False) -> str:
 
 def published_folder(tag: str) -> Path:
     """The artifact's folder in the BentoML model store; `ArtifactNotFound` with the way out."""
+    if (carried := _in_image(tag)) is not None:
+        return carried
     ensure_bentoml_home()
     import bentoml
 
@@ -123,6 +126,15 @@ def published_folder(tag: str) -> Path:
             "`bentoml models list`, or put it there with `python -m engine publish FOLDER` or "
             "`bentoml models import FILE`."
         ) from error
+
+
+def _in_image(tag: str) -> Path | None:
+    """The same in the bento that an image holds. BentoML looks there in the processes that it
+    starts; a worker of the library is none."""
+    bento = os.environ.get("BENTO_PATH", "")
+    name, _, version = tag.partition(":")
+    folder = Path(bento, "models", name, version, "artifact")
+    return folder if bento and (folder / MANIFEST).is_file() else None
 
 
 def _label(text: str) -> str:

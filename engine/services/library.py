@@ -18,10 +18,14 @@ preload.set_environment()
 import sys
 
 from engine.base.errors import SettingsError, ShazamError
+from engine.library.settings import TOGETHER
 
+# Who serves the library by its name wants one; the workers read it from the environment, too.
+if not os.environ.get(LIBRARY.variable, "").strip():
+    os.environ[LIBRARY.variable] = TOGETHER
 try:
     if not LIBRARY.is_present():
-        given = os.environ.get(LIBRARY.variable, "")
+        given = os.environ[LIBRARY.variable]
         raise SettingsError(
             f"{LIBRARY.variable}={given!r}: this service is the library's. Set it to `shared` or "
             f"`private`, or serve service:ShazamSound. Example: {LIBRARY.variable}=shared"

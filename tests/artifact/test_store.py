@@ -117,6 +117,18 @@ def test_a_damaged_artifact_is_not_published(tiny_artifact: Path, tmp_path: Path
     assert bentoml.models.list() == []
 
 
+def test_a_tag_is_found_in_the_bento_of_an_image_by_whoever_runs_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    carried = tmp_path / "models" / "shazam-sound" / "0a1b" / "artifact"
+    carried.mkdir(parents=True)
+    monkeypatch.setenv("BENTO_PATH", str(tmp_path))
+    with pytest.raises(ArtifactNotFound):
+        find_artifact("shazam-sound:0a1b")
+    (carried / "manifest.json").touch()
+    assert find_artifact("shazam-sound:0a1b") == carried
+
+
 def test_a_tag_that_is_not_there_names_the_way_out() -> None:
     with pytest.raises(ArtifactNotFound, match="python -m engine publish"):
         published_folder("shazam-visual:latest")

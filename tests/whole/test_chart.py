@@ -275,7 +275,7 @@ def test_a_worker_has_what_the_service_has_and_answers_nobody(name: str) -> None
     assert one["image"] == other["image"]
     assert one["env"] == other["env"]
     assert one["envFrom"] == other["envFrom"] == [{"secretRef": {"name": "library"}}]
-    assert one["command"][:4] == ["python", "-m", "engine", "work"]
+    assert one["command"][:3] == ["python", "-m", "engine.library.pipeline.worker"]
     assert "ports" not in one
     assert not one["securityContext"]["allowPrivilegeEscalation"]
     assert worker["spec"]["securityContext"] == service["spec"]["securityContext"]
@@ -287,7 +287,7 @@ def test_workers_are_as_many_as_there_is_work_for_and_jobs_in_hand_count() -> No
     query = trigger["metadata"]["query"]
     assert f"FROM {JobRow.__tablename__} WHERE state IN {ACTIVE!r}" in query
     command = of_kind(found, "Deployment")["spec"]["template"]["spec"]["containers"][0]["command"]
-    assert command[-2:] == ["--concurrency", trigger["metadata"]["targetQueryValue"]]
+    assert command[3:] == [trigger["metadata"]["targetQueryValue"]]
     [told] = of_kind(found, "TriggerAuthentication")["spec"]["secretTargetRef"]
     assert told == {"parameter": "connection", "name": "library", "key": "SHAZAM_DATABASE"}
     assert trigger["authenticationRef"]["name"] == found[0]["metadata"]["name"]

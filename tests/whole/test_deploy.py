@@ -634,7 +634,7 @@ def test_the_librarys_service_and_workers_see_one_library() -> None:
     api, worker, bucket = (services[one] for one in ("shazam-library", "worker", "bucket"))
     assert api["image"] == worker["image"] == bucket["image"]
     assert api["environment"] == worker["environment"] == bucket["environment"]
-    assert worker["entrypoint"][:4] == ["python", "-m", "engine", "work"]
+    assert worker["entrypoint"][:3] == ["python", "-m", "engine.library.pipeline.worker"]
     assert "'library'" in bucket["command"][0]
     assert environment("compose/library.yaml")["SHAZAM_STORAGE"] == "s3://library"
     # What the store is told of its callers is what they tell the store.
