@@ -19,7 +19,8 @@ _HEARD_LUFS = -16.0  # at which tempo and key hear everything
 
 @dataclass(frozen=True)
 class Analysis:
-    """What is measured of a recording; no number is infinite or none.
+    """What is measured of a recording, rounded to what the measure is good for; no number is
+    infinite or none.
 
     `bpm` is None where no beat stands out or it is shorter than 4 s, `key` where nothing has a
     pitch ("F# minor": of C, C#, D, Eb, E, F, F#, G, Ab, A, Bb, B), `loudness_lufs` where it is
@@ -66,13 +67,13 @@ def analyse(path: Path, progress: Callable[[float], None] | None = None) -> Anal
     beat, tonic = tempi.tempo(strokes), keys.key(pitches.end())
     return Analysis(
         duration_s=duration_s,
-        bpm=beat.bpm,
-        bpm_confidence=beat.regularity if beat.bpm is not None else 0.0,
+        bpm=None if beat.bpm is None else round(beat.bpm, 1),
+        bpm_confidence=round(beat.regularity, 3) if beat.bpm is not None else 0.0,
         key=tonic.name,
-        key_confidence=tonic.confidence,
-        loudness_lufs=lufs,
-        peak_dbfs=peak_dbfs,
-        energy=energy(peak_dbfs - lufs, strokes_per_s(strokes), bright.hz),
-        danceability=danceability(beat),
+        key_confidence=round(tonic.confidence, 3),
+        loudness_lufs=round(lufs, 2),
+        peak_dbfs=round(peak_dbfs, 2),
+        energy=round(energy(peak_dbfs - lufs, strokes_per_s(strokes), bright.hz), 3),
+        danceability=round(danceability(beat), 3),
         silent=False,
     )
