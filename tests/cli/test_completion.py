@@ -40,7 +40,7 @@ def scripts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 @pytest.mark.parametrize(
     ("typed", "offered"),
     [
-        (["re"], ["remove"]),
+        (["rem"], ["remove"]),
         (["build", "--prec"], ["--precision"]),
         (["build", "--precision", "b"], ["bf16"]),
         (["completion", ""], ["bash", "zsh", "fish"]),
@@ -69,7 +69,7 @@ def test_bash_completes_commands_options_and_choices(
 @pytest.mark.parametrize(
     ("typed", "offered"),
     [
-        ("re", ["remove"]),
+        ("rem", ["remove"]),
         ("build --prec", ["--precision"]),
         ("build --precision b", ["bf16"]),
         ("completion ", ["bash", "fish", "zsh"]),

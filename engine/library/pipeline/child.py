@@ -25,7 +25,7 @@ _PR_SET_PDEATHSIG = 1
 _REPORT_S = 0.25
 _MOST_FILE_BYTES = 64 << 30
 
-logger = logging.getLogger(__name__)
+logger = logging.getLogger("shazam.work")
 
 
 def main(memory_bytes: int, tasks: str) -> None:

@@ -23,7 +23,7 @@ from typing import IO, Any, Literal, TypeVar, cast
 from engine.base import errors
 from engine.base.errors import Internal, ShazamError, WorkerLost
 
-logger = logging.getLogger(__name__)
+logger = logging.getLogger("shazam.work")
 
 Answer = dict[str, Any]
 T = TypeVar("T")
