@@ -27,7 +27,7 @@ export class Trouble extends Error {
 
 const aborted = () => new DOMException("", "AbortError");
 
-function sleep(ms, signal) {
+export function sleep(ms, signal) {
   return new Promise((done, fail) => {
     const stop = () => {
       clearTimeout(timer);
@@ -132,7 +132,7 @@ export async function request(path, options, signal, tell) {
     if (reply?.response.ok && body !== null) return body;
     const status = reply?.response.status ?? 0;
     const code = body?.error?.code;
-    if (code === "overloaded" || status === 429) {
+    if (code === "overloaded" || (status === 429 && code !== "quota_exceeded")) {
       busy += 1;
       if (busy > BUSY_TRIES) throw new Trouble("busy");
       const asked = Number(reply.response.headers.get("Retry-After")) || busy;
@@ -222,7 +222,11 @@ export async function about(signal) {
   return { links: banner?.links ?? {}, artifact: reply?.response.headers.get("X-Artifact") ?? "" };
 }
 
-/** Whether the service knows sound: `sound` of its health; null where it does not, or is asleep. */
-export const sound = async (signal) => (await quietly("/health", {}, signal))?.sound ?? null;
+/** What the service knows besides covers: `sound` and `library` of its health, null where it does
+ * not, or is asleep. */
+export async function abilities(signal) {
+  const { sound = null, library = null } = (await quietly("/health", {}, signal)) ?? {};
+  return { sound, library };
+}
 
 export const genres = (signal) => request("/api/genres", {}, signal, () => {});

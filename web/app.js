@@ -1,7 +1,7 @@
 // The page's flow: a way in → an ask → its answer → albums. One history entry per ask; what was
 // answered is kept by entry, so Back shows it at once and brings a picture back with it.
 import { base, blank, kind, left, ofSound, read, write } from "./address.js";
-import { Trouble, about, answer, genres, identify, identifyMany, sound } from "./api.js";
+import { Trouble, abilities, about, answer, genres, identify, identifyMany } from "./api.js";
 import * as camera from "./camera.js";
 import * as finds from "./finds.js";
 import { switchLanguage, t, translate } from "./language.js";
@@ -11,8 +11,11 @@ import { nameSounds, offer, offerSounds } from "./samples.js";
 import { expectVerdict, showVerdict } from "./verdict.js";
 
 const $ = (id) => document.getElementById(id);
+const BROWSED = ["browse", "tracks", "library"]; // looked through: the ways in stay as they are
 const KEPT = 20; // answers, with pictures of some 100 KB
 const ROOM = 0.45; // of the picture: a sleeve that takes less of it may have others beside it
+
+const OF_KIND = { browse: {}, tracks: { tracks: "" }, library: { library: "" } };
 
 const visits = new Map(); // history entry → { ask, shown, found, answers, chosen }
 let entry = 0;
@@ -23,7 +26,7 @@ let again = () => {}; // draws what is on the screen once more, in the other lan
 let removed = []; // the finds as they were before some were removed
 let genreList = [];
 let genresAsked = false;
-let service = { links: {}, artifact: "", sound: null };
+let service = { links: {}, artifact: "", sound: null, library: null };
 
 // ---- The form: what it shows is always `ask` -------------------------------------------------
 
@@ -51,11 +54,12 @@ function draw() {
   $("language").lang = t("other_language") === "English" ? "en" : "fr";
   countFinds();
   const what = kind(ask);
-  document.body.classList.toggle("asked", what !== "browse" && what !== "tracks");
+  document.body.classList.toggle("asked", !BROWSED.includes(what));
   document.body.classList.toggle("sounding", ofSound(ask));
   document.body.classList.toggle("remembering", what === "finds");
+  document.body.classList.toggle("keeping", what === "library");
   for (const link of $("kinds").children) {
-    link.href = write({ ...blank, tracks: link.dataset.kind === "tracks" ? "" : null });
+    link.href = write({ ...blank, ...OF_KIND[link.dataset.kind] });
     if (what === link.dataset.kind) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
   }
@@ -102,9 +106,10 @@ async function search({ focus = false, reveal = true } = {}) {
   visits.set(entry, visit);
   for (const old of [...visits.keys()].slice(0, -KEPT)) visits.delete(old);
   const box = asksAlbum(asked) ? expectVerdict(await photoOf(visit)) : null;
-  if (ofSound(asked)) await ears(); // its words come with it
+  const part = await partOf(asked); // its words come with it
   if (signal.aborted) return;
   results.expect(what, box);
+  part?.expect?.(asked, { go });
   again = () => search({ reveal: false });
   document.body.classList.add("searching");
   if (what !== "browse") {
@@ -116,7 +121,7 @@ async function search({ focus = false, reveal = true } = {}) {
     const found =
       what === "finds"
         ? remembered()
-        : await (ofSound(asked) ? (await ears()).answer : answer)(asked, signal, (state, values) => happening(state, values, what));
+        : await (part?.answer ?? answer)(asked, signal, (state, values) => happening(state, values, what));
     visit.found = found;
     present(visit);
     if (!genresAsked) loadGenres();
@@ -188,13 +193,15 @@ const onGenre = (genre) => go({ ...left, genre }, { focus: true });
 /** What the service says of itself; until it has, there are no links and no photos to try. */
 async function learn() {
   const { signal } = new AbortController();
-  const [told, heard] = await Promise.all([about(signal), sound(signal)]);
-  service = { ...told, sound: heard };
+  const [told, able] = await Promise.all([about(signal), abilities(signal)]);
+  service = { ...told, ...able };
+  const heard = able.sound;
   offer(service.artifact, take);
   offerSounds(heard?.artifact, take);
   if (heard) openEars();
+  if (able.library) openLibrary();
   const visit = visits.get(entry);
-  if ((heard || Object.keys(service.links).length) && visit?.found) present(visit);
+  if ((heard || Object.keys(service.links).length) && visit?.found && kind(visit.ask) !== "library") present(visit);
 }
 
 /** The picture as an element of its own, once it can be measured; null where it cannot be shown. */
@@ -216,6 +223,7 @@ async function present(visit) {
   const { found, ask: asked } = visit;
   again = () => present(visit);
   if (ofSound(asked)) return presentSound(visit);
+  if (kind(asked) === "library") return presentLibrary(visit);
   if (kind(asked) === "finds") return presentFinds(visit);
   if (found.albums.length === 0 && !found.chosen && !found.names?.length) return nothing(asked);
   const box = asksAlbum(asked) ? expectVerdict(await photoOf(visit)) : null;
@@ -286,6 +294,29 @@ function openEars() {
   for (const id of ["hear", "hear-again", "kinds"]) $(id).hidden = false;
   $("file").accept = "image/*,audio/*,video/*,.heic,.heif,.avif,.tif,.tiff,.amr,.caf,.flac,.opus";
   draw();
+}
+
+/** The library, where there is one: loaded where it is looked at. */
+async function shelves() {
+  const part = await import("./library.js");
+  await part.styled;
+  return part;
+}
+
+/** The part of the page that answers an ask; null where it is this one. */
+const partOf = (asked) => (ofSound(asked) ? ears() : kind(asked) === "library" ? shelves() : null);
+
+function openLibrary() {
+  document.body.classList.add("keeps");
+  $("kinds").hidden = $("kinds").querySelector("[data-kind=library]").hidden = false;
+}
+
+async function presentLibrary(visit) {
+  const { show } = await shelves();
+  if (visits.get(entry) !== visit) return;
+  const shown = show(visit.found, visit.ask, { go });
+  results.say(shown.said);
+  entitle(shown.title);
 }
 
 /** A service without covers begins with its tracks. */
@@ -443,6 +474,8 @@ function setUpPicture() {
     const file = pictureIn(event.dataTransfer);
     if (!file) return;
     event.preventDefault();
+    const kept = [...event.dataTransfer.files].filter((one) => !one.type.startsWith("image/"));
+    if (kind(ask) === "library" && kept.length) return shelves().then(({ add }) => add(kept));
     take(file);
   });
 }
@@ -491,7 +524,7 @@ function setUpAlbums() {
     link.addEventListener("click", (event) => {
       if (event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
       event.preventDefault();
-      go({ ...blank, tracks: link.dataset.kind === "tracks" ? "" : null }, { focus: true });
+      go({ ...blank, ...OF_KIND[link.dataset.kind] }, { focus: true });
     });
   $("further").addEventListener("click", async () => {
     const visit = visits.get(entry);
@@ -517,7 +550,8 @@ function restore() {
   ask = known?.ask ?? read(location.search);
   shown = known?.shown ?? false;
   draw();
-  if (!known?.found) return search({ reveal: false });
+  // What is in the library changes by itself.
+  if (!known?.found || kind(ask) === "library") return search({ reveal: false });
   running.abort();
   present(known);
   if (asksAlbum(ask) && known.answers === undefined) {

@@ -16,12 +16,16 @@ const PAGE = 30;
 const OF_ALBUM = 5;
 const SPEED_SEEN = 0.005; // of 1: less is no wonder
 
+/** A style sheet of ours that not everybody loads; done when it is there. */
+export const sheet = (name) =>
+  new Promise((done) => {
+    const link = make("link", { rel: "stylesheet", href: new URL(name, import.meta.url).href });
+    link.onload = link.onerror = done;
+    document.head.append(link);
+  });
+
 /** The style of all this, before anything of it is shown. */
-const styled = new Promise((done) => {
-  const sheet = make("link", { rel: "stylesheet", href: new URL("sound.css", import.meta.url).href });
-  sheet.onload = sheet.onerror = done;
-  document.head.append(sheet);
-});
+export const styled = sheet("sound.css");
 
 const title = (track) => track.title ?? t("untitled_track", { id: track.track_id });
 const named = (track) => (track.artist ? t("by", { title: title(track), artist: track.artist }) : title(track));
@@ -167,7 +171,7 @@ function facts(track, list, go) {
   return parts.length ? make("p", { className: "facts" }, ...parts) : null;
 }
 
-function row(track) {
+export function row(track) {
   const lines = [
     make("span", { className: "name" }, title(track)),
     make("span", { className: "artist" }, [byline(track), track.album].filter(Boolean).join(" · ")),
