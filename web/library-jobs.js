@@ -16,11 +16,13 @@ export const ended = (job) => FINAL.includes(job.state);
 
 let streams = 0;
 
-/** Send a file; `tell(part)` hears how much of it (0–1) has left. Throws Trouble or AbortError. */
-export function sendFile(file, signal, tell) {
+/** Send a file and what is said about it ({ title, artist }, where given); `tell(part)` hears how
+ * much of it (0–1) has left. Throws Trouble or AbortError. */
+export function sendFile(file, about, signal, tell) {
   // By XMLHttpRequest: fetch does not say how much of an upload has left.
   const asked = new XMLHttpRequest();
   const body = new FormData();
+  for (const [name, value] of Object.entries(about)) body.set(name, value);
   body.set("file", file, file.name);
   return new Promise((done, fail) => {
     const stop = () => asked.abort();
@@ -49,8 +51,8 @@ const parsed = (text) => {
   }
 };
 
-export const sendLink = (url, signal) =>
-  request("/api/v1/process/submit", { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ url }) }, signal, () => {});
+export const sendLink = (url, about, signal) =>
+  request("/api/v1/process/submit", { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ url, ...about }) }, signal, () => {});
 
 /** `cancel` or `retry` a job → the job. */
 export const order = (id, what) => request(`/api/v1/jobs/${id}/${what}`, { method: "POST" }, new AbortController().signal, () => {});

@@ -14,6 +14,7 @@ learn(sentences);
 const $ = (id) => document.getElementById(id);
 const PAGE = 20;
 const SKELETONS = 3;
+const ABOUT_MOST = 500; // letters of a title
 const NEAR = 6;
 const SERVED_TRIES = 12;
 const SERVED_EVERY = 700; // ms
@@ -110,6 +111,7 @@ function further(found, ask) {
 // ---- Adding ----------------------------------------------------------------------------------
 
 function adder() {
+  const about = (name) => make("label", {}, t(`${name}_new`), make("input", { name, type: "text", maxLength: ABOUT_MOST, autocomplete: "off" }));
   const link = make("input", { id: "link", type: "text", inputMode: "url", autocomplete: "off", spellcheck: false, maxLength: 2000, placeholder: "https://" });
   const wrong = make("p", { className: "wrong", id: "link-wrong", role: "alert" });
   const files = make("input", { id: "files", type: "file", accept: "audio/*,video/*,.amr,.caf,.flac,.opus", multiple: true, hidden: true, tabIndex: -1, ariaHidden: "true" });
@@ -120,6 +122,7 @@ function adder() {
     make("h3", {}, t("library_add")),
     make("div", { className: "entry" }, make("label", {}, t("link_label"), link), make("button", { className: "solid" }, t("link_add"))),
     wrong,
+    make("details", {}, make("summary", {}, t("about_new")), make("div", { className: "fields" }, about("title"), about("artist"))),
     make("div", { className: "files" }, choose, make("span", {}, t("files_drop"))),
     files,
     takes(),
@@ -136,7 +139,7 @@ function adder() {
     wrong.textContent = WEB.test(url) ? "" : t(url ? "link_wrong" : "link_missing");
     if (wrong.textContent) return link.focus();
     link.value = "";
-    begin({ name: url, url });
+    begin({ name: url, url, about: taken() });
   });
   return form;
 }
@@ -155,8 +158,18 @@ function takes() {
 
 /** Files, however they came: one after another. */
 export async function add(files) {
-  const all = files.map((file) => announce({ name: file.name, file }));
+  const about = taken(files.length === 1);
+  const all = files.map((file) => announce({ name: about.title ?? file.name, file, about }));
   for (const one of all) if (sending.includes(one)) await deliver(one);
+}
+
+/** What the form says about what is added, once: { title, artist }, where given. The title is of one. */
+function taken(single = true) {
+  const form = $("stage").querySelector(".adder");
+  const fields = ["artist", ...(single ? ["title"] : [])].map((name) => form.elements[name]);
+  const about = Object.fromEntries(fields.map(({ name, value }) => [name, value.trim()]).filter(([, value]) => value));
+  for (const field of fields) field.value = "";
+  return about;
 }
 
 const begin = (what) => deliver(announce(what));
@@ -179,7 +192,7 @@ async function deliver(one) {
       one.part = part;
       tellPart(one.node, part, one.file ? t("sending", { part: percent(part) }) : t("link_sending"));
     };
-    const accepted = await (one.file ? sendFile(one.file, signal, tell) : sendLink(one.url, signal));
+    const accepted = await (one.file ? sendFile(one.file, one.about, signal, tell) : sendLink(one.url, one.about, signal));
     if (one.file) names.set(accepted.track_id, one.name);
     const sample = await request(`/api/v1/samples/${accepted.track_id}`, { cache: "no-store" }, never(), () => {});
     arrive(one, sample);
