@@ -25,7 +25,7 @@ from urllib.parse import urlsplit
 
 import httpcore
 
-from engine.base.errors import LinkFailed, LinkRefused
+from engine.base.errors import LinkFailed, LinkRefused, LinkTimeout
 from engine.library.sources.source import Deadline
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -35,6 +35,8 @@ Resolve = Callable[[str, int], list[str]]
 CONNECT_S, IDLE_S = 10.0, 30.0
 # So often somebody looks whether a link is still wanted.
 SLICE_S = 0.5
+# Less than that for so long is no download: a song of 5 MB has 40 minutes at it.
+LEAST_BYTES_S, SLOW_S = 2_048, 30.0
 MOST_ADDRESSES = 4
 LONGEST_URL = 2_000
 WEB_PORTS = {80, 443}
@@ -204,15 +206,30 @@ class _Stream(httpcore.NetworkStream):
 
     def __init__(self, stream: httpcore.NetworkStream, deadline: Deadline) -> None:
         self._stream, self._deadline = stream, deadline
+        self._began, self._came = 0.0, 0  # since the first byte
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         idle_ends = time.monotonic() + IDLE_S
         while True:
             try:
-                return self._stream.read(max_bytes, min(SLICE_S, self._deadline.left_s))
+                came = self._stream.read(max_bytes, min(SLICE_S, self._deadline.left_s))
             except httpcore.ReadTimeout:
                 if time.monotonic() >= idle_ends:
                     raise
+            else:
+                self._refuse_slow(len(came))
+                return came
+
+    def _refuse_slow(self, size: int) -> None:
+        """Who drips holds a worker's place that others wait for."""
+        now = time.monotonic()
+        self._began, self._came = self._began or now, self._came + size
+        within = now - self._began
+        if size and within > SLOW_S and self._came < LEAST_BYTES_S * within:
+            raise LinkTimeout(
+                f"What lies behind the link did not come within {within:.0f} s. Try again, or "
+                "upload the file."
+            )
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         self._stream.write(buffer, min(IDLE_S, self._deadline.left_s))

@@ -72,8 +72,10 @@ REFUSALS_TOLD_EVERY_S = 1.0
 # as it plays it, and a caller who reads nothing must not keep its place for good.
 READ_WITHIN = 10
 
-# A body that is put away as it comes may take so long, and a deadline from each part to the next.
+# A body that is put away as it comes may take so long, a deadline from each part to the next, and a
+# deadline and what its bytes take at this rate in all: whoever trickles keeps a place from others.
 SENT_WITHIN_S = 3600.0
+LEAST_BYTES_S = 4_096
 # Who listens to what goes on costs a connection and no thread: so many for each place.
 LISTENERS = 4
 
@@ -319,9 +321,10 @@ class Front:
 
                 async def begun(message: Message) -> None:
                     if message["type"] == "http.response.start":
-                        deadline.reschedule(
+                        _move(
+                            deadline,
                             asyncio.get_running_loop().time()
-                            + READ_WITHIN * self._settings.timeout_s
+                            + READ_WITHIN * self._settings.timeout_s,
                         )
                     await send(message)
 
@@ -341,13 +344,19 @@ class Front:
 
     def _as_it_comes(self, receive: Receive, deadline: asyncio.Timeout) -> Receive:
         """What is received, the deadline moved on with each part of a body."""
-        loop = asyncio.get_running_loop()
-        last = loop.time() + SENT_WITHIN_S
+        loop, wait_s = asyncio.get_running_loop(), self._settings.timeout_s
+        began, came = loop.time(), 0
 
         async def received() -> Message:
+            nonlocal came
             message = await receive()
             if message["type"] == "http.request":
-                deadline.reschedule(min(last, loop.time() + self._settings.timeout_s))
+                came += len(message.get("body", b""))
+                ends = loop.time() + wait_s
+                if message.get("more_body"):
+                    last = min(SENT_WITHIN_S, wait_s + came / LEAST_BYTES_S)
+                    ends = min(ends, began + last)
+                _move(deadline, ends)
             return message
 
         return received
@@ -462,6 +471,12 @@ async def _gone(receive: Receive) -> None:
     """Returns once the caller has closed the connection."""
     while (await receive())["type"] != "http.disconnect":
         pass
+
+
+def _move(deadline: asyncio.Timeout, ends: float) -> None:
+    """To another moment of the event loop's clock, where it is not past: that cannot be undone."""
+    if not deadline.expired():
+        deadline.reschedule(ends)
 
 
 async def _cancelled(task: asyncio.Task[Any]) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from engine.base.errors import NotFound, NotReady
+from engine.base.errors import AudioNotFound, NotFound, NotReady
 from engine.serving.http.exchange import current_exchange
 from engine.serving.http.prefix import prefix_here
 from engine.sound.service.asking import AsyncSound
@@ -192,6 +192,8 @@ class SoundAnswers:
         media_type = MEDIA_TYPES.get(found.suffix.lower(), "application/octet-stream")
         held = search.held_track(track_id)
         if held is not None:
+            if await asyncio.to_thread(_size_of, found) is None:
+                raise AudioNotFound(f"There is no audio of track {track_id} here.")
             return AudioFile(found, media_type, f'"{held.track.digest}"', held=True)
         name = found.relative_to(search.artifact.path).as_posix()
         entry = search.artifact.manifest.files[name]

@@ -21,6 +21,7 @@ from engine.base.errors import (
     LinkTooLarge,
     StorageFull,
 )
+from engine.library.sources import guard
 from engine.library.sources.direct import Direct
 from engine.library.sources.guard import Guard
 from engine.library.sources.source import FetchCancelled, Fetched, Limits
@@ -202,6 +203,17 @@ def test_a_link_that_never_ends_ends_at_the_deadline(
     with pytest.raises(LinkTimeout, match=r"within 0\.5 s"):
         fetch("/x", Limits(100_000, 60, 0.5))
     assert time.monotonic() - began < 2
+
+
+def test_a_link_that_drips_is_left_long_before_the_deadline(
+    server: LinkServer, fetch: Callable[..., Fetched], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(guard, "SLOW_S", 0.3)
+    server.at["/x"] = drip(b"x", HEAD + b"\r\n")
+    began = time.monotonic()
+    with pytest.raises(LinkTimeout, match="did not come within"):
+        fetch("/x", Limits(100_000, 60, 60))
+    assert time.monotonic() - began < 3
 
 
 def test_who_wants_it_no_more_waits_no_longer(

@@ -162,8 +162,18 @@ def test_the_head_of_what_goes_on_is_answered_at_once() -> None:
     asyncio.run(run())
 
 
-@pytest.mark.parametrize(("pause_s", "status"), [(0.1, 200), (0.4, 504)])
-def test_a_body_that_is_put_away_may_take_long_but_not_stop(pause_s: float, status: int) -> None:
+@pytest.mark.alone
+@pytest.mark.parametrize(
+    ("pause_s", "size", "status"),
+    [
+        pytest.param(0.1, 2_000, 200, id="long"),
+        pytest.param(0.4, 2_000, 504, id="stops"),
+        pytest.param(0.1, 1, 504, id="trickles"),
+    ],
+)
+def test_a_body_that_is_put_away_may_take_long_but_neither_stop_nor_trickle(
+    pause_s: float, size: int, status: int
+) -> None:
     parts = iter(range(4))
 
     async def api(scope: Any, receive: Any, send: Any) -> None:
@@ -177,7 +187,7 @@ def test_a_body_that_is_put_away_may_take_long_but_not_stop(pause_s: float, stat
         left = next(parts, None)
         if left is None:
             await asyncio.Event().wait()
-        return {"type": "http.request", "body": bytes(40), "more_body": left != 3}
+        return {"type": "http.request", "body": bytes(size), "more_body": left != 3}
 
     async def run() -> int:
         sent: list[Any] = []
@@ -185,7 +195,7 @@ def test_a_body_that_is_put_away_may_take_long_but_not_stop(pause_s: float, stat
         async def send(message: Any) -> None:
             sent.append(message)
 
-        limit = BodyLimit(1000, lambda: InvalidRequest("too large"), streamed=True)
+        limit = BodyLimit(10_000, lambda: InvalidRequest("too large"), streamed=True)
         await front_of(api, bodies=BodyLimits(limit))(scope_of(method="POST"), receive, send)
         return int(sent[0]["status"])
 
