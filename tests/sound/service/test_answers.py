@@ -9,16 +9,16 @@ from typing import Any, cast
 
 import pytest
 
-from engine.base.errors import NotReady
+from engine.base.errors import AudioNotFound, NotReady
 from engine.sound.service.answers import SoundAnswers, _hundredths
 
 
-def answers(folder: Path) -> SoundAnswers:
-    """Over an artifact whose manifest says that its only audio has 4 bytes."""
+def answers(folder: Path, held: object = None) -> SoundAnswers:
+    """Over an artifact whose manifest says that its only audio has 4 bytes, or a track `held`."""
     files = {"audio/1.m4a": SimpleNamespace(sha256="ab" * 32, size=4)}
     artifact = SimpleNamespace(path=folder, manifest=SimpleNamespace(files=files))
     search = SimpleNamespace(
-        artifact=artifact, audio=lambda _: folder / "audio/1.m4a", held_track=lambda _: None
+        artifact=artifact, audio=lambda _: folder / "audio/1.m4a", held_track=lambda _: held
     )
     return SoundAnswers(cast("Any", SimpleNamespace(now=search)))
 
@@ -39,6 +39,12 @@ def test_audio_that_is_gone_or_was_cut_is_not_handed_out(
         return
     with pytest.raises(NotReady, match="cut or removed since the start"):
         asyncio.run(asked)
+
+
+def test_audio_of_the_librarys_that_is_gone_is_not_found(tmp_path: Path) -> None:
+    held = SimpleNamespace(track=SimpleNamespace(digest="ab" * 32))
+    with pytest.raises(AudioNotFound, match="no audio of track 1 here"):
+        asyncio.run(answers(tmp_path, held).audio(1))
 
 
 def test_a_clip_that_begins_with_its_track_begins_at_nought() -> None:
