@@ -7,6 +7,7 @@ import json
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
 from contextlib import aclosing
+from dataclasses import replace
 
 from starlette.responses import Response
 
@@ -37,8 +38,8 @@ class Following:
         self._looking: asyncio.Task[None] | None = None
 
     async def follow(self, job: Job) -> AsyncGenerator[Job | None]:
-        """The job, then each change of it until it has ended or is gone; None where nothing was new
-        for `HEARTBEAT_S`."""
+        """The job, then each change of it until it has ended; None where nothing was new for
+        `HEARTBEAT_S`. One that is deleted with its track was cancelled."""
         job_id, seen = job.job_id, job
         known = self._known.get(job_id)
         if known is None or known.updated_at < job.updated_at:
@@ -51,6 +52,7 @@ class Following:
             while seen.state not in FINAL:
                 now = await self._next(job_id, seen)
                 if now is None and job_id not in self._known:
+                    yield replace(seen, state="cancelled")
                     return
                 seen = now or seen
                 yield now
