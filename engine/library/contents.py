@@ -111,7 +111,7 @@ async def _another(connection: AsyncConnection, joined: Any, job: Any) -> int:
         "details": {},
         "source": job.source,
         "url": job.url,
-        "audio_shared": True,
+        "audio_shared": job.fields.get("audio_shared") is not False,
         "downloads": 0,
         "objects": {},
         "matches": [],

@@ -58,7 +58,7 @@ def fold(
 ) -> Folded:
     """An artifact, by its folder, tag or URL, and the library of `settings` → a new version at
     `out`. Raises `BuildError`, and what a library's database or storage raises."""
-    if settings.private:
+    if settings.private or asyncio.run(_any_private(settings)):
         raise BuildError(
             "SHAZAM_LIBRARY=private: each track is its owner's alone, and whoever has an artifact "
             "has all its tracks. They stay beside it."
@@ -144,6 +144,15 @@ class _Fresh:
 
     def _read(self, sample: Sample) -> held.Heard:
         return held.Heard.of(self._objects.read(sample.objects["heard"]))
+
+
+async def _any_private(settings: LibrarySettings) -> bool:
+    """By the rows: this shell's SHAZAM_LIBRARY need not be the service's."""
+    database = await Database.open(settings.database)
+    try:
+        return await Samples(database).any_private()
+    finally:
+        await database.close()
 
 
 async def _name(settings: LibrarySettings) -> str:

@@ -266,7 +266,7 @@ async def _write(connection: AsyncConnection, scope: str, submission: Submission
         "size": submission.size,
         "source": submission.source,
         "url": fit(submission.url),
-        "audio_shared": True,
+        "audio_shared": told.get("audio_shared") is not False,
         "downloads": 0,
         "objects": {},
         "matches": [],

@@ -286,6 +286,12 @@ class Samples:
             rows = await connection.execute(asked)
             return {row.track_id: (row.owner, row.revision) for row in rows}
 
+    async def any_private(self) -> bool:
+        """Whether something was added while the library was private: it is its owner's alone."""
+        asked = select(SampleRow.track_id).where(SampleRow.scope != "").limit(1)
+        async with self._database.reading() as connection:
+            return (await connection.execute(asked)).first() is not None
+
     def _owned(self, owner: str | None) -> Any:
         return SampleRow.owner == owner if self._private and owner is not None else true()
 
@@ -363,8 +369,8 @@ async def _tell(
     names = {name: facts.pop(name, None) for name in _TOLD}
     values |= {name: names[name] if known[name] is None else known[name] for name in _TOLD}
     values |= {name: facts.pop(name) for name in _MEASURED if name in facts}
-    if "audio_shared" in facts:
-        values["audio_shared"] = bool(facts.pop("audio_shared"))
+    if "audio_shared" in facts:  # a source may forbid what its caller allowed, not the reverse
+        values["audio_shared"] = bool(facts.pop("audio_shared")) and sample.audio_shared
     if "key" in facts:
         values["key"] = key_named(str(facts.pop("key")))
     values["details"] = {**sample.details, **facts}

@@ -163,6 +163,19 @@ def test_a_private_library_stays_beside_the_artifact(
         fold(str(tiny_sound), tmp_path / "second", private)
 
 
+def test_what_was_private_when_it_was_added_is_so_whatever_the_shell_says(
+    settings: LibrarySettings, tiny_sound: Path, tmp_path: Path
+) -> None:
+    async def add_privately() -> None:
+        database = await Database.open(settings.database)
+        await Jobs(database, private=True).submit(upload("secret", owner="ab" * 32))
+        await database.close()
+
+    asyncio.run(add_privately())
+    with pytest.raises(BuildError, match="its owner's alone"):
+        fold(str(tiny_sound), tmp_path / "second", settings)
+
+
 def test_with_nothing_to_fold_there_is_no_new_version(
     settings: LibrarySettings, tiny_sound: Path, tmp_path: Path
 ) -> None:

@@ -30,6 +30,18 @@ async def found(samples: Samples, **asked: str) -> list[str | None]:
     return [sample.title for sample in (await samples.page(**asked)).samples]  # type: ignore[arg-type]
 
 
+async def test_audio_that_its_sender_does_not_share_stays_so_whatever_a_source_says(
+    jobs: Jobs, samples: Samples
+) -> None:
+    kept = await jobs.submit(upload("kept", audio_shared=False))
+    assert (await samples.get(kept.track_id)).audio_shared is False
+    await jobs.begin(kept.job_id, 1, "fetch")
+    await samples.describe(kept.job_id, 1, {"audio_shared": True})
+    assert (await samples.get(kept.track_id)).audio_shared is False
+    given = await jobs.submit(upload("given", audio_shared=True))
+    assert (await samples.get(given.track_id)).audio_shared is True
+
+
 async def test_a_finished_sample_has_its_facts_and_objects(jobs: Jobs, samples: Samples) -> None:
     job = await jobs.submit(upload("one", title="Blue Moon"))
     await jobs.begin(job.job_id, 1, "fetch")
