@@ -185,6 +185,7 @@ def test_a_refused_recording_says_what_to_send(hears, fake: Fake, code: str) -> 
     expect(page.get_by_role("button", name="Choose another file")).to_be_visible()
 
 
+@pytest.mark.alone
 def test_the_waveform_goes_anywhere_by_tap_and_by_keyboard(hears) -> None:
     page = hears("/?track=3")
     wave = page.locator(".wave")
@@ -199,6 +200,7 @@ def test_the_waveform_goes_anywhere_by_tap_and_by_keyboard(hears) -> None:
     expect(page.get_by_role("button", name="Play from 0:00")).to_be_visible()
 
 
+@pytest.mark.alone
 def test_one_track_plays_at_once_and_moving_on_ends_it(hears) -> None:
     page = hears("/?track=3")
     page.get_by_role("button", name="Play from 0:00").click()
