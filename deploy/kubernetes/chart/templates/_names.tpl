@@ -9,11 +9,15 @@ app.kubernetes.io/name: {{ .Chart.Name }}
 app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end }}
 
-{{- define "shazam.labels" -}}
-{{ include "shazam.selector" . }}
+{{- define "shazam.made" -}}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
+{{- end }}
+
+{{- define "shazam.labels" -}}
+{{ include "shazam.selector" . }}
+{{ include "shazam.made" . }}
 {{- end }}
 
 {{/* Workers are no endpoint of the service: other labels than `shazam.selector`. */}}
@@ -24,9 +28,7 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 
 {{- define "shazam.worker.labels" -}}
 {{ include "shazam.worker.selector" . }}
-app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
-app.kubernetes.io/managed-by: {{ .Release.Service }}
-helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
+{{ include "shazam.made" . }}
 {{- end }}
 
 {{- define "shazam.image" -}}
