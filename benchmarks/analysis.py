@@ -33,7 +33,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from sound_clips import KNOWN, PROJECT, SOUNDFONT, install
+from sound_clips import KNOWN, PROJECT, SOUNDFONT, environment, install
 
 sys.path.insert(0, str(PROJECT))
 from engine.library.analysis import analyse
@@ -62,18 +62,9 @@ WORTH = {"exact": 1.0, "fifth": 0.5, "relative": 0.3, "parallel": 0.2, "other": 
 Note = tuple[float, float, int]  # start s, end s, pitch
 
 
-def environment(work: Path) -> Path:
-    """The Python that has librosa and mido."""
-    python = work / "venv" / "bin" / "python"
-    if not python.exists():
-        subprocess.run([sys.executable, "-m", "venv", work / "venv"], check=True)
-        subprocess.run([python, "-m", "pip", "install", "-q", *WANTED], check=True)
-    return python
-
-
 def others(work: Path, what: str, files: Sequence[Path]) -> dict[str, Any]:
     out = work / f"{what}.json"
-    command = [environment(work), HERE / "analysis_others.py", what, out, *files]
+    command = [environment(work, WANTED), HERE / "analysis_others.py", what, out, *files]
     subprocess.run(command, check=True)
     told: dict[str, Any] = json.loads(out.read_text())
     return told

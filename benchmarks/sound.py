@@ -26,7 +26,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from sound_clips import CONDITIONS, KNOWN, PROJECT, RATE, STRANGERS, Clip, Recorder, ask, tracks
+from sound_clips import (
+    CONDITIONS,
+    KNOWN,
+    PROJECT,
+    RATE,
+    STRANGERS,
+    Clip,
+    Recorder,
+    ask,
+    environment,
+    tracks,
+)
 
 from engine.base.odds import expected_calibration_error, reliability
 from engine.sound.fingerprint.align import Agreement
@@ -55,15 +66,6 @@ class Said:
     offset_s: float
     score: float
     took_s: float
-
-
-def environment(work: Path) -> Path:
-    """The Python that has audfprint2."""
-    python = work / "venv" / "bin" / "python"
-    if not python.exists():
-        subprocess.run([sys.executable, "-m", "venv", work / "venv"], check=True)
-        subprocess.run([python, "-m", "pip", "install", "-q", *WANTED], check=True)
-    return python
 
 
 def clips(known: dict[str, np.ndarray], strangers: dict[str, np.ndarray]) -> Iterator[Clip]:
@@ -231,7 +233,7 @@ def rows(
 
 
 def run(work: Path, only: str | None, calibration_clips: int) -> dict[str, Any]:
-    python = environment(work)
+    python = environment(work, WANTED)
     known, strangers = tracks(work, KNOWN), tracks(work, STRANGERS)
     minutes = sum(map(len, known.values())) / RATE / 60
     asked, heard = record(work, python, known, strangers)

@@ -130,6 +130,15 @@ def _band(samples: Samples) -> Samples:
     return np.fft.irfft(np.fft.rfft(samples) * gain, len(samples))
 
 
+def environment(work: Path, wanted: list[str]) -> Path:
+    """A Python of its own with these packages: rivals of ours, and what they need."""
+    python = work / "venv" / "bin" / "python"
+    if not python.exists():
+        subprocess.run([sys.executable, "-m", "venv", work / "venv"], check=True)
+        subprocess.run([python, "-m", "pip", "install", "-q", *wanted], check=True)
+    return python
+
+
 def install(work: Path, package: str) -> Path:
     """A Debian package's files below `work`, without installing it."""
     root = work / "debian" / package

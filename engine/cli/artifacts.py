@@ -22,13 +22,13 @@ from engine.cli.kinds import (
 from engine.cli.terminal import (
     Bar,
     Commands,
+    add_address,
     add_artifact,
     add_json,
     print_json,
     program,
     refuse_usage,
     tell,
-    whole,
 )
 
 if TYPE_CHECKING:
@@ -96,14 +96,7 @@ def offer_serve(commands: Commands) -> None:
         "shazam-visual:latest --host 127.0.0.1",
     )
     add_artifact(made, optional=True)
-    made.add_argument("--host", default="0.0.0.0", help="address to listen at (default: all)")
-    made.add_argument(
-        "--port",
-        type=whole(1, 65_535),
-        default=3000,
-        metavar="N",
-        help="port to listen at (default: 3000)",
-    )
+    add_address(made)
     made.add_argument(
         "--root-path",
         type=_path_prefix,

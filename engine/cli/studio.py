@@ -8,7 +8,7 @@ import shlex
 from pathlib import Path
 
 from engine.base.needs import is_installed
-from engine.cli.terminal import Bar, Commands, add_json, program, tell, whole
+from engine.cli.terminal import Bar, Commands, add_address, add_json, program, tell
 
 DATA = Path("build/studio")
 
@@ -21,14 +21,7 @@ def offer_studio(commands: Commands) -> None:
         "",
         "--port 8080 --data ~/my-library",
     )
-    made.add_argument("--host", default="0.0.0.0", help="address to listen at (default: all)")
-    made.add_argument(
-        "--port",
-        type=whole(1, 65_535),
-        default=3000,
-        metavar="N",
-        help="port to listen at (default: 3000)",
-    )
+    add_address(made)
     made.add_argument(
         "--data",
         type=Path,

@@ -88,6 +88,17 @@ def add_artifact(made: argparse.ArgumentParser, *, optional: bool = False) -> No
     )
 
 
+def add_address(made: argparse.ArgumentParser) -> None:
+    made.add_argument("--host", default="0.0.0.0", help="address to listen at (default: all)")
+    made.add_argument(
+        "--port",
+        type=whole(1, 65_535),
+        default=3000,
+        metavar="N",
+        help="port to listen at (default: 3000)",
+    )
+
+
 def artifact_folder(options: argparse.Namespace) -> Path:
     """Where the artifact named by `options.artifact` lies; a URL is fetched."""
     from engine.artifact.remote import is_url

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from sqlalchemy import delete, insert, select
 
 from engine.library.database import Database
 from engine.library.records import fit, now
+from engine.library.sources.source import Creator as Told
 from engine.library.tables import CreatorRow
 
 GOOD_FOR = timedelta(days=7)
@@ -17,14 +17,9 @@ _LONGEST_HANDLE = 255
 
 
 @dataclass(frozen=True)
-class Creator:
-    """Somebody, by the handle that a source has for them, and what it told of them."""
+class Creator(Told):
+    """What a source told of somebody, and when."""
 
-    source: str
-    handle: str
-    name: str | None = None
-    url: str | None = None
-    facts: dict[str, Any] = field(default_factory=dict)  # followers, picture…
     asked_at: datetime | None = None
 
 

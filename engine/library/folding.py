@@ -58,7 +58,8 @@ def fold(
 ) -> Folded:
     """An artifact, by its folder, tag or URL, and the library of `settings` → a new version at
     `out`. Raises `BuildError`, and what a library's database or storage raises."""
-    if settings.private or asyncio.run(_any_private(settings)):
+    name, private = asyncio.run(_told(settings))
+    if settings.private or private:
         raise BuildError(
             "SHAZAM_LIBRARY=private: each track is its owner's alone, and whoever has an artifact "
             "has all its tracks. They stay beside it."
@@ -68,7 +69,6 @@ def fold(
     objects = Objects.open(settings.storage)
     ready = asyncio.run(ready_samples(settings))
     artifact = SoundArtifact.open(source)
-    name = asyncio.run(_name(settings))
     known = set(artifact.open_catalogue().ids().tolist())
     fresh = _Fresh(objects, artifact, [one for one in ready if one.track_id not in known])
     gone = {i for i in known if i >= FIRST_TRACK_ID} - {one.track_id for one in ready}
@@ -146,19 +146,12 @@ class _Fresh:
         return held.Heard.of(self._objects.read(sample.objects["heard"]))
 
 
-async def _any_private(settings: LibrarySettings) -> bool:
-    """By the rows: this shell's SHAZAM_LIBRARY need not be the service's."""
+async def _told(settings: LibrarySettings) -> tuple[str, bool]:
+    """The library's name, and whether anything in it is private: by its rows, as this shell's
+    SHAZAM_LIBRARY need not be the service's."""
     database = await Database.open(settings.database)
     try:
-        return await Samples(database).any_private()
-    finally:
-        await database.close()
-
-
-async def _name(settings: LibrarySettings) -> str:
-    database = await Database.open(settings.database)
-    try:
-        return await name_of(database)
+        return await name_of(database), await Samples(database).any_private()
     finally:
         await database.close()
 

@@ -21,7 +21,7 @@ from av.audio.resampler import AudioResampler
 from engine.base.errors import AudioTooLong, AudioTooShort
 from engine.base.texts import in_one_line, is_blank, without_unseen_ends
 from engine.sound.mixing import RATE, Mixer, Samples
-from engine.sound.recording import ADVICE, Recording, opened
+from engine.sound.recording import ADVICE, MAX_DAMAGED, Recording, opened
 
 if TYPE_CHECKING:
     from av.audio.frame import AudioFrame
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from av.packet import Packet
 
 __all__ = ["RATE", "Samples", "Tags", "decode", "encode", "read_tags", "resample", "to_opus"]
-
-_MAX_DAMAGED = 1_000  # packets that no decoder takes, before the whole is given up
 
 
 def decode(
@@ -88,7 +86,7 @@ def _heard(
                 mixer.add(frame)
         except (av.error.FFmpegError, EOFError):
             damaged += 1
-            if damaged > _MAX_DAMAGED:
+            if damaged > MAX_DAMAGED:
                 raise
     if damaged and not mixer.count:
         raise ValueError("no packet could be decoded")

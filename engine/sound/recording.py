@@ -56,6 +56,7 @@ DECODERS = (
 _GUESSED = frozenset({"aac", "ac3", "amr", "mp3", "mpeg", "mpegts"})
 
 MAX_CHANNELS = 32
+MAX_DAMAGED = 1_000  # packets that no decoder takes, before the whole is given up
 RATES = (4_000, 768_000)
 _MAX_STREAMS = 32
 _MAX_ALAC_FRAME = 1 << 16  # samples; 4,096 are usual, and a packet of zeros may claim 2³¹
@@ -134,6 +135,23 @@ class Recording:
         if not all(plain):
             raise ValueError("its channels are in no order")
         return frames
+
+    def sound(self) -> Iterator[AudioFrame]:
+        """All that can be decoded of it, damaged packets passed over. Raises ValueError where that
+        is nothing, `av.error.FFmpegError` or `EOFError` past `MAX_DAMAGED` of them."""
+        damaged = found = 0
+        for packet in self.packets():
+            try:
+                frames = self.frames(packet)
+            except (av.error.FFmpegError, EOFError):
+                damaged += 1
+                if damaged > MAX_DAMAGED:
+                    raise
+                continue
+            found += len(frames)
+            yield from frames
+        if damaged and not found:
+            raise ValueError("no packet could be decoded")
 
 
 @contextmanager

@@ -12,6 +12,8 @@ import pytest
 from postgres import Postgres
 
 from engine.library.database import Database
+from engine.library.jobs import Jobs
+from engine.library.samples import Samples
 
 # With what runs in `make test-optional`: `pytest -k postgresql`.
 KINDS = [
@@ -60,6 +62,16 @@ async def database(database_url: str) -> AsyncIterator[Database]:
     opened = await Database.open(database_url)
     yield opened
     await opened.close()
+
+
+@pytest.fixture
+def jobs(database: Database) -> Jobs:
+    return Jobs(database)
+
+
+@pytest.fixture
+def samples(database: Database) -> Samples:
+    return Samples(database)
 
 
 async def _migrate(url: str) -> None:

@@ -19,16 +19,6 @@ pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture
-def jobs(database: Database) -> Jobs:
-    return Jobs(database)
-
-
-@pytest.fixture
-def samples(database: Database) -> Samples:
-    return Samples(database)
-
-
-@pytest.fixture
 async def others(database_url: str) -> AsyncIterator[list[Jobs]]:
     """Jobs as other processes see them."""
     databases = [await Database.open(database_url) for _ in range(3)]

@@ -22,16 +22,6 @@ ONE = content("one")
 
 
 @pytest.fixture
-def jobs(database: Database) -> Jobs:
-    return Jobs(database)
-
-
-@pytest.fixture
-def samples(database: Database) -> Samples:
-    return Samples(database)
-
-
-@pytest.fixture
 def retention(database: Database) -> Retention:
     return Retention(database)
 

@@ -16,16 +16,6 @@ from engine.library.samples import Samples
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture
-def jobs(database: Database) -> Jobs:
-    return Jobs(database)
-
-
-@pytest.fixture
-def samples(database: Database) -> Samples:
-    return Samples(database)
-
-
 async def found(samples: Samples, **asked: str) -> list[str | None]:
     return [sample.title for sample in (await samples.page(**asked)).samples]  # type: ignore[arg-type]
 

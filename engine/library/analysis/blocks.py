@@ -28,8 +28,6 @@ WIDE_RATE = 48_000  # Hz, of the channels
 RATE = 16_000  # Hz, of the one channel
 Samples = npt.NDArray[np.float32]
 
-_MAX_DAMAGED = 1_000  # packets that no decoder takes, before the whole is given up
-
 
 def seconds(path: Path) -> Iterator[Samples]:
     """Its channels: (N, 1 or 2) float32 at 48 kHz, −1…1, finite; N is a second's, but for the last.
@@ -59,7 +57,7 @@ def mono(path: Path) -> Iterator[Samples]:
 
 def _seconds(recording: Recording) -> Iterator[Samples]:
     resampler, layout, gathered = None, None, AudioFifo()
-    for frame in _frames(recording):
+    for frame in recording.sound():
         if resampler is None or layout is None:
             layout = "mono" if frame.layout.nb_channels == 1 else "stereo"
             resampler = AudioResampler(format="flt", layout=layout, rate=WIDE_RATE)
@@ -75,23 +73,6 @@ def _seconds(recording: Recording) -> Iterator[Samples]:
     last = gathered.read() if gathered.samples else None
     if last is not None:
         yield _values(last)
-
-
-def _frames(recording: Recording) -> Iterator[AudioFrame]:
-    """What can be decoded of it."""
-    damaged = decoded = 0
-    for packet in recording.packets():
-        try:
-            frames = recording.frames(packet)
-        except (av.error.FFmpegError, EOFError):
-            damaged += 1
-            if damaged > _MAX_DAMAGED:
-                raise
-            continue
-        decoded += len(frames)
-        yield from frames
-    if damaged and not decoded:
-        raise ValueError("no packet could be decoded")
 
 
 def _values(frame: AudioFrame | None) -> Samples:

@@ -38,7 +38,6 @@ PREVIEW_S = 30.0
 PREVIEW_KBIT = 128
 NAME = "The file"
 _MAX_CHANGES = 16  # a stream may change its rate or channels, but not at every packet
-_MAX_DAMAGED = 1_000
 
 
 @dataclass(frozen=True)
@@ -158,7 +157,7 @@ def _resampled(recording: Recording, layout: str) -> Iterator[AudioFrame]:
     """Frames one behind the other: gaps and jumps of a file's clock are no sound."""
     resampler: AudioResampler | None = None
     kind, changes = None, 0
-    for frame in _frames(recording):
+    for frame in recording.sound():
         now = (frame.format.name, frame.layout.name, frame.sample_rate)
         if now != kind:
             yield from _rest(resampler)
@@ -175,20 +174,3 @@ def _resampled(recording: Recording, layout: str) -> Iterator[AudioFrame]:
 def _rest(resampler: AudioResampler | None) -> Iterator[AudioFrame]:
     if resampler is not None:
         yield from (part for part in resampler.resample(None) if part is not None and part.samples)
-
-
-def _frames(recording: Recording) -> Iterator[AudioFrame]:
-    """What decodes; damaged packets are passed over, as `audio.decode` does."""
-    damaged = found = 0
-    for packet in recording.packets():
-        try:
-            frames = recording.frames(packet)
-        except (av.error.FFmpegError, EOFError):
-            damaged += 1
-            if damaged > _MAX_DAMAGED:
-                raise
-            continue
-        found += len(frames)
-        yield from frames
-    if damaged and not found:
-        raise ValueError("no packet could be decoded")

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from starlette.requests import Request
 
 from engine.base.errors import EmptyFile, InvalidRequest
 from engine.serving.http.forms import (
-    Upload,
     flag,
     given,
     integer,
@@ -18,7 +18,7 @@ from engine.serving.http.forms import (
     words,
 )
 from engine.serving.http.uploads import Received
-from engine.sound.service.forms import begins_like_a_recording, recording_too_large
+from engine.sound.service.forms import RECORDING, begins_like_a_recording
 
 LONGEST_URL = 4_000
 LONGEST_WORDS = 500
@@ -26,14 +26,10 @@ LONGEST_WORDS = 500
 NAMES = ("title", "artist", "album", "genre", "creator", "licence")
 ABOUT = (*NAMES, "year", "audio_shared")
 
-TRACK = Upload(
-    field="file",
-    noun="recording",
+TRACK = replace(
+    RECORDING,
     curl="curl -F file=@track.mp3",
     json_example='{"url": "https://example.com/track.mp3"}',
-    kinds=("audio/", "video/", "application/octet-stream", "application/ogg"),
-    recognised=begins_like_a_recording,
-    too_large=recording_too_large,
 )
 
 
