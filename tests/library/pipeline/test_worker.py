@@ -91,6 +91,7 @@ def test_the_same_content_is_the_same_job(house: House, survived: list[Job]) -> 
     assert house.job(again).state == "done"
 
 
+@pytest.mark.alone
 def test_a_job_is_cancelled_while_a_child_works_and_goes_on_when_it_is_retried(
     house: House, survived: list[Job]
 ) -> None:
