@@ -125,7 +125,7 @@ async function search({ focus = false, reveal = true } = {}) {
     visit.found = found;
     present(visit);
     if (!genresAsked) loadGenres();
-    if (!service.artifact) learn();
+    if (!service.artifact) learnt();
     if (asksAlbum(asked)) await joinVerdict(visit, signal);
   } catch (error) {
     if (signal.aborted) return;
@@ -190,7 +190,14 @@ const readdress = (found) => history.replaceState({ entry }, "", write({ ...blan
 
 const onGenre = (genre) => go({ ...left, genre }, { focus: true });
 
-/** What the service says of itself; until it has, there are no links and no photos to try. */
+let learning = null;
+/** What the service says of itself is asked once; again where it did not answer. */
+const learnt = () =>
+  (learning ??= learn().finally(() => {
+    if (!service.artifact) learning = null;
+  }));
+
+/** Until the service has said of itself what it is, there are no links and no photos to try. */
 async function learn() {
   const { signal } = new AbortController();
   const [told, able] = await Promise.all([about(signal), abilities(signal)]);
@@ -201,7 +208,9 @@ async function learn() {
   if (heard) openEars();
   if (able.library) openLibrary();
   const visit = visits.get(entry);
-  if ((heard || Object.keys(service.links).length) && visit?.found && kind(visit.ask) !== "library") present(visit);
+  // What is shown of sound or the library has nothing of it, and a track may be playing there.
+  const more = heard || Object.keys(service.links).length;
+  if (more && visit?.found && !ofSound(visit.ask) && kind(visit.ask) !== "library") present(visit);
 }
 
 /** The picture as an element of its own, once it can be measured; null where it cannot be shown. */
@@ -321,7 +330,7 @@ async function presentLibrary(visit) {
 
 /** A service without covers begins with its tracks. */
 async function soundAlone() {
-  await learn();
+  await learnt();
   if (!service.sound) return false;
   document.body.classList.add("alone");
   ask = { ...blank, tracks: "" };
@@ -417,8 +426,12 @@ function nothing(asked) {
 
 // ---- Ways in ---------------------------------------------------------------------------------
 
+let taken = null;
 async function take(file) {
   if (!file) return;
+  taken = file;
+  if (isRecording(file) && !service.artifact) await learnt(); // or it would be taken for a picture
+  if (taken !== file) return; // another one meanwhile
   if (service.sound && isRecording(file)) return go({ ...blank, clip: { blob: file, answer: null } }, { focus: true });
   try {
     const { blob, shown: visible } = await prepare(file);

@@ -100,11 +100,13 @@ class Seen:
 
 class Fake:
     """The server, and what a test may set: `canned`, `delay` (s), `ready`, `empty`, and what
-    identify says, `identified`, after `proving` (s); `sound` where it knows sound, too."""
+    identify says, `identified`, after `proving` (s); `sound` where it knows sound, too; of its
+    health it says nothing while `silent` is set."""
 
     def __init__(self) -> None:
         self.page: Page = load_page(WEB)
         self.covers: dict[int, bytes] = {}
+        self.silent = threading.Event()
         self.reset()
         fake = self
 
@@ -143,6 +145,7 @@ class Fake:
         self.artifact = "fake"
         self.sound: FakeSound | None = None
         self.many: list[dict[str, Any]] = []
+        self.silent.clear()
         self.identified = 200, identified("match")
         self.seen: list[Seen] = []
 
@@ -180,6 +183,8 @@ class Fake:
             path = SWAGGER / Path(url.path).name
             kind = "text/css" if path.suffix == ".css" else "text/javascript"
             return send(http, Reply(200, {"Content-Type": kind}, path.read_bytes()))
+        while url.path == "/health" and self.silent.is_set():
+            time.sleep(0.02)
         if url.path == "/readyz":
             return send(http, Reply(200 if self.ready else 503, {}, b""))
         if self.sound and (reply := self.sound.media(url.path, http.headers.get("Range"))):

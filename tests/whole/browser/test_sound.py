@@ -210,6 +210,29 @@ def test_one_track_plays_at_once_and_moving_on_ends_it(hears) -> None:
     assert page.url.endswith("/?track=4")
 
 
+@pytest.mark.alone
+def test_a_track_plays_on_when_the_service_has_said_what_it_is(hears, fake: Fake) -> None:
+    fake.silent.set()
+    page = hears("/?track=3")
+    page.get_by_role("button", name="Play from 0:00").click()
+    expect(page.get_by_role("button", name="Pause")).to_be_visible()
+    fake.silent.clear()
+    expect(page.locator("#hear")).to_be_visible()
+    page.wait_for_timeout(300)
+    expect(page.get_by_role("button", name="Pause")).to_be_visible()
+
+
+def test_a_recording_chosen_before_the_service_has_said_what_it_is(hears, fake: Fake) -> None:
+    fake.silent.set()
+    page = hears()
+    page.set_input_files("#file", FILE)
+    page.wait_for_timeout(300)
+    assert fake.calls("/api/identify") == []
+    fake.silent.clear()
+    expect(page.locator(".track .kicker")).to_contain_text("That’s it:")
+    assert asked(fake) == 1
+
+
 def test_what_may_not_be_heard_says_so(hears) -> None:
     page = hears("/?track=7")
     expect(page.locator(".player")).to_contain_text("may not be heard here")
