@@ -38,6 +38,7 @@ from engine.library.service.schemas import (
 )
 from engine.library.signing import verify
 from engine.serving.http.exchange import current_caller, current_exchange
+from engine.serving.http.languages import ENGLISH
 from engine.serving.http.prefix import prefix_here
 from engine.serving.http.uploads import Received
 from engine.sound.service.answers import SoundAnswers
@@ -327,8 +328,8 @@ def _failure(error: Any) -> Failure | None:
     if error is None:
         return None
     exchange = current_exchange()
-    said = exchange.language.said(error.message) if exchange else None
-    return Failure(code=error.code, message=said or error.message)
+    language = exchange.language if exchange else ENGLISH
+    return Failure(code=error.code, message=language.told(error.code, error.message))
 
 
 def _job(job: Job) -> JobModel:

@@ -130,6 +130,8 @@ _ASKED = {
     ),
 }
 _WORKED = {
+    "The file": "Le fichier",
+    "the file": "le fichier",
     "This recording takes more memory than one needs. Send a part.": (
         "Cet enregistrement prend plus de mémoire qu'il n'en faut. Envoyez-en une partie."
     ),
@@ -146,8 +148,8 @@ _WORKED = {
     ),
     "This recording takes longer than {} s in the step {}, and is given up. Send it in another "
     "format, or a part of it.": (
-        "Cet enregistrement prend plus de {0} s à l'étape {1} et est abandonné. Envoyez-le dans un "
-        "autre format, ou une partie."
+        "Cet enregistrement prend plus de {0:number} s à l'étape {1} et est abandonné. Envoyez-le "
+        "dans un autre format, ou une partie."
     ),
     "Another job is at the same file, and does not end. Try again later.": (
         f"Une autre tâche travaille sur le même fichier et n'en finit pas. {_LATER}"
@@ -158,14 +160,15 @@ _WORKED = {
     ),
     "Nothing can be heard in these {} s: all of it is below −70 LUFS. Send a recording with "
     "sound.": (
-        "On n'entend rien dans ces {0} s : tout est sous −70 LUFS. Envoyez un enregistrement qui a "
-        "du son."
+        "On n'entend rien dans ces {0:number} s : tout est sous −70 LUFS. Envoyez un "
+        "enregistrement qui a du son."
     ),
     "The file holds {} s of sound. Send {} s or more.": (
-        "Le fichier contient {0} s de son. Envoyez {1} s ou plus."
+        "Le fichier contient {0:number} s de son. Envoyez {1:number} s ou plus."
     ),
     "{} is longer than {} s, the longest track that is added. Send a part of it.": (
-        "{0:said} dure plus de {1} s, le plus long morceau qui soit ajouté. Envoyez-en une partie."
+        "{0:said} dure plus de {1:number} s, le plus long morceau qui soit ajouté. Envoyez-en une "
+        "partie."
     ),
     "{} is empty: it has 0 bytes. {}": "{0:said} est vide : 0 octet. {1:said}",
     "{} holds no sound at all. {}": "{0:said} ne contient aucun son. {1:said}",
@@ -199,7 +202,7 @@ _FETCHED = {
         "{0} n'est pas sur l'internet public, et les liens ne sont suivis que là. " + _UPLOAD_IT
     ),
     "A socket of this machine is not a link.": "Une socket de cette machine n'est pas un lien.",
-    "A link has at most {} characters.": "Un lien a au plus {0} caractères.",
+    "A link has at most {} characters.": "Un lien a au plus {0:number} caractères.",
     "Only links that begin with https:// or http:// and name a server are followed.": (
         "Seuls les liens qui commencent par https:// ou http:// et nomment un serveur sont suivis."
     ),
@@ -219,7 +222,9 @@ _FETCHED = {
     "Jamendo has no such track (any more).": "Jamendo n'a pas (ou plus) ce morceau.",
     "The artist does not let this track be downloaded from Jamendo. Upload the file, if you have "
     "it.": ("L'artiste ne permet pas de télécharger ce morceau de Jamendo. " + _IF_YOU_HAVE_IT),
-    "It lasts {} s, and at most {} are taken.": "Il dure {0} s, et {1} au plus sont acceptées.",
+    "It lasts {} s, and at most {} are taken.": (
+        "Il dure {0:number} s, et {1:number} au plus sont acceptées."
+    ),
     "Links of Jamendo are not taken here: {}": (
         "Les liens de Jamendo ne sont pas acceptés ici : {0:said}"
     ),
@@ -229,7 +234,8 @@ _FETCHED = {
     ),
     "Jamendo answers {}, and nothing of use.": "Jamendo répond {0}, et rien d'utile.",
     "What lies behind the link did not come within {} s. Try again, or upload the file.": (
-        "Ce qui est derrière le lien n'est pas venu en {0} s. Réessayez, ou envoyez le fichier."
+        "Ce qui est derrière le lien n'est pas venu en {0:number} s. Réessayez, ou envoyez le "
+        "fichier."
     ),
     "This is no link of {}. Send it to the right one.": (
         "Ce n'est pas un lien de {0}. Envoyez-le au bon endroit."
@@ -271,7 +277,8 @@ _FETCHED = {
         f"Nous avons trop demandé au service de TikTok. {_LATER}"
     ),
     "What lies behind the link has more than {} MB. Give a shorter or smaller one.": (
-        "Ce qui est derrière le lien a plus de {0} Mo. Donnez-en un plus court ou plus petit."
+        "Ce qui est derrière le lien a plus de {0:number} Mo. Donnez-en un plus court ou plus "
+        "petit."
     ),
     "The link leads on and on: more than {} redirects.": (
         "Le lien mène toujours plus loin : plus de {0} redirections."
@@ -296,6 +303,52 @@ _FETCHED = {
         "L'API de la source nous envoie ailleurs : corrigez son adresse."
     ),
     "The source's answer is far too long.": "La réponse de la source est bien trop longue.",
+    "The link's server answers {}, also when asked again. Try again later.": (
+        f"Le serveur du lien répond {{0}}, même quand on insiste. {_LATER}"
+    ),
+    "The link's server cannot be reached, or ends the connection. Check the link, or try again "
+    "later.": (
+        "Le serveur du lien est injoignable, ou coupe la connexion. Vérifiez le lien, ou réessayez "
+        "plus tard."
+    ),
+    "The link leads to a page, not to a file of sound. Give the link of the file itself, or "
+    "download it and upload it here.": (
+        "Le lien mène à une page, pas à un fichier de son. Donnez le lien du fichier lui-même, ou "
+        "téléchargez-le et envoyez-le ici."
+    ),
+    # What keeps a source away: settings of who runs the service, as their variables are called.
+    "{} is not set.": "{0} n'est pas défini.",
+    "{} and {} are not set.": "{0} et {1} ne sont pas définis.",
+    "yt-dlp is not installed. Run: {}": "yt-dlp n'est pas installé. Lancez : {0}",
+    # sources/apart.py
+    "The link leads to several recordings. Give the link of one of them.": (
+        "Le lien mène à plusieurs enregistrements. Donnez le lien de l'un d'eux."
+    ),
+    "The link leads to something live, which has no end yet. Try again later.": (
+        f"Le lien mène à un direct, qui n'est pas fini. {_LATER}"
+    ),
+    "Its source does not give it to the country we are in.": (
+        "Sa source ne le donne pas au pays où nous sommes."
+    ),
+    "The link's server answers {}. Check the link.": f"Le serveur du lien répond {{0}}. {_CHECK}",
+    "The link's server cannot be reached. Try again later.": (
+        f"Le serveur du lien est injoignable. {_LATER}"
+    ),
+    "Its source does not give it: it is private, removed, for members or adults alone, or not for "
+    "such as us. Upload the file, if you have it.": (
+        "Sa source ne le donne pas : il est privé, retiré, réservé à des membres ou à des adultes, "
+        f"ou pas pour nous. {_IF_YOU_HAVE_IT}"
+    ),
+    "Nothing that sounds was found behind the link. Give the link of a file or of one recording, "
+    "or upload the file.": (
+        "Rien qui s'entende n'a été trouvé derrière le lien. Donnez le lien d'un fichier ou d'un "
+        "seul enregistrement, ou envoyez le fichier."
+    ),
+    "The link leads to an address that is not on the public internet, and links are followed only "
+    "there. Upload the file instead.": (
+        "Le lien mène à une adresse qui n'est pas sur l'internet public, et les liens ne sont "
+        f"suivis que là. {_UPLOAD_IT}"
+    ),
     "The link could not be read. Try again, or upload the file.": (
         "Le lien n'a pas pu être lu. Réessayez, ou envoyez le fichier."
     ),

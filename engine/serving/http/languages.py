@@ -38,9 +38,13 @@ class Language:
 
     def tell(self, error: ShazamError) -> str:
         """The message of a failure."""
-        said = self.said(error.message)
+        return self.told(error.code, error.message)
+
+    def told(self, code: str, message: str) -> str:
+        """The message of a failure that happened elsewhere, as it was written down."""
+        said = self.said(message)
         if said is None:
-            said = self._otherwise.get(error.code, "{0}").format(_Value(error.message, self))
+            said = self._otherwise.get(code, "{0}").format(_Value(message, self))
         return said
 
     def said(self, english: str) -> str | None:
@@ -102,7 +106,7 @@ class _Value(str):
                 raise LookupError(str(self))
             return str(self) if said is None else said
         if spec == "number":
-            return self.replace(",", _THIN_SPACE)
+            return self.replace(",", _THIN_SPACE).replace(".", ",")
         return str(self)
 
 

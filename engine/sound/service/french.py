@@ -28,7 +28,8 @@ SOUND = {
         "Un réseau a échoué pendant cette requête. Réessayez : on s'en occupe."
     ),
     "The recording has {} seconds; {} are the least, and 10 are plenty.": (
-        "L'enregistrement dure {0} secondes ; il en faut au moins {1}, et 10 suffisent."
+        "L'enregistrement dure {0:number} secondes ; il en faut au moins {1:number}, et 10 "
+        "suffisent."
     ),
     "The recording is silent. See whether the microphone is muted, or go nearer to the music, and "
     "record again.": (
@@ -61,6 +62,7 @@ SOUND = {
         "file=@clip.webm."
     ),
     # audio.py, recording.py, apart.py
+    ADVICE: _SEND,
     "The recording": "L'enregistrement",
     "the recording": "l'enregistrement",
     "The upload": "L'envoi",
@@ -68,7 +70,7 @@ SOUND = {
         "{0:said} est vide. Envoyez les octets d'un enregistrement dans le champ « file »."
     ),
     "{} is longer than {} s, the most that is accepted. Send a part of it: 10 s are plenty.": (
-        "{0:said} dure plus de {1} s, le plus qui soit accepté. Envoyez-en une partie : "
+        "{0:said} dure plus de {1:number} s, le plus qui soit accepté. Envoyez-en une partie : "
         f"{_PLENTY}"
     ),
     f"{{}} holds no sound at all. {ADVICE}": f"{{0:said}} ne contient aucun son. {_SEND}",

@@ -7,16 +7,26 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from conftest import PROJECT
-from said import raised
+from said import raised, told
 
 from engine.base.errors import JobFinished, QuotaExceeded
+from engine.library.service.forms import TRACK
 from engine.library.service.french import LIBRARY
+from engine.library.settings import LibrarySettings
+from engine.library.sources.sources import Sources
 from engine.serving.http.french import MESSAGES, OTHERWISE
 from engine.serving.http.languages import Language
+from engine.sound.recording import ADVICE
 from engine.sound.service.french import SOUND
 
 TABLE = {**MESSAGES, **SOUND, **LIBRARY}
 FRENCH = Language("fr", TABLE, OTHERWISE)
+# English words that French has not, one of which is in every sentence or half of one.
+ENGLISH = re.compile(
+    r"(?<!=)\b(the|this|that|these|it|its|is|are|has|have|of|with|by|and|not|no|none|than|there|what|"
+    r"which|where|send|give|check|try|again|later|upload|instead|another|each|more|less|any)\b",
+    re.IGNORECASE,
+)
 # Said by who starts a process, to who started it.
 STARTING = ["migrations", "folding.py"]
 
@@ -32,6 +42,34 @@ def test_every_message_that_is_raised_is_in_the_table() -> None:
     found = {message for path in files() for message in raised(path) if message[0] != "<"}
     assert len(found) > 60
     assert sorted(found - set(TABLE)) == []
+
+
+def test_what_is_told_in_french_is_french_to_its_last_word() -> None:
+    """With values in it: those that are words, and numbers as French writes them."""
+    known = {"ADVICE": ADVICE, "TRACK.curl": TRACK.curl, "TRACK.json_example": TRACK.json_example}
+    shared = [PROJECT / f"engine/sound/{name}.py" for name in ("audio", "recording", "apart")]
+    of_forms = {**known, "name": "title"}
+    english = {
+        one
+        for path in [*files(), *shared]
+        for one in told(path, of_forms if path.name == "forms.py" else known)
+    }
+    assert len(english) > 110
+    french = {one: FRENCH.said(one) for one in english}
+    assert [one for one, said in french.items() if said is None] == []
+    left = [said for said in french.values() if said and ENGLISH.search(said.replace("…", ""))]
+    assert left == []
+    numbers = [said for said in french.values() if said and re.search(r"\d[.,]\d{3}|\d\.\d", said)]
+    assert numbers == []
+
+
+def test_why_a_source_is_absent_is_said_in_french() -> None:
+    absent = [why for why in Sources.of(LibrarySettings()).states().values() if why]
+    absent += ["yt-dlp is not installed. Run: pip install -r requirements/library.lock"]
+    assert len(absent) >= 4
+    assert [why for why in absent if FRENCH.said(why) is None] == []
+    told = FRENCH.said("SHAZAM_A and SHAZAM_B are not set.")
+    assert told == "SHAZAM_A et SHAZAM_B ne sont pas définis."
 
 
 def test_no_entry_of_the_table_is_left_over() -> None:

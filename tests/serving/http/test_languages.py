@@ -69,5 +69,10 @@ def test_what_no_table_has_is_said_by_its_code_or_as_it_is() -> None:
     assert FRENCH.tell(InvalidRequest("There is no album " + "9" * 2_000 + ".")).endswith("9.")
 
 
+def test_numbers_are_written_as_french_writes_them() -> None:
+    french = Language("fr", {"{} s of {} MB.": "{0:number} s de {1:number} Mo."}, {})
+    assert french.said("0.25 s of 1,234.5 MB.") == "0,25 s de 1\u202f234,5 Mo."
+
+
 def test_english_is_as_it_was_written() -> None:
     assert ENGLISH.tell(InvalidRequest("There is no album 17.")) == "There is no album 17."
