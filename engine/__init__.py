@@ -18,6 +18,7 @@ The rooms, lowest first; each imports only those before it (contracts in pyproje
     covers/    a picture or words → albums, and how the artifact for it is made and measured
     sound/     seconds of sound → a track, or tracks alike; knows no covers, and covers/ no sound
     library/   a file or a link → a track that can be found: jobs that survive, on rows and objects
+    voice/     singing beside the original → how it was: a number by parts, phrase by phrase
     services/  what BentoML starts: covers and what is beside them on one port, or sound alone
     cli/       `python -m engine COMMAND`; __main__.py is what Python runs
 

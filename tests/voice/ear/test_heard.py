@@ -1,0 +1,24 @@
+"""What is told from step to step comes back as it was."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from engine.voice.ear.heard import Line, Pitch, Word
+
+
+def test_pitch_comes_back_from_its_file_and_nothing_is_left_beside_it(tmp_path: Path) -> None:
+    told = Pitch(*(np.arange(3, dtype=np.float32) + at for at in range(3)))
+    told.save(tmp_path / "pitch.npz")
+    back = Pitch.load(tmp_path / "pitch.npz")
+    for name in ("times_s", "hz", "confidence"):
+        np.testing.assert_array_equal(getattr(back, name), getattr(told, name))
+    assert [path.name for path in tmp_path.iterdir()] == ["pitch.npz"]
+
+
+def test_a_word_and_a_line_come_back_from_json() -> None:
+    word = Word("sea", 1.0, 1.5, 0.75)
+    assert Word.of(word.to_json()) == word
+    assert Line.of({"text": "by the sea", "from_s": 1, "to_s": None}) == Line("by the sea", 1.0)
