@@ -3,6 +3,7 @@
 import { base } from "./address.js";
 import { Trouble, request, sleep } from "./api.js";
 import { language } from "./language.js";
+import { upload } from "./upload.js";
 
 const SECOND = 1000;
 const SILENCE = 40 * SECOND; // the service says something every 15 s
@@ -19,37 +20,11 @@ let streams = 0;
 /** Send a file and what is said about it ({ title, artist }, where given); `tell(part)` hears how
  * much of it (0–1) has left. Throws Trouble or AbortError. */
 export function sendFile(file, about, signal, tell) {
-  // By XMLHttpRequest: fetch does not say how much of an upload has left.
-  const asked = new XMLHttpRequest();
   const body = new FormData();
   for (const [name, value] of Object.entries(about)) body.set(name, value);
   body.set("file", file, file.name);
-  return new Promise((done, fail) => {
-    const stop = () => asked.abort();
-    asked.upload.addEventListener("progress", ({ loaded, total }) => tell(total ? loaded / total : 0));
-    asked.addEventListener("load", () => {
-      const told = parsed(asked.responseText);
-      if (asked.status === 202 && told) return done(told);
-      const { code = "", message = `HTTP ${asked.status}` } = told?.error ?? {};
-      fail(new Trouble("refused", message, asked.status, code, asked.getResponseHeader("Content-Language") ?? ""));
-    });
-    asked.addEventListener("error", () => fail(new Trouble("cut")));
-    asked.addEventListener("abort", () => fail(new DOMException("", "AbortError")));
-    asked.addEventListener("loadend", () => signal.removeEventListener("abort", stop));
-    signal.addEventListener("abort", stop, { once: true });
-    asked.open("POST", `${base}api/v1/upload/file`);
-    asked.setRequestHeader("Accept-Language", language());
-    asked.send(body);
-  });
+  return upload("/api/v1/upload/file", body, signal, tell);
 }
-
-const parsed = (text) => {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return null;
-  }
-};
 
 export const sendLink = (url, about, signal) =>
   request("/api/v1/process/submit", { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ url, ...about }) }, signal, () => {});

@@ -2,6 +2,7 @@
 // seconds on, again with the longer clip, until it is sure or fifteen seconds are over.
 import { Trouble, request } from "./api.js";
 import { t } from "./language.js";
+import { NoMicrophone, openMicrophone, record } from "./microphone.js";
 import { pausePlaying } from "./player.js";
 import { make } from "./results.js";
 
@@ -13,8 +14,6 @@ const QUIET_S = 2;
 const BARS = 48;
 const TOP_HZ = 6000; // what a phone in a room hears of music
 const STILL_MS = 250; // between drawings, where motion is unwelcome
-// Chrome and Firefox record the first, Safari the second.
-const KINDS = ["audio/webm;codecs=opus", "audio/mp4", "audio/ogg;codecs=opus", "audio/webm"];
 
 let dialog = null;
 let stop = () => {};
@@ -81,18 +80,14 @@ function fail(key, values = {}) {
 }
 
 async function start(done) {
-  if (!navigator.mediaDevices?.getUserMedia)
-    return fail(isSecureContext ? "ear_old" : "ear_insecure", { address: location.origin });
-  if (!window.MediaRecorder) return fail("ear_old");
   tell("ear_asking");
   let stream;
   try {
-    // What phones do to make speech clear undoes music.
-    const audio = { echoCancellation: false, noiseSuppression: false, autoGainControl: false };
-    stream = await navigator.mediaDevices.getUserMedia({ audio });
+    stream = await openMicrophone();
   } catch (error) {
-    if (!dialog.element.open) return;
-    return fail(error.name === "NotAllowedError" || error.name === "SecurityError" ? "ear_refused" : "ear_missing");
+    if (!(error instanceof NoMicrophone)) throw error;
+    if (dialog.element.open) fail(error.key, error.values);
+    return;
   }
   const ended = new AbortController();
   stop = () => {
@@ -104,7 +99,8 @@ async function start(done) {
   stream.getAudioTracks()[0].addEventListener("ended", () => ended.signal.aborted || fail("ear_cut"));
   tell("ear_listening");
   const sound = watch(stream, ended.signal);
-  const recorder = record(stream, ended.signal);
+  const recorder = record(stream);
+  ended.signal.addEventListener("abort", recorder.end);
   try {
     done(await known(recorder, sound, ended.signal));
   } catch (error) {
@@ -112,19 +108,6 @@ async function start(done) {
     if (!(error instanceof Trouble)) throw error;
     fail(t(`code_${error.code}`) || (error.state === "refused" ? error.message : t(`${error.state}_text`)));
   }
-}
-
-/** The recorder, and all of its clip until now. */
-function record(stream, signal) {
-  const mimeType = KINDS.find((kind) => MediaRecorder.isTypeSupported(kind));
-  const recorder = new MediaRecorder(stream, mimeType ? { mimeType, audioBitsPerSecond: 64_000 } : {});
-  const parts = [];
-  recorder.addEventListener("dataavailable", ({ data }) => data.size && parts.push(data));
-  recorder.start(250);
-  signal.addEventListener("abort", () => recorder.state !== "inactive" && recorder.stop());
-  const type = (mimeType ?? recorder.mimeType).split(";")[0];
-  const name = `clip.${type.split("/")[1]}`;
-  return { clip: () => ({ blob: new Blob(parts, { type }), name, answer: null }) };
 }
 
 /** The clip that somebody is sure of, or the last. */
@@ -136,7 +119,7 @@ async function known(recorder, sound, signal) {
       tell("ear_quiet");
       if (sound.seconds() < LAST_S) continue; // nothing to ask about yet
     }
-    const clip = recorder.clip();
+    const clip = { ...recorder.clip(), answer: null };
     clip.answer = await asked(clip, signal);
     last = clip.answer ? clip : last;
     if (clip.answer?.decision === "match") return clip;
