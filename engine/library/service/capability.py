@@ -52,6 +52,7 @@ CAPABILITY = Capability(
             settings.max_source_bytes + FORM_OVERHEAD, _too_large, streamed=True
         )
     },
+    awaited=True,
     listened=("/api/v1/jobs/{job_id}/events",),
     sealed=(FILES,),
 )

@@ -10,8 +10,10 @@ import asyncio
 import contextlib
 import faulthandler
 import functools
+import math
 import re
 import sqlite3
+import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -20,7 +22,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import HTMLResponse, JSONResponse
 from pydantic import BaseModel, Field, create_model
 
-from engine.base.errors import NotFound, ShazamError
+from engine.base.errors import NotFound, NotReady, ShazamError
 from engine.base.places import PROJECT
 from engine.base.settings import Settings
 from engine.base.version import VERSION
@@ -42,6 +44,8 @@ LAST_THREADS_S = 5.0
 # Told whatever the load: it costs little, and a platform that cannot ask kills the process. The
 # page's files, since a page that is half there is worse than none.
 FREE = ("/health", "/metrics", "/web/")
+# For how long, once its own capability is open, `/readyz` waits for those beside it.
+READY_WITHOUT_S = 30.0
 ENDPOINTS = {
     "health": "/health",
     "metrics": "/metrics",
@@ -77,6 +81,7 @@ class Site:
         self._absent = absent or {}
         self._page = load_page(PROJECT / "web")
         self._opening: asyncio.Task[None] | None = None
+        self._waits_until = math.inf  # of the monotonic clock
         alone = preload.in_worker() and settings.workers == 1
         subjects = [one.subject for one in self._all]
         self.metrics = functools.cache(
@@ -177,9 +182,9 @@ class Site:
         return create_model("Health", __base__=self._own.health, **parts)
 
     def _probes(self) -> dict[str, Any]:
-        probes: dict[str, Any] = {"/livez": _alive, "/readyz": functools.partial(_ready, self._own)}
+        probes: dict[str, Any] = {"/livez": _alive, "/readyz": self._ready}
         for one in self._all:
-            probes.update({path: functools.partial(_ready, one) for path in one.probes})
+            probes.update({path: functools.partial(self._ready, one) for path in one.probes})
         return probes
 
     def _limits(self) -> dict[str, Any]:
@@ -213,11 +218,28 @@ class Site:
 
     async def _open_others(self) -> None:
         """Each after the one before it: what a caller waits for first has the cores first."""
-        before = self._own
+        await self._own.running.settled()
+        self._waits_until = time.monotonic() + READY_WITHOUT_S
         for one in self._others:
-            await before.running.settled()
             one.running.start(self.metrics())
-            before = one
+            await one.running.settled()
+
+    def _ready(self, one: Capability | None = None) -> dict[str, Any]:
+        """Raises `NotReady` where the service's own capability, or `one`, is not; and while another
+        that is awaited is being opened for the first time. One that is not open all the same is
+        named."""
+        (one or self._own).running.check_ready()
+        opening = self._opening is None or not self._opening.done()
+        without = []
+        for other in self._others:
+            if other.awaited and other is not one:
+                try:
+                    other.running.check_ready()
+                except NotReady:
+                    if opening and time.monotonic() < self._waits_until:
+                        raise
+                    without.append(other.name)
+        return {"status": "ready", **({"without": without} if without else {})}
 
     # --- what it answers
 
@@ -287,8 +309,9 @@ class Site:
     async def livez(self) -> dict[str, str]:
         return _alive()
 
-    async def readyz(self) -> dict[str, str]:
-        return _ready(self._own)
+    async def readyz(self) -> dict[str, Any]:
+        """What is named as `without` could not be opened: what is its own is refused."""
+        return self._ready()
 
     async def prometheus(self) -> Response:
         body, media_type = self.metrics().page()
@@ -306,11 +329,6 @@ def _listened(capabilities: Sequence[Capability]) -> Callable[[str], bool]:
 
 def _alive() -> dict[str, str]:
     return {"status": "alive"}
-
-
-def _ready(one: Capability) -> dict[str, str]:
-    one.running.check_ready()
-    return {"status": "ready"}
 
 
 def _owners(capabilities: Sequence[Capability]) -> dict[str, Capability]:

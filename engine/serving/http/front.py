@@ -103,7 +103,7 @@ class Front:
         *,
         api: App,
         routes: Iterable[str],
-        probes: Mapping[str, Callable[[], Mapping[str, str]]],
+        probes: Mapping[str, Callable[[], Mapping[str, Any]]],
         free: Collection[str],
         listened: Callable[[str], bool] = lambda _: False,
         sealed: tuple[str, ...] = (),

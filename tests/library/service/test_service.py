@@ -142,6 +142,8 @@ def worker(environment: dict[str, str], data: Path) -> Iterator[Path]:
 def opened(serve: Serve, environment: dict[str, str], data: Path) -> Library:
     """A service whose library is open and has a worker."""
     made = Library(serve(target="service:ShazamLibrary", **environment), data)
+    # Who is told that it is ready is not refused a moment later.
+    assert made.by("mine").get("/api/v1/samples").status_code == 200
     deadline = time.monotonic() + 30
     while made.by("mine").get("/api/v1/health").status_code != 200:
         assert time.monotonic() < deadline, made.by("mine").get("/api/v1/health").text
