@@ -132,6 +132,8 @@ types: install  ## mypy, strict
 # By the newest pip: the one in Python 3.11.7 found no set of OpenTelemetry's betas that fits. What
 # serves is chosen first; what only builds and tests must fit to it. A build without CUDA, where one
 # was found, is not asked of other machines.
+COVERS   = $(shell sed -n 's/^\([a-z][a-z-]*\) .*/\1/p' requirements/covers.in | sed 's/-/[-_.]/g' | paste -sd'|' -)
+
 lock:  ## newest versions of everything, tried and written down
 	rm -rf build/lock && $(PYTHON) -m venv --upgrade-deps build/lock
 	build/lock/bin/python -m pip install --quiet -r requirements/serve.in
@@ -140,6 +142,8 @@ lock:  ## newest versions of everything, tried and written down
 	build/lock/bin/python -m pip freeze > requirements/sound.lock
 	build/lock/bin/python -m pip install --quiet -c requirements/sound.lock -r requirements/library.in
 	build/lock/bin/python -m pip freeze > requirements/library.lock
+	for kind in sound library; do grep -viE "^($(COVERS))==" requirements/$$kind.lock \
+	  > requirements/$$kind.image.lock; done
 	build/lock/bin/python -m pip install --quiet -c requirements/library.lock \
 	  -r requirements/build.in -r requirements/dev.in
 	build/lock/bin/python -m pip check

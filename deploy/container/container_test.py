@@ -48,7 +48,7 @@ CALLERS = 8
 # Packages and folders that an image of the kind must not have: each costs the others' starts.
 NOTHING_OF = {
     "cover": ("av", "dbos", "sqlalchemy", "sound", "library", "starter-sound"),
-    "sound": ("dbos", "sqlalchemy", "covers", "library", "starter"),
+    "sound": ("cv2", "pillow_heif", "dbos", "sqlalchemy", "covers", "library", "starter"),
 }
 
 # As bento.py, which builds.

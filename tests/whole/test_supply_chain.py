@@ -13,6 +13,7 @@ import yaml
 from conftest import PROJECT
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
+from packaging.utils import canonicalize_name
 
 
 @pytest.fixture(scope="module")
@@ -99,6 +100,21 @@ def test_each_lock_is_a_part_of_the_next() -> None:
     )
     assert serve < sound < library < everything
     assert all(re.fullmatch(r"[\w.-]+==[\w.+]+", line) for line in everything)
+
+
+@pytest.mark.parametrize("kind", ["sound", "library"])
+def test_the_image_of_sound_has_nothing_that_covers_alone_need(kind: str) -> None:
+    folder = PROJECT / "requirements"
+    lines = (folder / "covers.in").read_text().splitlines()
+    alone = {canonicalize_name(line.split()[0]) for line in lines if line[0] != "#"}
+    everything, image = (
+        (folder / f"{kind}{which}.lock").read_text().split() for which in ("", ".image")
+    )
+    kept = [line for line in everything if canonicalize_name(line.split("==")[0]) not in alone]
+    assert image == kept
+    assert len(everything) - len(image) == len(alone) > 0
+    recipe = yaml.safe_load((PROJECT / f"bentofile.{kind}.yaml").read_text())
+    assert recipe["python"]["requirements_txt"] == f"requirements/{kind}.image.lock"
 
 
 def test_the_scheduled_job_runs_commands_that_exist() -> None:
