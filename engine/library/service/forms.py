@@ -54,9 +54,10 @@ def _beginning(file: Received) -> bytes:
         return opened.read(200)
 
 
-def read_about(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """What is told of a track: `ABOUT`, without what is left out. Raises `InvalidRequest`."""
-    refuse_unknown(fields, ABOUT)
+def read_about(fields: Mapping[str, Any], *, beside: str) -> dict[str, Any]:
+    """What is told of a track: `ABOUT`, without what is left out; `beside` is the field of the
+    track itself, which is taken out already. Raises `InvalidRequest`."""
+    refuse_unknown(fields, (beside, *ABOUT))
     told: dict[str, Any] = {}
     for name in NAMES:
         said = words(fields, name)
@@ -74,11 +75,12 @@ async def read_link(request: Request) -> tuple[str, dict[str, Any]]:
     body = await read_json(request)
     if not isinstance(body, dict):
         raise InvalidRequest(f"The JSON body must be an object, such as {TRACK.json_example}.")
-    url = body.pop("url", None)
-    if not isinstance(url, str) or not url.strip():
+    url = words(body, "url")
+    about = read_about({name: body[name] for name in body if name != "url"}, beside="url")
+    if url is None:
         raise InvalidRequest(
             f"The field 'url' is missing. Send the link as JSON, such as {TRACK.json_example}."
         )
     if len(url) > LONGEST_URL:
         raise InvalidRequest(f"The link has {len(url):,} letters; {LONGEST_URL:,} are the most.")
-    return url.strip(), read_about(body)
+    return url.strip(), about

@@ -92,7 +92,7 @@ async def upload_file(
     await ready.check_quota(content_length or 0)
     with _full_disk_named():
         async with received(request, TRACK) as (fields, file):
-            about = read_about({**fields, **request.query_params})
+            about = read_about({**fields, **request.query_params}, beside="file")
             return await ready.add_file(checked_file(file), about)
 
 

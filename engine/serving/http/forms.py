@@ -104,9 +104,16 @@ async def read_json(request: Request) -> Any:
     try:
         body = await request.body()
         # A megabyte is files in base64, which json takes four times as long to read.
-        return json.loads(body) if len(body) < 1 << 20 else pydantic_core.from_json(body)
+        if len(body) >= 1 << 20:
+            return pydantic_core.from_json(body)
+        return json.loads(body, object_pairs_hook=_each_once)
     except (ValueError, RecursionError) as error:
         raise InvalidRequest(f"The body is not JSON ({type(error).__name__}).") from error
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    refuse_repeated(name for name, _ in pairs)
+    return dict(pairs)
 
 
 async def read_body(

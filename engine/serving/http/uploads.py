@@ -20,7 +20,14 @@ from starlette.formparsers import MultiPartException
 from starlette.requests import ClientDisconnect, Request
 
 from engine.base.errors import InvalidRequest
-from engine.serving.http.forms import MULTIPART, Parts, Upload, from_boundary, unreadable_form
+from engine.serving.http.forms import (
+    MULTIPART,
+    Parts,
+    Upload,
+    from_boundary,
+    refuse_repeated,
+    unreadable_form,
+)
 
 # Written and hashed at once: 3 ms of a thread.
 PIECE_BYTES = 1 << 20
@@ -122,6 +129,9 @@ async def _form(
         raise unreadable_form(error, upload) from error
     except ClientDisconnect as error:
         raise InvalidRequest("The upload ended before it was complete.") from error
+    refuse_repeated(
+        name for name, value in form.multi_items() if isinstance(value, str) and value.strip()
+    )
     fields: dict[str, Any] = {}
     landing = None
     for name, value in form.multi_items():

@@ -136,3 +136,8 @@ def test_what_cannot_be_taken_is_said_and_leaves_nothing(
 
 def test_a_form_without_a_file_is_its_fields() -> None:
     assert take(form(("title", b"Night"))) == ({"title": "Night"}, None)
+
+
+def test_of_two_values_of_a_field_none_is_passed_over() -> None:
+    with pytest.raises(InvalidRequest, match="'title' came 2 times; send it once"):
+        take(form(("title", b"One"), ("file", b"RIFF"), ("title", b"Two")))
