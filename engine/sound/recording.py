@@ -113,6 +113,17 @@ class Recording:
             return float(self.stream.duration * self.stream.time_base)
         return None if self.container.duration is None else self.container.duration / av.time_base
 
+    def counted_s(self, most_s: float) -> float | None:
+        """How long its packets say it is, in seconds, none of them decoded; counted no further than
+        just past `most_s`. None where they say nothing. It is read by that: open it anew."""
+        found_s = 0.0
+        for packet in self.packets():
+            if packet.duration and packet.time_base is not None:
+                found_s += float(packet.duration * packet.time_base)
+            if found_s > most_s:
+                break
+        return found_s or None
+
     def packets(self) -> Iterator[Packet[AudioStream]]:
         """Its packets; an end that is damaged is an end."""
         packets = self.container.demux(self.stream)

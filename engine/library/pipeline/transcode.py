@@ -37,6 +37,8 @@ MP3_KBIT = 320
 PREVIEW_S = 30.0
 PREVIEW_KBIT = 128
 NAME = "The file"
+# What a file says of its length is right to a few packets; what is decoded is exact.
+_ABOUT_S = 0.5
 _MAX_CHANGES = 16  # a stream may change its rate or channels, but not at every packet
 
 
@@ -55,25 +57,41 @@ def transcode(
 
     More than two channels are mixed to two. One whose end is missing or damaged gives what could be
     decoded. Raises `EmptyFile`, `NoSound`, `UnreadableAudio`, `AudioTooLong` (over `max_s` seconds,
-    as declared or as found), `AudioTooShort` (not one sample).
+    as declared, as counted before anything is decoded, or as found), `AudioTooShort` (not one
+    sample).
     """
     if not source.stat().st_size:
         raise EmptyFile(f"{NAME} is empty: it has 0 bytes. {ADVICE}")
     try:
+        length_s = _length_s(source, max_s + _ABOUT_S)
+        if length_s is not None and length_s > max_s + _ABOUT_S:
+            raise _too_long(max_s)
         with opened(source, NAME) as recording, told_if_full():
-            return _transcode(recording, wav, mp3, max_s, report)
+            return _transcode(recording, wav, mp3, max_s, length_s, report)
     except UnreadableAudio as error:
         if error.details.get("streams") == 0:
             raise NoSound(f"{NAME} has pictures and no sound in it. {ADVICE}") from error
         raise
 
 
+def _length_s(source: Path, most_s: float) -> float | None:
+    """How long it seems to be; None where nothing tells, more than `most_s` where it is that.
+
+    Formats that do not say it (MP3, ADTS, AMR, a WebM recorded live) are read once without being
+    decoded: what is too long is then refused in a moment, not after ten minutes of work.
+    """
+    with opened(source, NAME) as recording:
+        return recording.declared_s() or recording.counted_s(most_s) or None
+
+
 def _transcode(
-    recording: Recording, wav: Path, mp3: Path, max_s: float, report: Callable[[float], None]
+    recording: Recording,
+    wav: Path,
+    mp3: Path,
+    max_s: float,
+    length_s: float | None,
+    report: Callable[[float], None],
 ) -> Transcoded:
-    declared = recording.declared_s() or 0.0
-    if declared > max_s:
-        raise _too_long(max_s)
     channels = min(2, recording.stream.codec_context.channels)
     layout = ("mono", "stereo")[channels - 1]
     written = 0
@@ -90,7 +108,7 @@ def _transcode(
             if written > max_s * RATE:
                 raise _too_long(max_s)
             _write(outputs, frame)
-            report(written / RATE / declared if declared else 0.0)
+            report(written / RATE / length_s if length_s else 0.0)
         _write(outputs, None)
     if not written:
         raise AudioTooShort(f"{NAME} holds no sound at all. {ADVICE}")

@@ -21,6 +21,7 @@ from engine.base.errors import (
 from engine.library.pipeline import transcode as module
 from engine.library.pipeline.transcode import RATE, Transcoded, preview, told_if_full, transcode
 from engine.sound.audio import decode, encode
+from engine.sound.recording import Recording
 
 
 def _made(folder: Path, data: bytes, max_s: float = 60.0) -> Transcoded:
@@ -29,6 +30,7 @@ def _made(folder: Path, data: bytes, max_s: float = 60.0) -> Transcoded:
     told: list[float] = []
     made = transcode(source, folder / "a.wav", folder / "a.mp3", max_s=max_s, report=told.append)
     assert told == sorted(told)
+    assert told[-1] == pytest.approx(1.0, abs=0.1)
     return made
 
 
@@ -40,7 +42,18 @@ def _stream(path: Path) -> tuple[str, int, int, int]:
         return context.name, context.sample_rate, context.channels, stream.bit_rate or 0
 
 
-@pytest.mark.parametrize("kind", ["FLAC", "MP4 AAC", "AMR-NB", "WebM Opus", "WAV of 8 bits"])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "FLAC",
+        "MP4 AAC",
+        "AMR-NB",
+        "ADTS AAC",
+        "MP3 without a header",
+        "WebM Opus, live",
+        "WAV of 8 bits",
+    ],
+)
 def test_any_recording_becomes_wav_of_24_bits_and_mp3_of_320_kbit(
     kind: str, tmp_path: Path
 ) -> None:
@@ -94,12 +107,23 @@ def test_what_lacks_its_end_gives_what_is_there(tmp_path: Path) -> None:
     assert 0.5 < made.duration_s < 2.0
 
 
-@pytest.mark.parametrize("kind", ["FLAC", "MP3 without a header"])
-def test_too_long_is_refused_by_what_it_declares_and_by_what_is_found(
-    kind: str, tmp_path: Path
+@pytest.mark.parametrize(
+    "kind", ["FLAC", "MP3 without a header", "ADTS AAC", "AMR-NB", "WebM Opus, live"]
+)
+def test_too_long_is_refused_before_anything_is_decoded(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(Recording, "frames", None)
     with pytest.raises(AudioTooLong, match="longer than 1 s"):
         _made(tmp_path, KINDS[kind].made(), max_s=1.0)
+
+
+def test_what_is_longer_than_it_says_is_refused_where_that_is_found(tmp_path: Path) -> None:
+    whole = bytearray(KINDS["FLAC"].made())
+    samples = int.from_bytes(whole[21:26], "big") & ~((1 << 36) - 1) | 24_000  # of 96,000
+    whole[21:26] = samples.to_bytes(5, "big")
+    with pytest.raises(AudioTooLong, match="longer than 1 s"):
+        _made(tmp_path, bytes(whole), max_s=1.0)
 
 
 def test_what_is_no_sound_is_told_apart(tmp_path: Path) -> None:
