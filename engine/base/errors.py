@@ -19,6 +19,7 @@
     ├── ImageTooLarge                image_too_large    413
     ├── AudioTooLong                 audio_too_long     413
     ├── LinkTooLarge                 link_too_large     413
+    ├── PayloadTooLarge              payload_too_large  413
     ├── UnreadableImage              unreadable_image   415
     ├── UnreadableAudio              unreadable_audio   415
     │   ├── EmptyFile                empty_file         415
@@ -193,6 +194,13 @@ class LinkTooLarge(ShazamError):
     """What lies behind a link has more bytes than are fetched."""
 
     code = "link_too_large"
+    status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+
+
+class PayloadTooLarge(ShazamError):
+    """A body of words alone, such as a link, of more bytes than those take."""
+
+    code = "payload_too_large"
     status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
 
 

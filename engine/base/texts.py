@@ -7,6 +7,9 @@ import unicodedata
 # Letters, and a symbol, that show nothing: fillers of Hangul and the blank of Braille.
 _UNSEEN = "\u115f\u1160\u3164\uffa0\u2800"
 
+# Embeddings, overrides and isolates of a direction of writing (Unicode's UAX 9, 2.1 to 2.5).
+_TURNS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+
 
 def is_blank(text: str) -> bool:
     """Whether a text shows nothing: blanks, controls, what has no width, marks without a letter."""
@@ -29,6 +32,17 @@ def without_unseen_ends(text: str) -> str:
 
 def _has_no_width(letter: str) -> bool:
     return unicodedata.category(letter) in ("Cc", "Cf", "Zs", "Zl", "Zp")
+
+
+def as_one_line(text: str) -> str:
+    """A name that somebody else gave: controls and line breaks are blanks, of which there is one at
+    a time; what turns the direction of other texts round (U+202E and its like) is left out."""
+    straight = "".join(letter for letter in text if letter not in _TURNS)
+    return " ".join("".join(" " if _is_control(one) else one for one in straight).split())
+
+
+def _is_control(letter: str) -> bool:
+    return unicodedata.category(letter) in ("Cc", "Zl", "Zp")
 
 
 def from_terminal(text: str) -> str:

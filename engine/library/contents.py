@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from engine.library.database import Database
 from engine.library.quota import Quota
-from engine.library.records import come_back, hold_content, hold_library, leave, now
+from engine.library.records import come_back, hold_content, hold_library, leave, named_in, now
 from engine.library.tables import ACTIVE, JobRow, SampleRow, StepRow
 
 
@@ -101,13 +101,13 @@ async def _own(connection: AsyncConnection, job: Any, sha256: str, size: int) ->
 
 async def _another(connection: AsyncConnection, joined: Any, job: Any) -> int:
     """A sample for a job that has none of its own."""
+    names = named_in(job.fields, ("title", "artist"))
     row = {
         "owner": job.owner,
         "scope": job.scope,
         "status": "processing",
         "job_id": job.job_id,
-        "title": job.fields.get("title"),
-        "artist": job.fields.get("artist"),
+        **{name: names.get(name) for name in ("title", "artist")},
         "details": {},
         "source": job.source,
         "url": job.url,

@@ -35,6 +35,7 @@ from engine.library.records import (
     hold_library,
     job_of,
     keep_words,
+    named_in,
     now,
     once_free,
 )
@@ -84,6 +85,14 @@ class Jobs(Attempts):
         content is being removed and does not end.
         """
         return await once_free(lambda: self._submit(submission))
+
+    async def admit(self, submission: Submission) -> None:
+        """Raises `QuotaExceeded` where `submit` would; a content that is known costs nothing."""
+        scope = self._scope(submission)
+        async with self._database.reading() as connection:
+            known = await connection.scalar(_of_content(scope, submission.sha256))
+        if known is None:
+            await self._quota.check(submission.owner, submission.size or 0)
 
     async def get(self, job_id: str, owner: str | None = None) -> Job:
         """Raises `JobNotFound`."""
@@ -186,8 +195,11 @@ class Jobs(Attempts):
             found = {row.state: row[1] for row in await connection.execute(asked)}
         return {state: found.get(state, 0) for state in STATES}
 
+    def _scope(self, submission: Submission) -> str:
+        return submission.owner if self._private else ""
+
     async def _submit(self, submission: Submission) -> Job:
-        scope = submission.owner if self._private else ""
+        scope = self._scope(submission)
         async with self._database.writing() as connection:
             await hold_library(self._database, connection, scope)
             known = await self._known(connection, scope, submission)
@@ -209,12 +221,7 @@ class Jobs(Attempts):
             return cast("str | None", await connection.scalar(asked.limit(1)))
         await hold_content(self._database, connection, submission.sha256)
         await come_back(connection, submission.sha256)
-        asked_row = (
-            select(JobRow)
-            .join(SampleRow, SampleRow.job_id == JobRow.job_id)
-            .where(SampleRow.scope == scope, SampleRow.sha256 == submission.sha256)
-            .with_for_update(of=JobRow)
-        )
+        asked_row = _of_content(scope, submission.sha256).with_for_update(of=JobRow)
         row = (await connection.execute(asked_row)).one_or_none()
         if row is None:
             return None
@@ -250,11 +257,17 @@ class Jobs(Attempts):
             return [job_of(row) for row in await connection.execute(asked)]
 
 
+def _of_content(scope: str, sha256: str | None) -> Select[Any]:
+    """The job of the track that is of a content."""
+    joined = select(JobRow).join(SampleRow, SampleRow.job_id == JobRow.job_id)
+    return joined.where(SampleRow.scope == scope, SampleRow.sha256 == sha256)
+
+
 async def _write(connection: AsyncConnection, scope: str, submission: Submission) -> str:
     """A new sample and its job; the id of that."""
     job_id, told = uuid.uuid4().hex, fit(dict(submission.fields))
     at = now()
-    names = {name: told[name] for name in _TOLD if told.get(name) is not None}
+    names = named_in(told, _TOLD)
     creator = names.get("creator")
     sample = {
         "owner": submission.owner,

@@ -26,7 +26,7 @@ class Quota:
 
     async def check(self, owner: str, size: int = 0) -> None:
         """Raises `QuotaExceeded` where a job of `size` bytes would be refused: told before they are
-        read."""
+        stored."""
         if self._jobs or self._size:
             async with self._database.reading() as connection:
                 self._refuse(*await _used(connection, owner), size)

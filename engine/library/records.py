@@ -7,7 +7,7 @@ name of a library, the name of a content, jobs, samples, the feed.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, TypeVar
@@ -16,6 +16,7 @@ from sqlalchemy import delete, exists, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from engine.base.errors import StorageUnavailable
+from engine.base.texts import as_one_line, is_blank
 from engine.library.database import Database
 from engine.library.tables import ChangeRow, FeedRow, LeavingRow, SampleRow, State, WordRow
 from engine.library.words import kept_words, writable
@@ -156,6 +157,18 @@ async def once_free(call: Callable[[], Awaitable[Given]]) -> Given:
                     retry_after_s=5,
                 ) from None
             await asyncio.sleep(_PAUSE_S)
+
+
+def named_in(told: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
+    """Those of `names` that are told, as they may be shown anywhere; what shows nothing is left
+    out."""
+    found: dict[str, Any] = {}
+    for name in names:
+        value = fit(told.get(name))
+        value = as_one_line(value) if isinstance(value, str) else value
+        if value is not None and not (isinstance(value, str) and is_blank(value)):
+            found[name] = value
+    return found
 
 
 def fit(value: Any) -> Any:

@@ -25,6 +25,7 @@ from engine.library.records import (
     hold_library,
     keep_words,
     leave,
+    named_in,
     now,
 )
 from engine.library.tables import (
@@ -366,7 +367,7 @@ async def _tell(
     """Facts → columns of a sample whose row is held, the rest into its details; and its words."""
     facts = {name: fit(value) for name, value in told.items() if value is not None}
     known = {name: getattr(sample, name) for name in _TOLD}
-    names = {name: facts.pop(name, None) for name in _TOLD}
+    names = dict.fromkeys(_TOLD) | named_in({n: facts.pop(n, None) for n in _TOLD}, _TOLD)
     values |= {name: names[name] if known[name] is None else known[name] for name in _TOLD}
     values |= {name: facts.pop(name) for name in _MEASURED if name in facts}
     if "audio_shared" in facts:  # a source may forbid what its caller allowed, not the reverse

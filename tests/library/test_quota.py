@@ -50,6 +50,19 @@ async def test_what_is_there_costs_nothing_and_what_is_deleted_stays_counted(
         await jobs.submit(upload("one"))
 
 
+async def test_a_spent_quota_refuses_what_is_new_before_it_is_stored_and_nothing_else(
+    database: Database,
+) -> None:
+    jobs = Jobs(database, private=True, quota=Quota(database, jobs=1))
+    known = await jobs.submit(upload("one", "me"))
+    await jobs.admit(upload("one", "me"))
+    assert (await jobs.submit(upload("one", "me"))).job_id == known.job_id
+    for new in (upload("two", "me"), link("https://example.org/1", "me")):
+        with pytest.raises(QuotaExceeded):
+            await jobs.admit(new)
+    await jobs.admit(upload("one", "they"))
+
+
 async def test_bytes_count_where_they_are_sent_and_where_they_are_fetched(
     database: Database,
 ) -> None:

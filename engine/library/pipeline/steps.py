@@ -16,7 +16,7 @@ from typing import Any
 
 from engine.base.errors import EmptyFile, Internal, ObjectNotFound, StorageUnavailable
 from engine.base.files import file_sha256
-from engine.base.texts import in_one_line, is_blank
+from engine.base.texts import as_one_line, is_blank
 from engine.library.creators import Creator
 from engine.library.jobs import Job
 from engine.library.pipeline.bench import Bench
@@ -266,7 +266,7 @@ def catalogue(work: Work) -> Told:
 def _named(job: Job) -> Told:
     """A title of last resort: what its file is called."""
     stem = Path(str(job.fields.get("filename") or "")).stem
-    title = in_one_line(stem.replace("_", " "))
+    title = as_one_line(stem.replace("_", " "))
     return {} if is_blank(title) else {"title": title}
 
 

@@ -18,6 +18,7 @@ from engine.base.errors import (
     SampleNotReady,
     ShazamError,
 )
+from engine.base.texts import as_one_line
 from engine.library.growing import Growing
 from engine.library.jobs import Submission
 from engine.library.records import Job
@@ -92,24 +93,22 @@ class LibraryAnswers:
 
     # --- what is added
 
-    async def check_quota(self, size: int) -> None:
-        """Raises `QuotaExceeded` before a body of `size` bytes is read."""
-        await self._library.quota.check(current_caller(), size)
-
     async def add_file(self, file: Received, about: Mapping[str, Any]) -> Accepted:
-        """A file that came → its job, that of before where it came before."""
+        """A file that came → its job, that of before where it came before. Raises
+        `QuotaExceeded`."""
         library, key = self._library, f"uploads/{file.sha256}"
-        stored = asyncio.to_thread(self._stored, file.sha256)
-        if not await stored:
-            await asyncio.to_thread(library.objects.put, key, file.path)
         asked = Submission(
             owner=current_caller(),
             source="upload",
             sha256=file.sha256,
             upload_key=key,
             size=file.size,
-            fields={**about, "filename": file.filename[:MOST_LETTERS] or None},
+            fields={**about, "filename": as_one_line(file.filename)[:MOST_LETTERS] or None},
         )
+        # Nothing is stored of what would be refused.
+        await library.patiently(lambda: library.jobs.admit(asked))
+        if not await asyncio.to_thread(self._stored, file.sha256):
+            await asyncio.to_thread(library.objects.put, key, file.path)
         job = await library.patiently(lambda: library.jobs.submit(asked))
         # A sweep may have been removing what was there: whoever submits has waited for its end.
         if job.state in ("queued", "running") and not await asyncio.to_thread(
@@ -334,7 +333,7 @@ def _failure(error: Any) -> Failure | None:
 
 def _job(job: Job) -> JobModel:
     own = {name: getattr(job, name) for name in JobModel.model_fields if name != "error"}
-    return JobModel(**own, error=_failure(job.error))
+    return JobModel(**own | {"progress": round(job.progress, 3)}, error=_failure(job.error))
 
 
 _OWN = tuple(

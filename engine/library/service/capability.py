@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.base.errors import AudioTooLong
+from engine.base.errors import AudioTooLong, PayloadTooLarge
 from engine.library.service import start
 from engine.library.service.calls import CALLS
 from engine.library.service.french import LIBRARY
@@ -25,8 +25,8 @@ def _too_large() -> AudioTooLong:
     )
 
 
-def _too_much() -> AudioTooLong:
-    return AudioTooLong(f"The body has more than {LINK_BYTES:,} bytes. Send a link and no file.")
+def _too_much() -> PayloadTooLarge:
+    return PayloadTooLarge(f"The body has more than {LINK_BYTES:,} bytes. Send a link and no file.")
 
 
 CAPABILITY = Capability(

@@ -201,6 +201,9 @@ _FETCHED = {
     "instead.": (
         "{0} n'est pas sur l'internet public, et les liens ne sont suivis que là. " + _UPLOAD_IT
     ),
+    "A link with a line break or another control in it is not followed.": (
+        "Un lien qui contient un saut de ligne ou un autre caractère de contrôle n'est pas suivi."
+    ),
     "A socket of this machine is not a link.": "Une socket de cette machine n'est pas un lien.",
     "A link has at most {} characters.": "Un lien a au plus {0:number} caractères.",
     "Only links that begin with https:// or http:// and name a server are followed.": (

@@ -32,6 +32,7 @@ from engine.library.service.schemas import (
     SamplesPage,
 )
 from engine.serving.app.capability import make_router
+from engine.serving.http.queries import Id
 from engine.serving.http.ranges import FilePart, Part
 from engine.serving.http.uploads import received
 from engine.sound.service.forms import DEFAULT_K, MAX_K, read_wanted
@@ -42,7 +43,7 @@ router = make_router(
         403: "`unauthorized`, `audio_not_shared`, `link_expired`",
         404: "`job_not_found`, `sample_not_found`, `object_not_found`",
         409: "`job_finished`, `sample_not_ready`",
-        413: "`audio_too_long`",
+        413: "`audio_too_long`, `payload_too_large`",
         415: "`empty_file`",
         416: "`range_not_satisfiable`",
         422: "`link_refused`, `source_unavailable`",
@@ -72,7 +73,7 @@ _UPLOAD_BODY = _body("multipart/form-data", _UPLOAD)
 _LINK_BODY = _body("application/json", _LINK)
 
 JobId = Annotated[str, PathParam(max_length=64, examples=["4f9c"])]
-TrackId = Annotated[int, PathParam(ge=0, le=2**63 - 1, examples=[1_000_000_001])]
+TrackId = Annotated[Id, PathParam(ge=0, le=2**63 - 1, examples=[1_000_000_001])]
 
 
 @router.post(
@@ -83,13 +84,10 @@ TrackId = Annotated[int, PathParam(ge=0, le=2**63 - 1, examples=[1_000_000_001])
     summary="Add a file",
     openapi_extra=_UPLOAD_BODY,
 )
-async def upload_file(
-    request: Request, content_length: Annotated[int | None, Header()] = None
-) -> Accepted:
+async def upload_file(request: Request) -> Accepted:
     """Audio or a video with sound: written down, answered, and then listened to by a worker. The
     same content is the same job."""
     ready = answers()
-    await ready.check_quota(content_length or 0)
     with _full_disk_named():
         async with received(request, TRACK) as (fields, file):
             about = read_about({**fields, **request.query_params}, beside="file")
@@ -136,7 +134,6 @@ async def upload_spotify(request: Request) -> Accepted:
 async def _link(request: Request, source: str | None) -> Accepted:
     ready = answers()
     url, about = await read_link(request)
-    await ready.check_quota(0)
     return await ready.add_link(url, about, source)
 
 

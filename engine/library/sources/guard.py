@@ -15,6 +15,7 @@ followed all the same. Proxies of the environment are not used: they would resol
 from __future__ import annotations
 
 import ipaddress
+import re
 import socket
 import threading
 import time
@@ -39,6 +40,8 @@ SLICE_S = 0.5
 LEAST_BYTES_S, SLOW_S = 2_048, 30.0
 MOST_ADDRESSES = 4
 LONGEST_URL = 2_000
+# Readers of links leave some of these out, each its own: two would see two servers.
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 WEB_PORTS = {80, 443}
 FIRST_FREE_PORT = 1_024
 
@@ -103,6 +106,8 @@ class Guard:
         """Refuse a link for what it says, before anything is resolved or connected."""
         if len(url) > LONGEST_URL:
             raise LinkRefused(f"A link has at most {LONGEST_URL:,} characters.")
+        if _CONTROL.search(url):
+            raise LinkRefused("A link with a line break or another control in it is not followed.")
         try:
             parts = urlsplit(url)
             host, port = parts.hostname, parts.port

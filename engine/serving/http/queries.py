@@ -15,9 +15,11 @@ from pydantic import BeforeValidator
 from pydantic_core import PydanticCustomError
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Match
 
 from engine.base.errors import InvalidRequest
 from engine.serving.http.forms import MULTIPART, pairs_of, refuse_repeated, shown
+from engine.serving.http.messages import Scope
 
 
 def _plain(given: Any) -> Any:
@@ -30,6 +32,7 @@ def _plain(given: Any) -> Any:
     return given
 
 
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 # An id in a path.
 Id = Annotated[int, BeforeValidator(_plain)]
 
@@ -41,6 +44,12 @@ class StrictRoute(APIRoute):
     It knows the parameters its function declares, and the fields of the form it documents: those
     may come in the query string as well.
     """
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        # `$` of a pattern is also before a line break at the end: another address of the same.
+        if _CONTROL.search(scope["path"]):
+            return Match.NONE, {}
+        return super().matches(scope)
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         answer = super().get_route_handler()

@@ -230,6 +230,7 @@ def test_what_is_mine_is_not_there_for_others(library: Library, job: dict[str, A
     assert theirs.get("/health").json()["sound"]["total_tracks"] == TRACKS
     is_error(theirs.get(f"/api/tracks/{track_id}"), 404, "track_not_found")
     is_error(theirs.get(f"/api/tracks/{track_id}/audio"), 404, "track_not_found")
+    is_error(library.by("mine").get(f"/api/v1/samples/{track_id}%0a"), 404, "not_found")
     for path in ("samples/{}", "results/{}", "results/{}/similar", "results/{}/preview"):
         is_error(theirs.get("/api/v1/" + path.format(track_id)), 404, "sample_not_found")
     is_error(theirs.delete(f"/api/v1/samples/{track_id}"), 404, "sample_not_found")
@@ -298,6 +299,9 @@ def test_an_upload_that_is_none_is_refused_at_once(
     [
         ("process/submit", {"url": "http://127.0.0.1/a.mp3"}, 422, "link_refused"),
         ("process/submit", {"url": "ftp://example.com/a.mp3"}, 422, "link_refused"),
+        ("process/submit", {"url": "http://127.0.0.1\0.example.com/"}, 422, "link_refused"),
+        ("process/submit", {"url": "x" * 70_000}, 413, "payload_too_large"),
+        ("process/submit%0a", {"url": "https://example.com/a"}, 404, "not_found"),
         ("process/submit", {"link": "https://example.com"}, 400, "invalid_request"),
         ("process/submit", ["https://example.com"], 400, "invalid_request"),
         ("process/submit", {"url": "https://example.com/a", "k": 1}, 400, "invalid_request"),

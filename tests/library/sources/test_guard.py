@@ -75,6 +75,8 @@ def test_addresses_that_are_not_public(address: str) -> None:
         ("https://me@example.com/", "user name"),
         ("https://@example.com/", "user name"),
         *((f"http://example.com:{port}/", "Port") for port in (0, 21, 22, 25, 81, 445, 1023)),
+        *((f"http://127.0.0.1{odd}.example.com/", "control") for odd in "\0\n\t\x7f"),
+        ("\x01http://example.com/", "control"),
         ("http://example.com:99999/", "not a link"),
         ("http://[::1/", "not a link"),
         ("http://example.com/" + "x" * 2_000, "characters"),
