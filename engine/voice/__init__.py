@@ -4,4 +4,6 @@ Stands on `engine.library`, whose database, store of objects and workers it uses
 the top:
 
     ear         two recordings → voices, pitch, words → what they have alike
+    lyrics      a song's names → its words, with their times where somebody knows them
+    jury        what was measured → what three of a jury say of it
 """

@@ -110,27 +110,31 @@ class Web:
         query: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
         form: Mapping[str, str] | None = None,
+        body: Any = None,
+        attempts: int = ATTEMPTS,
     ) -> tuple[Answer, Any]:
         """An API's answer, whatever its status but for those that pass, and its JSON (None where
-        it is none)."""
+        it is none). A `form`, or a `body` as JSON, is posted."""
         where = f"{url}?{urlencode(query)}" if query else url
-        sent = urlencode(form).encode("ascii") if form is not None else b""
+        sent = json.dumps(body).encode() if body is not None else urlencode(form or {}).encode()
         told = {"Accept": "application/json", **(headers or {})}
         if form is not None:
             told["Content-Type"] = "application/x-www-form-urlencoded"
+        if body is not None:
+            told["Content-Type"] = "application/json"
 
         def once() -> tuple[Answer, Any]:
-            method = "GET" if form is None else "POST"
-            with self._opened(method, where, told, sent, deadline) as (answer, body):
+            method = "GET" if form is None and body is None else "POST"
+            with self._opened(method, where, told, sent, deadline) as (answer, blocks):
                 _refuse_passing(answer)
                 data = bytearray()
-                for block in body:
+                for block in blocks:
                     data += block
                     if len(data) > MOST_API_BYTES:
                         raise LinkFailed("The source's answer is far too long.")
                 return answer, _parsed(bytes(data))
 
-        return _asked_again(once, deadline)
+        return _asked_again(once, deadline, attempts)
 
     @contextmanager
     def _opened(
@@ -176,17 +180,17 @@ def _sent(
 _NETWORK = (httpcore.NetworkError, httpcore.TimeoutException, httpcore.ProtocolError)
 
 
-def _asked_again(once: Callable[[], T], deadline: Deadline) -> T:
-    """What `once` gives; up to four attempts where it fails by what passes."""
+def _asked_again(once: Callable[[], T], deadline: Deadline, attempts: int = ATTEMPTS) -> T:
+    """What `once` gives; several attempts where it fails by what passes."""
     pause = FIRST_PAUSE_S
-    for attempt in range(1, ATTEMPTS + 1):
+    for attempt in range(1, attempts + 1):
         try:
             return once()
         except (_Passing, OSError, *_NETWORK) as error:
             _refuse_lasting(error)
             told_s = (error.retry_after_s or 0.0) if isinstance(error, _Passing) else 0.0
             wait = max(random.uniform(pause / 2, pause), told_s)
-            if attempt == ATTEMPTS or wait >= deadline.left_s:
+            if attempt == attempts or wait >= deadline.left_s:
                 raise _given_up(error) from error
             logger.info("a link fails (%s), attempt %d", type(error).__name__, attempt)
             deadline.sleep(wait)

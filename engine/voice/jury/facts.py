@@ -1,0 +1,82 @@
+"""Results of a take → what a jury is told of it, and what it may say again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+Language = Literal["en", "fr"]
+Part = Literal["pitch", "rhythm", "lyrics"]
+PARTS: tuple[Part, ...] = ("pitch", "rhythm", "lyrics")
+
+# Of a title, or of a line that was sung: a jury quotes none that is longer.
+MOST_QUOTED = 80
+# Below these nobody hears a direction.
+FLAT_CENTS, LATE_MS = 15.0, 40.0
+
+
+@dataclass(frozen=True)
+class Facts:
+    """`scores` are 0…100 of what was measured. `quoted` is what strangers wrote: names and words of
+    a song, which may say anything."""
+
+    score: float | None
+    scores: Mapping[Part, float]
+    median_cents: float | None
+    median_ms: float | None
+    quoted: Mapping[str, str]
+
+    @classmethod
+    def of(cls, results: Mapping[str, Any], title: str | None, artist: str | None) -> Facts:
+        scores = {part: _told(results, part, "score") for part in PARTS}
+        phrases = [one for one in results.get("phrases") or [] if _is_number(one.get("score"))]
+        phrases.sort(key=lambda one: float(one["score"]))
+        quoted = {
+            "title": title,
+            "artist": artist,
+            "best_line": phrases[-1].get("text") if phrases else None,
+            "weakest_line": phrases[0].get("text") if phrases else None,
+        }
+        return cls(
+            _number(results.get("score")),
+            {part: score for part, score in scores.items() if score is not None},
+            _told(results, "pitch", "median_cents"),
+            _told(results, "rhythm", "median_ms"),
+            {name: _shortened(text) for name, text in quoted.items() if text},
+        )
+
+    @property
+    def best(self) -> Part | None:
+        return max(self.scores, key=lambda part: self.scores[part], default=None)
+
+    @property
+    def weakest(self) -> Part | None:
+        return min(self.scores, key=lambda part: self.scores[part], default=None)
+
+    @property
+    def direction(self) -> Literal["flat", "sharp", "late", "early"] | None:
+        """How the weakest part went wrong, where it went one way."""
+        cents, late = self.median_cents or 0.0, self.median_ms or 0.0
+        if self.weakest == "pitch" and abs(cents) >= FLAT_CENTS:
+            return "flat" if cents < 0 else "sharp"
+        if self.weakest == "rhythm" and abs(late) >= LATE_MS:
+            return "late" if late > 0 else "early"
+        return None
+
+
+def _told(results: Mapping[str, Any], part: str, name: str) -> float | None:
+    held = results.get(part)
+    return _number(held.get(name)) if isinstance(held, Mapping) else None
+
+
+def _number(value: Any) -> float | None:
+    return float(value) if _is_number(value) else None
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _shortened(text: Any) -> str:
+    return " ".join(str(text).split())[:MOST_QUOTED]

@@ -1,0 +1,106 @@
+"""What each of the jury says where no server does: by the score, by what was weakest, and how."""
+
+from __future__ import annotations
+
+from bisect import bisect
+from collections.abc import Mapping
+
+from engine.voice.jury.facts import Facts, Language
+
+# Scores of 100 at which another opening begins: poor, fair, good, very good, splendid.
+STEPS = (35.0, 55.0, 75.0, 90.0)
+
+_OPENINGS: Mapping[Language, Mapping[str, tuple[str, ...]]] = {
+    "en": {
+        "coach": (
+            "A hard song, and you stayed with it to the end: that is where learning begins.",
+            "There is a voice in there, and some lines already sit well.",
+            "Well sung: most of it is where it should be.",
+            "Very well sung, with only small things left to polish.",
+            "Splendid: there is hardly anything I could still teach you here.",
+        ),
+        "critic": (
+            "The song and the singer went separate ways tonight.",
+            "A beginning, with more goodwill than precision.",
+            "A decent take, with moments that I would hear again.",
+            "A fine take that knows what it wants.",
+            "I looked for something to complain about, and I am still looking.",
+        ),
+        "fan": (
+            "You dared to get up there, and that already deserves a cheer.",
+            "I was humming along, and now and then you really had me.",
+            "I sang every word with you, that was fun.",
+            "Wow, what a moment, I had goosebumps in the chorus.",
+            "I am speechless, I want that again from the beginning.",
+        ),
+    },
+    "fr": {
+        "coach": (
+            "Une chanson difficile, et tu l'as tenue jusqu'au bout : c'est là que l'on apprend.",
+            "Il y a une voix là-dedans, et certaines phrases tombent déjà bien.",
+            "Bien chanté : l'essentiel est à sa place.",
+            "Très bien chanté, il ne reste que des détails à polir.",
+            "Magnifique : il n'y a presque plus rien que je puisse t'apprendre ici.",
+        ),
+        "critic": (
+            "La chanson et la voix sont allées chacune de leur côté ce soir.",
+            "Un début, avec plus de bonne volonté que de précision.",
+            "Une prise honnête, avec des moments que je réécouterais.",
+            "Une belle prise, qui sait ce qu'elle veut.",
+            "J'ai cherché de quoi me plaindre, et je cherche encore.",
+        ),
+        "fan": (
+            "Tu as osé monter sur scène, et rien que pour ça je t'applaudis.",
+            "Je fredonnais avec toi, et par moments tu m'as vraiment eu.",
+            "J'ai chanté chaque mot avec toi, c'était un plaisir.",
+            "Quel moment, j'ai eu des frissons dans le refrain.",
+            "Je reste sans voix, je veux la réentendre depuis le début.",
+        ),
+    },
+}
+_NOTHING: Mapping[Language, str] = {
+    "en": "I could not hear enough of your voice to judge it. Sing closer to the microphone, and "
+    "try again.",
+    "fr": "Je n'ai pas assez entendu ta voix pour la juger. Chante plus près du micro, et "
+    "recommence.",
+}
+_ALL_WELL: Mapping[Language, str] = {
+    "en": "Keep it exactly like that.",
+    "fr": "Ne change rien.",
+}
+# The weakest part, and where it went one way, which.
+_ADVICE: Mapping[Language, Mapping[str, str]] = {
+    "en": {
+        "pitch": "Sing the tune slowly on one vowel first, then put the words back.",
+        "flat": "You sit a little below the note: more breath, and think each note from above.",
+        "sharp": "You push a little above the note: less pressure, and let it settle.",
+        "rhythm": "Clap the beat along with the original once, then sing it again.",
+        "late": "You come in a little late: breathe earlier, and start with the beat.",
+        "early": "You come in a little early: wait for the beat, it will carry you.",
+        "lyrics": "Read the words aloud in rhythm before you sing them, they deserve to be heard.",
+    },
+    "fr": {
+        "pitch": "Chante d'abord l'air lentement sur une voyelle, puis remets les paroles.",
+        "flat": "Tu es un peu sous la note : plus de souffle, et pense chaque note par le haut.",
+        "sharp": "Tu pousses un peu au-dessus de la note : moins de pression, laisse-la venir.",
+        "rhythm": "Frappe le rythme avec l'original une fois, puis rechante.",
+        "late": "Tu pars un peu en retard : respire plus tôt, et pars avec le temps.",
+        "early": "Tu pars un peu en avance : attends le temps, il va te porter.",
+        "lyrics": "Lis les paroles à voix haute en rythme avant de chanter, elles le méritent.",
+    },
+}
+
+
+def comment(persona: str, facts: Facts, language: Language) -> str:
+    """Two sentences; the same for the same take."""
+    if facts.score is None:
+        return _NOTHING[language]
+    step = bisect(STEPS, facts.score)
+    return f"{_OPENINGS[language][persona][step]} {_advice(facts, language)}"
+
+
+def _advice(facts: Facts, language: Language) -> str:
+    weakest = facts.weakest
+    if weakest is None or facts.scores[weakest] >= STEPS[-1]:
+        return _ALL_WELL[language]
+    return _ADVICE[language][facts.direction or weakest]

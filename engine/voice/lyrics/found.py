@@ -1,0 +1,66 @@
+"""A song → the words of the first source that has them, within a bound."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+
+from engine.base.errors import ShazamError
+from engine.library.sources.guard import Guard, Resolve
+from engine.library.sources.source import Deadline
+from engine.library.sources.web import Web
+from engine.voice.lyrics.genius import Genius
+from engine.voice.lyrics.lines import Lyrics
+from engine.voice.lyrics.lrclib import LrcLib
+from engine.voice.lyrics.song import Song, Source
+
+logger = logging.getLogger("shazam")
+
+WITHIN_S = 8.0
+
+
+class LyricsSources:
+    """Blocking, and safe from several threads."""
+
+    def __init__(self, sources: Sequence[Source]) -> None:
+        self._sources = tuple(sources)
+
+    @classmethod
+    def of(
+        cls,
+        lrclib_url: str,
+        genius_url: str,
+        genius_token: str,
+        trusted: Sequence[str] = (),
+        resolve: Resolve | None = None,
+    ) -> LyricsSources:
+        """`trusted`: hosts that links may lead to although their addresses are private."""
+        guard = Guard(trusted, resolve)
+        return cls(
+            [
+                LrcLib(Web(guard.trusting(lrclib_url) if lrclib_url else guard), lrclib_url),
+                Genius(Web(guard.trusting(genius_url)), Web(guard), genius_token, genius_url),
+            ]
+        )
+
+    def states(self) -> dict[str, str | None]:
+        """Each source by name: None, or why it is absent."""
+        return {source.name: source.present() for source in self._sources}
+
+    def find(self, song: Song, within_s: float = WITHIN_S) -> Lyrics | None:
+        """Its words, or None: nobody has them, or nobody could be asked in time. Of those who share
+        the time, none takes it all. Raises `FetchCancelled` never, nor a `ShazamError`."""
+        asked = [source for source in self._sources if source.present() is None]
+        if not song.title:
+            return None
+        for number, source in enumerate(asked):
+            share_s = within_s / (len(asked) - number)
+            deadline = Deadline(share_s)
+            try:
+                lyrics = source.find(song, deadline)
+            except ShazamError as error:
+                logger.warning("%s gives no words: %s", source.name, error.message)
+                lyrics = None
+            if lyrics is not None:
+                return lyrics
+        return None
