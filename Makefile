@@ -59,8 +59,8 @@ container: $(VENV)/.serves  ## its image, by Docker or buildah
 	$(BIN)/python deploy/container/bento.py '$(ARTIFACT)' $(addprefix --recipe ,$(RECIPE)) --image $(IMAGE)
 
 # Size, start, search, stop under load; skipped where buildah cannot run.
-container-test: $(VENV)/.serves  ## try the image: size, start, search, stop under load
-	$(BIN)/python deploy/container/container_test.py '$(ARTIFACT)'
+container-test: $(VENV)/.serves  ## try the image (RECIPE=bentofile.library.yaml): size, start, search, stop
+	$(BIN)/python deploy/container/$(if $(findstring library,$(RECIPE)),library,container)_test.py '$(ARTIFACT)'
 
 # One file to upload, for SHAZAM_ARTIFACT=URL#sha256=…
 pack: $(VENV)/.serves  ## ARTIFACT to one file to upload

@@ -49,6 +49,7 @@ CALLERS = 8
 NOTHING_OF = {
     "cover": ("av", "dbos", "sqlalchemy", "sound", "library", "starter-sound"),
     "sound": ("cv2", "pillow_heif", "dbos", "sqlalchemy", "covers", "library", "starter"),
+    "library": ("cv2", "pillow_heif", "covers", "starter"),
 }
 
 # As bento.py, which builds.
@@ -58,7 +59,7 @@ os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
 
 
 def main() -> int:
-    reason = _cannot()
+    reason = cannot()
     if reason:
         print(f"container-test skipped: {reason}")
         return 0
@@ -67,24 +68,12 @@ def main() -> int:
 
     artifact = sys.argv[1] if len(sys.argv) > 1 else str(ROOT / "artifacts" / "starter")
     kind = kind_of(find_artifact(artifact))
-    image = os.environ.get("IMAGE") or _build(artifact)
-    failures = []
-    with _mounted(BASE) as below, _mounted(image) as root:
-        above = _unpacked(root) - _unpacked(below)
-        print(f"image: {above / 1e6:.0f} MB unpacked above its base")
-        if above > MOST_BYTES:
-            failures.append(f"more than {MOST_BYTES / 1e6:.0f} MB above the base")
-        tools = [name for name in ("gcc", "cc", "c++", "make", "git", "uv") if _has(root, name)]
-        print(f"compilers and tools of building in it: {', '.join(tools) or 'none'}")
-        failures += [f"{name} is in the image" for name in tools]
-
-        strangers = _strangers(root, NOTHING_OF[kind])
-        print(f"of what else there is: {', '.join(strangers) or 'nothing'}")
-        failures += [f"{name} is in the image" for name in strangers]
-
+    image = os.environ.get("IMAGE") or build(artifact)
+    with mounted(image) as root:
+        failures = look_into(root, kind)
         seconds = []
         for _ in range(STARTS):
-            with _running(image, root) as service:
+            with running(image, root) as service:
                 seconds.append(service.first_answer(FIRST[kind]))
         print("start to first answer: " + ", ".join(f"{value:.2f} s" for value in seconds))
         load = os.getloadavg()[0]
@@ -93,7 +82,7 @@ def main() -> int:
         elif max(seconds) > MOST_SECONDS:
             failures.append(f"a start took longer than {MOST_SECONDS:.0f} s")
 
-        with _running(image, root) as service:
+        with running(image, root) as service:
             service.first_answer(FIRST[kind])
             asked = service.search_by_cover() if kind == "cover" else service.identify_a_track()
             end = service.stop_under_load(asked or FIRST[kind])
@@ -109,12 +98,32 @@ def main() -> int:
                 failures.append(f"exit status {end.status}")
             if not end.answered:
                 failures.append("nothing was answered before SIGTERM")
+    return told(failures)
+
+
+def told(failures: Sequence[str]) -> int:
+    """Print them; the exit status."""
     for failure in failures:
         print(f"FAILED: {failure}")
     return 1 if failures else 0
 
 
-def _cannot() -> str | None:
+def look_into(root: Path, kind: str) -> list[str]:
+    """What is wrong with what is in an image: its size, what builds, what others need."""
+    failures = []
+    with mounted(BASE) as below:
+        above = _unpacked(root) - _unpacked(below)
+    print(f"image: {above / 1e6:.0f} MB unpacked above its base")
+    if above > MOST_BYTES:
+        failures.append(f"more than {MOST_BYTES / 1e6:.0f} MB above the base")
+    tools = [name for name in ("gcc", "cc", "c++", "make", "git", "uv") if _has(root, name)]
+    print(f"compilers and tools of building in it: {', '.join(tools) or 'none'}")
+    strangers = _strangers(root, NOTHING_OF[kind])
+    print(f"of what else there is: {', '.join(strangers) or 'nothing'}")
+    return failures + [f"{name} is in the image" for name in (*tools, *strangers)]
+
+
+def cannot() -> str | None:
     if os.geteuid() != 0:
         return "buildah and unshare are run as root here."
     missing = [name for name in ("buildah", "unshare") if not shutil.which(name)]
@@ -129,11 +138,11 @@ def _cannot() -> str | None:
     return None
 
 
-def _build(artifact: str) -> str:
+def build(artifact: str, *options: str) -> str:
     # A name of its own: a test must not replace an image that is about to be pushed.
     image = "localhost/shazam-visual:container-test"
     began = time.monotonic()
-    command = [sys.executable, str(HERE / "bento.py"), artifact, "--image", image]
+    command = [sys.executable, str(HERE / "bento.py"), artifact, "--image", image, *options]
     _run(*command, "--builder", "buildah")
     print(f"built {image} in {time.monotonic() - began:.0f} s")
     return image
@@ -330,12 +339,22 @@ class _Memory:
 
 
 @contextlib.contextmanager
-def _running(image: str, root: Path) -> Iterator[_Service]:
+def running(
+    image: str,
+    root: Path,
+    *,
+    state: Path | None = None,
+    settings: Sequence[str] = (),
+    entry: Sequence[str] = (),
+) -> Iterator[_Service]:
+    """The image, started at a port of its own: `state` is a folder that is its /tmp, `settings` are
+    more variables, `entry` what it runs where that is not its entry point."""
     name = f"shazam-visual-test-{os.getpid()}-{time.monotonic_ns()}"
     port = _free_port()
     with tempfile.TemporaryDirectory(prefix="shazam-visual-") as temporary:
         memory = _Memory(name)
-        service = _Service(_command(image, root, port), port, Path(temporary) / "log", memory)
+        command = _command(image, root, port, state, settings, entry)
+        service = _Service(command, port, Path(temporary) / "log", memory)
         try:
             yield service
         finally:
@@ -355,7 +374,8 @@ set -e
 touch "$ROOT/etc/hosts" "$ROOT/etc/resolv.conf"
 mount --bind "$ROOT" "$ROOT" && mount -o remount,bind,ro "$ROOT"
 for file in hosts resolv.conf; do mount --bind "/etc/$file" "$ROOT/etc/$file"; done
-mount -t tmpfs -o nosuid,nodev,mode=1777,size=256m tmpfs "$ROOT/tmp"
+if [ -n "$STATE" ]; then mount --bind "$STATE" "$ROOT/tmp"
+else mount -t tmpfs -o nosuid,nodev,mode=1777,size=256m tmpfs "$ROOT/tmp"; fi
 mount -t proc proc "$ROOT/proc"
 mount -t tmpfs -o nosuid,mode=755,size=64k tmpfs "$ROOT/dev"
 for device in null zero urandom random; do
@@ -371,21 +391,28 @@ UNPRIVILEGED = (
 )
 
 
-def _command(image: str, root: Path, port: int) -> list[str]:
+def _command(
+    image: str,
+    root: Path,
+    port: int,
+    state: Path | None,
+    settings: Sequence[str],
+    entry: Sequence[str],
+) -> list[str]:
     about = json.loads(_run("buildah", "inspect", "--type", "image", image))["OCIv1"]["config"]
     return [
-        *("env", f"ROOT={root}", f"FOLDER={about['WorkingDir']}"),
+        *("env", f"ROOT={root}", f"FOLDER={about['WorkingDir']}", f"STATE={state or ''}"),
         *("unshare", "--mount", "--pid", "--ipc", "--uts", "--fork", "--kill-child"),
         *("sh", "-c", START, "start"),
         *about["Env"],
-        *(f"PORT={port}", "BENTOML_HOME=/tmp/bentoml", "HOME=/tmp"),
+        *(f"PORT={port}", "BENTOML_HOME=/tmp/bentoml", "HOME=/tmp", *settings),
         *UNPRIVILEGED,
-        *about["Entrypoint"],
+        *(entry or about["Entrypoint"]),
     ]
 
 
 @contextlib.contextmanager
-def _mounted(image: str) -> Iterator[Path]:
+def mounted(image: str) -> Iterator[Path]:
     container = _run("buildah", "from", "--pull-never", image).strip()
     try:
         yield Path(_run("buildah", "mount", container).strip())
