@@ -90,17 +90,17 @@ def _ended(step: str, point: str) -> None:
 
 
 def _after(step: str, point: str) -> None:
-    from engine.library.pipeline import workflow
     from engine.library.pipeline.durable import STEPS
+    from engine.library.pipeline.stepping import Stepping
 
     # What follows in the workflow begins when DBOS has written the end of this one.
     following = (*STEPS, "")[STEPS.index(step) + 1]
 
-    def dies(name: str, *rest: Any) -> None:
+    def dies(_: Stepping, name: str, *rest: Any) -> None:
         if not following or name == following:
             _die(rest[0] if following else name)
 
-    _first(workflow, "_run" if following else "_done", dies)
+    _first(Stepping, "run" if following else "done", dies)
 
 
 def _full(step: str, point: str) -> None:

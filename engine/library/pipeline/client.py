@@ -13,8 +13,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from engine.base.errors import DatabaseUnavailable
 from engine.library.pipeline.durable import (
     PIPELINE,
-    QUEUE,
-    WORKFLOW,
+    TRACKS,
+    Named,
     address_of,
     client_for,
     engine_for,
@@ -35,10 +35,10 @@ class Pipeline:
         self._engine = engine_for(database, connections=_CONNECTIONS)
         self._client = client_for(self._engine, patient=False)
 
-    async def start(self, job_id: str, attempt: int) -> None:
+    async def start(self, job_id: str, attempt: int, named: Named = TRACKS) -> None:
         """Begin an attempt of a job, once, however often this is called. Raises
         `DatabaseUnavailable`; the job's row is enough for a worker to begin it later."""
-        await self._ask(partial(start, self._client, job_id, attempt))
+        await self._ask(partial(start, self._client, named, job_id, attempt))
 
     async def cancel(self, job_id: str, attempt: int) -> None:
         """End an attempt: a worker that is at it stops within two seconds. One that has ended, or
@@ -65,12 +65,12 @@ def prepare(database: str) -> None:
     DBOS.migrate(address_of(database).render_as_string(hide_password=False))
 
 
-def start(client: DBOSClient, job_id: str, attempt: int) -> None:
+def start(client: DBOSClient, named: Named, job_id: str, attempt: int) -> None:
     """See `Pipeline.start`; blocking. The same id twice is one workflow."""
     client.enqueue(
         {
-            "workflow_name": WORKFLOW,
-            "queue_name": QUEUE,
+            "workflow_name": named.workflow,
+            "queue_name": named.queue,
             "workflow_id": workflow_id(job_id, attempt),
             "app_version": PIPELINE,
         },

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import sqlite3
+from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
@@ -24,6 +25,17 @@ WORKFLOW = "library.track"
 QUEUE = "library.tracks"
 # A job's steps, in their order; each is known by its number, from 1 on.
 STEPS = ("fetch", "decode", "analyse", "waveform", "listen", "store", "catalogue", "clean")
+
+
+@dataclass(frozen=True)
+class Named:
+    """What one line of work is called at DBOS, for ever: its workflow, and the queue of these."""
+
+    workflow: str
+    queue: str
+
+
+TRACKS = Named(WORKFLOW, QUEUE)
 # A worker that dies is no fault of a recording, but one that ends ten of them is.
 MOST_RECOVERIES = 10
 # What steps answer, as JSON: by pickles whoever writes to the database would run code here.

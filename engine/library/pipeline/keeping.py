@@ -7,7 +7,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from functools import partial
 from typing import TypeVar
 
@@ -15,11 +15,9 @@ from dbos import DBOS, DBOSClient, WorkflowStatus
 from sqlalchemy.exc import SQLAlchemyError
 
 from engine.base.errors import DatabaseUnavailable, JobFinished, JobNotFound
-from engine.library.jobs import Job
-from engine.library.pipeline.bench import Bench
-from engine.library.pipeline.client import start
-from engine.library.pipeline.durable import PIPELINE, QUEUE, job_of
+from engine.library.pipeline.durable import PIPELINE, job_of
 from engine.library.pipeline.lease import BEAT_S, STOPS_S, Lease
+from engine.library.pipeline.line import Job, Line
 from engine.library.pipeline.running import Running
 from engine.library.tables import ACTIVE
 
@@ -32,13 +30,19 @@ T = TypeVar("T")
 
 
 class Keeper:
-    """`died` is called once, where another worker has declared this one dead."""
+    """Of all lines of work of a worker. `died` is called once, where another worker has declared
+    this one dead."""
 
     def __init__(
-        self, bench: Bench, running: Running, lease: Lease, died: Callable[[], None]
+        self,
+        client: DBOSClient,
+        lines: Sequence[Line],
+        running: Running,
+        lease: Lease,
+        died: Callable[[], None],
     ) -> None:
-        self._bench, self._running, self._lease, self._died = bench, running, lease, died
-        self._client: DBOSClient = bench.client
+        self._lines, self._running, self._lease, self._died = lines, running, lease, died
+        self._client = client
         self._beat_at = time.monotonic()
         self._suspects: set[str] = set()
 
@@ -73,34 +77,40 @@ class Keeper:
             logger.error("another worker has declared this one dead: it ends")
             self._died()
         self._beat_at = begun
-        self._bench.pool.resume()
+        for line in self._lines:
+            line.bench.pool.resume()
 
     def _stop_if_unheard(self) -> None:
         """Before others may take it for dead, nothing of it must run any more."""
         if time.monotonic() - self._beat_at > STOPS_S:
-            self._bench.pool.pause()
+            for line in self._lines:
+                line.bench.pool.pause()
 
     async def watch(self) -> None:
         """End what is wanted no more: cancelled, deleted, or tried again meanwhile."""
         at = self._running.wanted()
         if not at:
             return
-        jobs = await self._bench.jobs.several([job_of(one)[0] for one in at])
+        ids, jobs = [job_of(one)[0] for one in at], dict[str, Job]()
+        for line in self._lines:
+            jobs |= await line.rows.several(ids)
         for workflow in at:
             job_id, attempt = job_of(workflow)
             job = jobs.get(job_id)
             if job is None or job.attempt != attempt or job.state not in ACTIVE:
                 self._running.give_up(workflow)
-                self._bench.pool.cancel(workflow)
+                for line in self._lines:
+                    line.bench.pool.cancel(workflow)
 
     async def enqueue(self) -> None:
         """Begin what was accepted by a process that died before it said so here."""
-        for job in await self._bench.jobs.not_enqueued():
-            await self._start(job)
+        for line in self._lines:
+            for job in await line.rows.not_enqueued():
+                await self._start(line, job)
 
-    async def _start(self, job: Job) -> None:
-        await _blocking(start, self._client, job.job_id, job.attempt)
-        await self._bench.jobs.enqueued(job.job_id, job.attempt)
+    async def _start(self, line: Line, job: Job) -> None:
+        await _blocking(line.start, self._client, job)
+        await line.rows.enqueued(job.job_id, job.attempt)
 
     async def adopt(self) -> None:
         """Put what dead workers were at into the queue again."""
@@ -136,27 +146,28 @@ class Keeper:
             load_input=False,
             load_output=False,
         )
-        suspects = {one.workflow_id for one in mine if one.workflow_id not in self._running}
+        queues = {one.workflow_id: one.queue_name or self._lines[0].named.queue for one in mine}
+        suspects = {workflow for workflow in queues if workflow not in self._running}
         for workflow in suspects & self._suspects:
             logger.warning("%s was lost, and begins again", workflow)
-            await _blocking(self.hand_back, workflow)
+            await _blocking(self.hand_back, workflow, queues[workflow])
         self._suspects = suspects
 
-    def hand_back(self, workflow: str) -> None:
-        """Into the queue again, where this worker still has it; blocking."""
-        self._client._sys_db.reenqueue_for_recovery(workflow, [self._lease.worker], QUEUE)
+    def hand_back(self, workflow: str, queue: str) -> None:
+        """Into its queue again, where this worker still has it; blocking."""
+        self._client._sys_db.reenqueue_for_recovery(workflow, [self._lease.worker], queue)
 
     async def agree(self) -> None:
         """Rows that say a job goes on, and whose workflow does not, get their end."""
-        jobs = [
-            job for job in await self._bench.jobs.active() if job.enqueued_attempt == job.attempt
-        ]
-        for begin in range(0, len(jobs), _BLOCK):
-            block = jobs[begin : begin + _BLOCK]
-            found = await self._workflows(job.workflow_id for job in block)
-            for job in block:
-                with contextlib.suppress(JobFinished, JobNotFound):  # meanwhile
-                    await self._settle(job, found.get(job.workflow_id))
+        for line in self._lines:
+            told = await line.rows.active()
+            jobs = [job for job in told if job.enqueued_attempt == job.attempt]
+            for begin in range(0, len(jobs), _BLOCK):
+                block = jobs[begin : begin + _BLOCK]
+                found = await self._workflows(job.workflow_id for job in block)
+                for job in block:
+                    with contextlib.suppress(JobFinished, JobNotFound):  # meanwhile
+                        await self._settle(line, job, found.get(job.workflow_id))
 
     async def _workflows(self, ids: Iterable[str]) -> dict[str, WorkflowStatus]:
         found = await _blocking(
@@ -167,10 +178,10 @@ class Keeper:
         )
         return {one.workflow_id: one for one in found}
 
-    async def _settle(self, job: Job, workflow: WorkflowStatus | None) -> None:
-        jobs, of = self._bench.jobs, (job.job_id, job.attempt)
+    async def _settle(self, line: Line, job: Job, workflow: WorkflowStatus | None) -> None:
+        jobs, of = line.rows, (job.job_id, job.attempt)
         if workflow is None:
-            await self._start(job)
+            await self._start(line, job)
         elif workflow.status == "SUCCESS":
             await jobs.done(*of)
         elif workflow.status == "ERROR":
@@ -184,14 +195,14 @@ class Keeper:
         elif workflow.status == "CANCELLED":
             await jobs.cancel(job.job_id)
         elif workflow.app_version != PIPELINE:
-            await self._begin_anew(job, workflow)
+            await self._begin_anew(line, job, workflow)
 
-    async def _begin_anew(self, job: Job, workflow: WorkflowStatus) -> None:
+    async def _begin_anew(self, line: Line, job: Job, workflow: WorkflowStatus) -> None:
         """A workflow of another version, and of no worker that lives, is followed by this one's."""
         versions = {other.facts.get("pipeline") for other in await self._lease.others()}
         if workflow.app_version not in versions:
             await _blocking(self._client.cancel_workflow, workflow.workflow_id)
-            await self._start(await self._bench.jobs.begin_anew(job.job_id, job.attempt))
+            await self._start(line, await line.rows.begin_anew(job.job_id, job.attempt))
 
 
 async def _blocking(call: Callable[..., T], *arguments: object, **named: object) -> T:

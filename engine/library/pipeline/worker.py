@@ -37,11 +37,13 @@ from engine.library.pipeline.bench import Bench, Loop
 from engine.library.pipeline.client import prepare
 from engine.library.pipeline.keeping import Keeper
 from engine.library.pipeline.lease import Lease
+from engine.library.pipeline.line import extras
 from engine.library.pipeline.pool import Pool
 from engine.library.pipeline.running import Running
 from engine.library.pipeline.scratch import Scratch
+from engine.library.pipeline.stepping import Quiet
 from engine.library.pipeline.tidying import EACH_S, Tidying
-from engine.library.pipeline.workflow import Quiet, work_at
+from engine.library.pipeline.workflow import library_line, work_at
 from engine.library.quota import Quota
 from engine.library.samples import Samples
 from engine.library.settings import NONE, LibrarySettings
@@ -101,15 +103,23 @@ class Worker:
             artifact,
             self._scratch.folder,
         )
-        self._lease = Lease(database, concurrency=concurrency, pipeline=durable.PIPELINE)
-        self._keeper = Keeper(self._bench, self._running, self._lease, self._end_at_once)
+        self._extras = extras(self._bench, self._running, concurrency)
+        self._lines = [
+            library_line(self._bench),
+            *(one for extra in self._extras for one in extra.lines),
+        ]
+        facts = {name: fact for extra in self._extras for name, fact in extra.facts.items()}
+        self._lease = Lease(database, concurrency=concurrency, pipeline=durable.PIPELINE, **facts)
+        self._keeper = Keeper(
+            self._bench.client, self._lines, self._running, self._lease, self._end_at_once
+        )
 
     def run(self) -> NoReturn:
         """Work until SIGTERM or SIGINT, and end this process."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._stop_signal)
         self._patiently(lambda: self._loop.wait(self._lease.take))
-        work_at(self._bench, self._running)
+        work_at(self._lines[0], self._running)
         self._patiently(lambda: self._launch(self._engine))
         keeping = asyncio.run_coroutine_threadsafe(self._keep(), self._loop.loop)
         logger.info("%s works, at %d at once", self._lease.worker, self._concurrency)
@@ -137,21 +147,24 @@ class Worker:
             )
         )
         logging.getLogger("dbos").addFilter(Quiet())
-        DBOS.listen_queues([durable.QUEUE])
+        queues = {line.named.queue: None for line in self._lines}
+        DBOS.listen_queues([*queues])
         try:
             DBOS.launch()
-            DBOS.register_queue(
-                durable.QUEUE,
-                worker_concurrency=self._concurrency,
-                polling_interval_sec=POLL_S,
-                on_conflict="always_update",
-            )
+            for queue in queues:
+                DBOS.register_queue(
+                    queue,
+                    worker_concurrency=self._concurrency,
+                    polling_interval_sec=POLL_S,
+                    on_conflict="always_update",
+                )
         except Exception:
             DBOS.destroy()
             raise
 
     async def _keep(self) -> None:
-        await asyncio.gather(self._keeper.keep(), self._tidy())
+        beside = (extra.beside() for extra in self._extras)
+        await asyncio.gather(self._keeper.keep(), self._tidy(), *beside)
 
     async def _tidy(self) -> None:
         tidying = Tidying(self._bench)
@@ -183,13 +196,16 @@ class Worker:
         handing.start()
         handing.join(_STOP_S)
         self._bench.objects.stop()
-        self._bench.pool.close()
+        for line in self._lines:
+            line.bench.pool.close()
         self._scratch.remove()
 
     def _hand_back(self) -> None:
         DBOS.destroy()  # the queue is looked at no more
         for workflow in self._running.wanted():
-            self._keeper.hand_back(workflow)
+            queue = self._running.queue_of(workflow)
+            if queue is not None:
+                self._keeper.hand_back(workflow, queue)
         self._loop.wait(self._lease.leave)
 
     def _end_at_once(self) -> None:
