@@ -16,7 +16,8 @@ of keys of stored objects to keys. From the bottom to the top:
     records     what jobs and samples both write, and the order in which rows are held
     quota       what a key may add on a day
     contents    a content is known → whose track it is
-    attempts    what a worker tells of an attempt, step by step
+    ledger      what a worker tells of an attempt, step by step, whatever it is of
+    attempts    … and of a track to be
     jobs        what somebody asks for, from state to state
     samples     what is held: found, told of as it changes, let go of
     creators    who made it, asked for again after seven days

@@ -21,7 +21,7 @@ from sqlalchemy import Row, Select, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from engine.base.errors import InvalidRequest, JobFinished, JobNotFound
-from engine.library.attempts import Attempts, Begun, end_job, tell_sample
+from engine.library.attempts import Attempts, end_job, tell_sample
 from engine.library.contents import Content, forget_ends
 from engine.library.database import Database
 from engine.library.quota import Quota
@@ -42,7 +42,7 @@ from engine.library.records import (
 from engine.library.tables import ACTIVE, STATES, JobRow, SampleRow, State
 from engine.library.words import plain
 
-__all__ = ["Begun", "Content", "Failure", "Job", "Jobs", "Submission"]
+__all__ = ["Content", "Failure", "Job", "Jobs", "Submission"]
 
 _AGAIN: tuple[State, ...] = ("failed", "cancelled")
 # Of a submission, what its sample is called from the beginning.
@@ -161,15 +161,6 @@ class Jobs(Attempts):
             return await self._now(connection, job_id)
 
     # What the queue asks.
-
-    async def enqueued(self, job_id: str, attempt: int) -> None:
-        """The workers' engine knows of this attempt."""
-        async with self._database.writing() as connection:
-            await connection.execute(
-                update(JobRow)
-                .where(JobRow.job_id == job_id, JobRow.enqueued_attempt < attempt)
-                .values(enqueued_attempt=attempt)
-            )
 
     async def not_enqueued(self, older_than_s: float = 1.0, limit: int = 1_000) -> list[Job]:
         """Queued jobs of which the engine was not told for so long, oldest first: whoever wrote

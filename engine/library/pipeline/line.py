@@ -15,7 +15,7 @@ from typing import Any, Protocol
 from dbos import DBOSClient
 
 from engine.base.places import ENGINE
-from engine.library.attempts import Begun
+from engine.library.ledger import Begun
 from engine.library.pipeline.bench import Bench
 from engine.library.pipeline.client import start
 from engine.library.pipeline.durable import Named
