@@ -64,12 +64,16 @@ class Growing:
         self._compared = 0.0
         self._held: dict[int, HeldTrack] = {}
         self._revisions: dict[int, int] = {}  # of what is held, waits, or is the artifact's
-        self.waiting: set[int] = set()  # ids of those that are to be heard again
+        # Ids of those that are to be heard again, and whose they are.
+        self.waiting: dict[int, str] = {}
 
-    @property
-    def held(self) -> int:
-        """How many tracks."""
-        return len(self._held)
+    def held(self, caller: str) -> int:
+        """How many tracks that this caller may find."""
+        return sum(one.owner in (EVERYBODY, caller) for one in self._held.values())
+
+    def waits(self, caller: str) -> int:
+        """How many tracks of this caller's are to be heard again."""
+        return sum(owner in (EVERYBODY, caller) for owner in self.waiting.values())
 
     async def run(self) -> None:
         """Grow until cancelled. A database or a store that is away is asked again."""
@@ -138,9 +142,10 @@ class Growing:
         await asyncio.to_thread(search.hold, fit)
         for one in fresh:
             self._revisions[one.track_id] = revisions[one.track_id]
-            self.waiting.discard(one.track_id)
+            self.waiting.pop(one.track_id, None)
         self._held |= {one.track.track_id: one for one in fit}
-        self.waiting |= {one.track.track_id for one in held} - {one.track.track_id for one in fit}
+        unfit = [one for one in held if not search.hears_like(one.heard)]
+        self.waiting |= {one.track.track_id: one.owner for one in unfit}
 
     async def _read(self, sample: Sample) -> HeldTrack | None:
         """A sample as it is held; None where what was heard of it is gone or no such thing."""
@@ -163,7 +168,7 @@ class Growing:
         for track_id in ids:
             self._held.pop(track_id, None)
             self._revisions.pop(track_id, None)
-            self.waiting.discard(track_id)
+            self.waiting.pop(track_id, None)
 
     async def _compare(self, search: SoundSearch) -> None:
         """All that is held with all there is: nothing that was missed stays so."""

@@ -14,7 +14,7 @@ import hashlib
 import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, cast
 
 from sqlalchemy import Row, Select, func, insert, select, update
@@ -60,6 +60,20 @@ class Submission:
     upload_key: str | None = None
     size: int | None = None  # bytes
     fields: Mapping[str, Any] = field(default_factory=dict)  # title, artist, album, year…
+
+
+@dataclass(frozen=True)
+class Tally:
+    """How many jobs there are, and when last something changed of the one that is longest as it
+    is."""
+
+    count: int = 0
+    oldest: datetime | None = None
+
+    @property
+    def oldest_s(self) -> float:
+        """For how many seconds it has been so; 0 where there is none."""
+        return 0.0 if self.oldest is None else max(0.0, (now() - self.oldest).total_seconds())
 
 
 class Jobs(Attempts):
@@ -179,12 +193,15 @@ class Jobs(Attempts):
         asked = select(JobRow).where(JobRow.state.in_(ACTIVE))
         return await self._all(asked.order_by(JobRow.created_at))
 
-    async def counts(self) -> dict[State, int]:
-        """How many jobs are in each state."""
-        asked = select(JobRow.state, func.count()).group_by(JobRow.state)
+    async def tally(self, owner: str | None = None) -> dict[State, Tally]:
+        """How many jobs are in each state, and since when nothing is new of one of them."""
+        asked = select(JobRow.state, func.count(), func.min(JobRow.updated_at))
+        if self._private and owner is not None:
+            asked = asked.where(JobRow.owner == owner)
         async with self._database.reading() as connection:
-            found = {row.state: row[1] for row in await connection.execute(asked)}
-        return {state: found.get(state, 0) for state in STATES}
+            rows = await connection.execute(asked.group_by(JobRow.state))
+            found = {state: Tally(count, oldest) for state, count, oldest in rows}
+        return {state: found.get(state, Tally()) for state in STATES}
 
     def _scope(self, submission: Submission) -> str:
         return submission.owner if self._private else ""

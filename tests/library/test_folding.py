@@ -144,7 +144,7 @@ def test_what_others_have_heard_is_heard_again(
         assert done == Reheard(heard=1, as_before=1, failed=0)
         await growing.look()
         await database.close()
-        assert growing.waiting == set()
+        assert not growing.waiting
         return {held.track.track_id for held in search.held}
 
     assert asyncio.run(held()) == {fit, strange}

@@ -133,7 +133,18 @@ async def test_what_is_ready_is_held_and_what_is_deleted_let_go(library: Library
     await library.samples.delete(one)
     await growing.look()
     assert list(library.held) == [two]
-    assert growing.held == 1
+    assert growing.held("") == 1
+
+
+async def test_who_asks_is_told_of_no_more_tracks_than_they_find(library: Library) -> None:
+    growing = library.growing(private=True)
+    await library.add("mine", ME)
+    await library.add("to be heard again", ME, encoder="theirs")
+    await library.add("theirs", THEM)
+    await growing.look()
+    assert (growing.held(ME), growing.waits(ME)) == (1, 1)
+    assert (growing.held(THEM), growing.waits(THEM)) == (1, 0)
+    assert (growing.held(""), growing.waits("")) == (0, 0)
 
 
 async def test_a_process_that_starts_holds_all_there_is(
@@ -167,14 +178,14 @@ async def test_what_another_encoder_heard_waits(library: Library) -> None:
     fit, other = await library.add("fit"), await library.add("other", encoder="theirs")
     await growing.look()
     assert list(library.held) == [fit]
-    assert growing.waiting == {other}
+    assert [*growing.waiting] == [other]
     library.search = Search(encoder="theirs")
     await growing.look()
     assert list(library.held) == [other]
-    assert growing.waiting == {fit}
+    assert [*growing.waiting] == [fit]
     await library.samples.delete(fit)
     await growing.look()
-    assert growing.waiting == set()
+    assert not growing.waiting
 
 
 async def test_what_the_artifact_has_is_not_held_and_hidden_once_it_is_deleted(

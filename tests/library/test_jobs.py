@@ -239,9 +239,13 @@ async def test_jobs_are_counted_and_paged_newest_first(jobs: Jobs, samples: Samp
     made = [await jobs.submit(upload(str(number))) for number in range(5)]
     await finish(jobs, samples, made[0])
     await jobs.cancel(made[1].job_id)
-    assert await jobs.counts() == {
+    tally = await jobs.tally()
+    assert {state: of.count for state, of in tally.items()} == {
         "queued": 3, "running": 0, "done": 1, "failed": 0, "cancelled": 1
     }  # fmt: skip
+    assert tally["queued"].oldest == (await jobs.get(made[2].job_id)).updated_at
+    assert 0 < tally["queued"].oldest_s < 60
+    assert (tally["running"].oldest, tally["running"].oldest_s) == (None, 0)
     assert [job.job_id for job in await jobs.active()] == [job.job_id for job in made[2:]]
     total, some = await jobs.page(offset=1, limit=2)
     assert (total, [job.job_id for job in some]) == (5, [made[3].job_id, made[2].job_id])
@@ -249,6 +253,16 @@ async def test_jobs_are_counted_and_paged_newest_first(jobs: Jobs, samples: Samp
     assert set(await jobs.several([made[0].job_id, "none"])) == {made[0].job_id}
     with pytest.raises(InvalidRequest, match="queued, running"):
         await jobs.page(state="lost")
+
+
+async def test_where_the_library_is_private_jobs_are_counted_for_their_owner(
+    database: Database,
+) -> None:
+    private = Jobs(database, private=True)
+    job = await private.submit(upload("one"))
+    assert (await private.tally(job.owner))["queued"].count == 1
+    assert (await private.tally("f" * 64))["queued"].count == 0
+    assert (await private.tally())["queued"].count == 1
 
 
 async def known(jobs: Jobs, job: Any, name: str) -> Content | None:

@@ -5,6 +5,7 @@
     answers    one method an operation
     following  who waits for news of a job is told, all by one question
     opened     what a process holds open: rows, objects, the workers' queue
+    figures    how many jobs and workers there are, as metrics
     health     whether each of those answers
     schemas    the shapes of responses
     french     every message in French

@@ -93,6 +93,18 @@ _ASKED = {
         "Ce lien n'est plus valable. Demandez-en un nouveau."
     ),
     # service/
+    "It does not answer within {} s.": "Il ne répond pas en {0:number} s.",
+    "It cannot be asked ({}).": "Il ne peut être interrogé ({0}).",
+    "None alive: no worker has said for {} s that it lives. What is added waits for one: python -m "
+    "engine work, or whatever scales them with the queue.": (
+        "Aucun en vie : depuis {0} s aucun n'a dit qu'il l'est. Ce qui est ajouté en attend un : "
+        "python -m engine work, ou ce qui en fait venir selon la file."
+    ),
+    "None alive, and work has waited for more than {} minutes. Start a worker: python -m engine "
+    "work.": (
+        "Aucun en vie, et du travail attend depuis plus de {0} minutes. Démarrez-en un : python -m "
+        "engine work."
+    ),
     "There is no preview of track {} here.": "Il n'y a pas ici d'extrait du morceau {0}.",
     "Track {} is {}: there is nothing of it to be had yet. See {}/jobs/{}.": (
         "Le morceau {0} est {1:said} : il n'y a encore rien à en obtenir. Voir {2}/jobs/{3}."

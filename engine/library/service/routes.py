@@ -288,9 +288,11 @@ async def preview(request: Request, track_id: TrackId) -> Response:
     summary="What the library stands on: database, storage, workers, sources",
 )
 async def health() -> Response:
-    """Each by its name; 503 where one that is needed does not answer."""
-    told = await RUNNING.asked_health()
-    return JSONResponse(told.model_dump(), 200 if told.status == "healthy" else 503)
+    """Each by its name. `degraded` where one does not answer; 503 where the database or the storage
+    does not, or where work has waited for five minutes and no worker lives. That none lives is
+    usual where workers are scaled with the queue and nothing is in it."""
+    found = await RUNNING.asked_health()
+    return JSONResponse(found.told.model_dump(), 200 if found.works else 503)
 
 
 async def _sent(file: StoredFile, asked: Mapping[str, str]) -> Response:

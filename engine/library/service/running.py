@@ -10,9 +10,11 @@ from engine.base.errors import DatabaseUnavailable, NotReady, ShazamError
 from engine.library.growing import Growing, name_of, refuse_foreign
 from engine.library.service import start
 from engine.library.service.answers import LibraryAnswers
-from engine.library.service.health import health_of
+from engine.library.service.figures import Figures
+from engine.library.service.health import Found, health_of
 from engine.library.service.opened import Library
-from engine.library.service.schemas import LibraryHealth, LibraryPart
+from engine.library.service.schemas import LibraryPart
+from engine.serving.http.exchange import current_caller
 from engine.serving.watch.metrics import Metrics
 from engine.serving.work.readiness import Readiness
 from engine.sound.search import SoundSearch
@@ -31,9 +33,11 @@ class RunningLibrary:
     answers: LibraryAnswers | None = None
     growing: Growing | None = None
     _readiness: Readiness[Library] | None = None
-    _growing_on: asyncio.Task[None] | None = None
+    _figures: Figures | None = None
+    _beside: tuple[asyncio.Task[None], ...] = ()
 
     def start(self, metrics: Metrics) -> None:
+        self._figures = Figures(metrics)
         self._readiness = Readiness(
             self._open,
             lambda library, _: library.database.ready(),
@@ -56,7 +60,9 @@ class RunningLibrary:
         )
         self.library, self.growing = library, growing
         self.answers = LibraryAnswers(library, growing, sound.answers())
-        self._growing_on = asyncio.create_task(growing.run())
+        assert self._figures is not None
+        at_it = (growing.run(), self._figures.keep(library))
+        self._beside = tuple(asyncio.create_task(one) for one in at_it)
         logger.info("the library is open: %s, %s", library.database, library.objects.name)
         return library
 
@@ -73,10 +79,10 @@ class RunningLibrary:
     async def stop(self) -> None:
         if self._readiness is not None:
             self._readiness.stop()
-        if self._growing_on is not None:
-            self._growing_on.cancel()
+        for task in self._beside:
+            task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
-                await self._growing_on
+                await task
         if self.answers is not None:
             await self.answers.close()
         if self.library is not None:
@@ -107,15 +113,15 @@ class RunningLibrary:
         return self.part()
 
     def part(self) -> LibraryPart:
-        settings, growing = start.settings(), self.growing
+        settings, growing, caller = start.settings(), self.growing, current_caller()
         return LibraryPart(
             library="private" if settings.private else "shared",
             ready=self.answers is not None,
-            held=growing.held if growing else 0,
-            waiting_to_be_heard_again=len(growing.waiting) if growing else 0,
+            held=growing.held(caller) if growing else 0,
+            waiting_to_be_heard_again=growing.waits(caller) if growing else 0,
         )
 
-    async def asked_health(self) -> LibraryHealth:
+    async def asked_health(self) -> Found:
         """Never raises."""
         failure = self.failure.message if self.failure else OPENING
         return await health_of(start.settings(), self.library, self.growing, failure)

@@ -124,7 +124,7 @@ class Part(BaseModel):
 
 class WorkerPart(Part):
     workers: int = Field(default=0, description="processes that work, by their last heartbeat")
-    queued: int = 0
+    queued: int = Field(default=0, description="jobs; where the library is private, the caller's")
     running: int = 0
 
 
@@ -152,5 +152,7 @@ class LibraryPart(BaseModel):
 
     library: Literal["shared", "private"]
     ready: bool
-    held: int = Field(description="tracks that were added since the artifact was made")
+    held: int = Field(
+        description="tracks that were added since the artifact was made and that the caller finds"
+    )
     waiting_to_be_heard_again: int

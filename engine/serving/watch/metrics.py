@@ -11,7 +11,10 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from prometheus_client import Gauge
 
 Span = Callable[[str], AbstractContextManager[Any]]
 
@@ -58,7 +61,8 @@ class Metrics:
         # would name the same series twice.
         shared = "PROMETHEUS_MULTIPROC_DIR" in os.environ
         self._registry = CollectorRegistry() if not shared else REGISTRY
-        options: dict[str, Any] = {"registry": None if shared else self._registry}
+        self._options: dict[str, Any] = {"registry": None if shared else self._registry}
+        options = self._options
         stages = dict.fromkeys(stage for one in subjects for stage in one.stages)
         uploads = " and ".join(one.uploads for one in subjects)
         self.requests = Counter(
@@ -124,6 +128,13 @@ class Metrics:
             )
             for one in subjects
         }
+
+    def gauge(self, name: str, about: str, labels: Sequence[str] = ()) -> Gauge:
+        """One that a capability has and others have not. Every process tells the same of what all
+        share: the last who told it is right."""
+        from prometheus_client import Gauge
+
+        return Gauge(name, about, labels, multiprocess_mode="livemostrecent", **self._options)
 
     @contextmanager
     def timed(self, stage: str) -> Iterator[None]:

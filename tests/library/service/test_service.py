@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -20,6 +21,7 @@ import pytest
 from conftest import PROJECT, Serve, Server, is_error
 from tracks import RATE, TRACKS, tune
 
+from engine.library.service.figures import SERIES
 from engine.sound.audio import encode
 
 KEYS = ("mine", "theirs")
@@ -145,7 +147,7 @@ def opened(serve: Serve, environment: dict[str, str], data: Path) -> Library:
     # Who is told that it is ready is not refused a moment later.
     assert made.by("mine").get("/api/v1/samples").status_code == 200
     deadline = time.monotonic() + 30
-    while made.by("mine").get("/api/v1/health").status_code != 200:
+    while made.by("mine").get("/api/v1/health").json()["status"] != "healthy":
         assert time.monotonic() < deadline, made.by("mine").get("/api/v1/health").text
         time.sleep(0.2)
     return made
@@ -194,7 +196,8 @@ def test_it_is_found_by_everything_that_finds_tracks(library: Library, job: dict
     assert len(near) == 3
     waveform = mine.get(f"/api/tracks/{track_id}/waveform?points=16").json()
     assert len(waveform["peaks"]) == 16
-    assert mine.get("/health").json()["sound"]["total_tracks"] >= TRACKS + 1
+    health = mine.get("/health").json()
+    assert health["sound"]["total_tracks"] == TRACKS + health["library"]["held"] > TRACKS
 
 
 def test_its_measures_and_its_files(library: Library, job: dict[str, Any]) -> None:
@@ -227,7 +230,8 @@ def test_what_is_mine_is_not_there_for_others(library: Library, job: dict[str, A
     assert track_id not in [one["track_id"] for one in found["candidates"]]
     assert theirs.get("/api/v1/samples").json()["total"] == 0
     assert theirs.get("/api/tracks", params={"q": "garden"}).json()["total"] == 0
-    assert theirs.get("/health").json()["sound"]["total_tracks"] == TRACKS
+    health = theirs.get("/health").json()
+    assert (health["sound"]["total_tracks"], health["library"]["held"]) == (TRACKS, 0)
     is_error(theirs.get(f"/api/tracks/{track_id}"), 404, "track_not_found")
     is_error(theirs.get(f"/api/tracks/{track_id}/audio"), 404, "track_not_found")
     is_error(library.by("mine").get(f"/api/v1/samples/{track_id}%0a"), 404, "not_found")
@@ -330,6 +334,13 @@ def test_health_names_what_the_library_stands_on(library: Library) -> None:
     assert body["sources"]["direct"] == {"present": True, "missing": None}
     assert "SHAZAM_RAPIDAPI_KEY" in body["sources"]["tiktok"]["missing"]
     is_error(httpx.get(f"{library.server.url}/api/v1/health", trust_env=False), 401, "unauthorized")
+
+
+def test_every_figure_of_the_library_that_is_watched_is_there(library: Library) -> None:
+    text = library.by("mine").get("/metrics").text
+    assert set(re.findall(r"^# TYPE (shazam_library_\w+)", text, re.MULTILINE)) == set(SERIES)
+    assert 'shazam_ready{capability="library"} 1.0' in text
+    assert "shazam_library_workers 1.0" in text
 
 
 def test_everything_is_there_after_a_restart_and_what_is_deleted_is_gone(

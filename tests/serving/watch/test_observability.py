@@ -20,6 +20,8 @@ import yaml
 from conftest import PROJECT, Serve, Server
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
+from engine.library.service.figures import SERIES
+
 FOLDER = PROJECT / "deploy" / "observability"
 ALERTS = yaml.safe_load((FOLDER / "alerts.yaml").read_text())
 DASHBOARD = json.loads((FOLDER / "dashboard.json").read_text())
@@ -92,11 +94,14 @@ def test_every_query_parses_and_asks_for_what_the_service_exports(
     watched: tuple[Server, str], query: str
 ) -> None:
     promql_parser.parse(query)
-    exported = set(re.findall(r"^(shazam_\w+)", watched[1], re.MULTILINE))
+    exported = set(re.findall(r"^(shazam_\w+)", watched[1], re.MULTILINE)) | set(SERIES)
     asked = set(re.findall(r"\bshazam_\w+", query))
     assert asked
     assert asked <= exported
-    labels = set(re.findall(r"(\w+)=", "".join(re.findall(r"\{(.*)\}", watched[1])))) | {"job"}
+    labels = set(re.findall(r"(\w+)=", "".join(re.findall(r"\{(.*)\}", watched[1])))) | {
+        "job",
+        "state",
+    }
     grouped = re.findall(r"by \(([\w, ]+)\)", query) + re.findall(r"[{,] ?(\w+)=~?", query)
     assert {label.strip() for part in grouped for label in part.split(",")} <= labels
 
@@ -111,7 +116,7 @@ def promtool(*arguments: str) -> subprocess.CompletedProcess[str]:
 def test_promtool_finds_nothing_wrong_with_the_rules() -> None:
     run = promtool("check", "rules", "alerts.yaml")
     assert run.returncode == 0, run.stderr
-    assert "6 rules found" in run.stdout
+    assert "9 rules found" in run.stdout
 
 
 def test_the_alerts_fire_when_they_should_and_at_nothing_else() -> None:
@@ -147,10 +152,11 @@ def test_the_metrics_of_the_promise_are_there(watched: tuple[Server, str]) -> No
     assert 'shazam_queue_items{call="images"} 0.0' in text
     assert 'shazam_ready{capability="covers"} 1.0' in text
     told = (FOLDER / "README.md").read_text()
-    # Those of sound are looked for where it is served (tests/whole/test_sound_service.py).
+    # Those of sound and of the library are looked for where they are served
+    # (tests/whole/test_sound_service.py, tests/library/service/test_service.py).
     assert set(re.findall(r"^# TYPE (shazam_\w+)", text, re.MULTILINE)) == set(
         re.findall(r"`(shazam_\w+?)(?:`|{)", told)
-    ) - {"shazam_artifact_tracks"}
+    ) - {"shazam_artifact_tracks"} - set(SERIES)
 
 
 def test_a_request_is_one_line_of_the_log(watched: tuple[Server, str]) -> None:
