@@ -209,6 +209,9 @@ function photographed(picture) {
 /** Which album is this a picture of? The service's answer, or null. */
 export const identify = (picture, signal) => quietly("/api/identify", photographed(picture), signal);
 
+/** The same of a camera's frame, at one look: the service's answer, or null. */
+export const glimpse = (frame, signal) => quietly("/api/identify?quick=true", photographed(frame), signal);
+
 /** The same of every sleeve in it; an empty list where that is not known. */
 export async function identifyMany(picture, signal) {
   const found = await quietly("/api/identify?many=true", photographed(picture), signal);

@@ -10,14 +10,19 @@ const release = $("release");
 const trouble = $("camera-trouble");
 const torch = $("torch");
 const turn = $("turn");
+const sight = $("sight");
 let stream = null;
 let wanted = 0; // counts what was asked of the browser: only the last is shown, the rest is let go
 let facing = "environment";
+let watching = new AbortController(); // what is seen while the camera is pointed
+let take = () => {};
 
 export const live = () => Boolean(navigator.mediaDevices?.getUserMedia);
 
 function stop() {
   wanted += 1;
+  watching.abort();
+  sight.replaceChildren();
   for (const track of stream?.getTracks() ?? []) track.stop();
   stream = null;
   video.srcObject = null;
@@ -40,11 +45,29 @@ async function start() {
     release.disabled = false;
     release.focus();
     await equip(got.getVideoTracks()[0]);
+    if (mine === wanted) watch();
   } catch (error) {
     if (mine !== wanted) return;
     trouble.textContent = t(error.name === "NotAllowedError" ? "camera_refused" : "camera_missing");
     trouble.hidden = false;
   }
+}
+
+/** The picture takes itself when the service knows the sleeve; without an answer it is as ever. */
+async function watch() {
+  watching = new AbortController();
+  const { signal } = watching;
+  const { follow } = await import("./glance.js");
+  const frame = await follow(video, sight, signal);
+  if (frame) await shoot(frame, 0, 0, frame.width);
+}
+
+async function shoot(source, x, y, side) {
+  release.disabled = true; // a second tap is no second photo
+  const blob = await toJpeg(source, x, y, side, side);
+  if (!dialog.open) return;
+  dialog.close();
+  if (blob) take(blob);
 }
 
 /** A torch where the camera has one, and a way to the other camera where there are several. */
@@ -67,6 +90,7 @@ async function switchTorch() {
 
 /** Calls `taken(blob)` with the square that the finder shows; `choose()` for a file instead. */
 export function setUp(taken, choose) {
+  take = taken;
   dialog.addEventListener("close", stop);
   torch.addEventListener("click", switchTorch);
   turn.addEventListener("click", () => {
@@ -79,13 +103,11 @@ export function setUp(taken, choose) {
     dialog.close();
     choose();
   });
-  release.addEventListener("click", async () => {
-    release.disabled = true; // a second tap is no second photo
+  release.addEventListener("click", () => {
+    watching.abort();
     const { videoWidth: width, videoHeight: height } = video;
     const side = Math.min(width, height);
-    const blob = await toJpeg(video, (width - side) / 2, (height - side) / 2, side, side);
-    dialog.close();
-    if (blob) taken(blob);
+    shoot(video, (width - side) / 2, (height - side) / 2, side);
   });
 }
 

@@ -22,9 +22,9 @@ async function decode(file) {
   }
 }
 
-/** A canvas or video frame → JPEG; the part (x, y, width, height) in source pixels. */
-export function toJpeg(source, x, y, width, height) {
-  const scale = Math.min(1, SIDE / Math.max(width, height));
+/** A canvas or video frame → JPEG of at most `side` pixels; the part (x, y, width, height) in source pixels. */
+export function toJpeg(source, x, y, width, height, side = SIDE) {
+  const scale = Math.min(1, side / Math.max(width, height));
   const canvas = document.createElement("canvas");
   canvas.width = Math.max(1, Math.round(width * scale));
   canvas.height = Math.max(1, Math.round(height * scale));

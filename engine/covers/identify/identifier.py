@@ -53,9 +53,8 @@ _MOST_WITHOUT_PROOF = 0.75
 class Identification:
     """The answer for one sleeve.
 
-    `confidence` is the probability that the decision is right; 0 where it is `unsure`, as only a
-    glance is. `album_id` is None unless it is a
-    match. `quad` (4, 2) float32 is where the cover lies, in pixels of the upright picture that was
+    `confidence` is the probability that the decision is right; where it is `unsure`, as only a
+    glance is, that of its candidate, 0 without one. `album_id` is None unless it is a match. `quad` (4, 2) float32 is where the cover lies, in pixels of the upright picture that was
     sent, from the cover's own top left to its top right and on; None, like `inliers`, where nothing
     was proven. `mirrored` is whether the photo shows the cover as a mirror does, as front cameras
     do: its corners then run counter-clockwise, else clockwise. `candidates` are led by what was
@@ -124,7 +123,9 @@ class Identifier:
 
     def at_a_glance(self, data: bytes, *, max_pixels: int = MAX_IMAGE_PIXELS) -> Identification:
         """Bytes of a picture → a `match`, or `unsure`, for about what a search costs: one place is
-        looked at, without the encoder. Raises what `engine.covers.image.decode` raises."""
+        looked at, without the encoder. What is likely and not sure is the one candidate of
+        `unsure`, with the place: the next frame may say the same. Raises what
+        `engine.covers.image.decode` raises."""
         photo, scale = _decoded(data, max_pixels)
         small, shrunk = working_copy(photo)
         seen = self.prover.glimpse(small) if self.prover is not None else None
@@ -133,10 +134,13 @@ class Identifier:
         sure = shifted(seen.probability, self.prior)
         if sure < 0.5:
             return UNSURE
+        matches = seen.probability >= self.prover.calibration.blind().sure_at
         album_id = int(self.prover.references.ids[seen.row])
         proof = seen.proof
         near = (Neighbour(album_id, seen.likeness),)
-        answer = Identification("match", sure, album_id, proof.inliers, proof.quad, near)
+        decision: Decision = "match" if matches else "unsure"
+        known = album_id if matches else None
+        answer = Identification(decision, sure, known, proof.inliers, proof.quad, near)
         return _scaled(answer, scale * shrunk)
 
     def by_pixels(

@@ -63,7 +63,8 @@ class Prover:
         return _Proving(self, photo, sight).run(brief)
 
     def glimpse(self, photo: Pixels) -> Candidate | None:
-        """What one look at the likeliest outline is sure of: at most one proof, no encoder.
+        """What one look at the likeliest outline shows, if that is likelier than not: at most one
+        proof, no encoder.
 
         For the frames of a camera, of which the next may be better than any further look at this.
         """
@@ -96,12 +97,9 @@ class _Proving:
 
     def glimpse(self) -> Candidate | None:
         proposals = self._by_layout(find_outlines(self.levels[0], "brief"), 1, [])
-        sure = [
-            self.found[row]
-            for row, quad in proposals
-            if self._try(row, quad) >= self.calibration.sure_at
-        ]
-        return sure[0] if sure else None
+        for row, quad in proposals:
+            self._try(row, quad)
+        return next((one for one in self._ranked() if one.probability >= 0.5), None)
 
     def _ranked(self) -> list[Candidate]:
         return sorted(self.found.values(), key=lambda one: (-one.probability, one.row))

@@ -64,7 +64,10 @@ class Evidence(BaseModel):
 class IdentifyResponse(BaseModel):
     decision: Literal["match", "ambiguous", "no_match", "unsure"]
     confidence: float = Field(
-        ge=0, le=1, description="of all answers given with 0.9, nine in ten are right; 0 if unsure"
+        ge=0,
+        le=1,
+        description="of all answers given with 0.9, nine in ten are right; if unsure, that of its "
+        "candidate, or 0",
     )
     album: AlbumResult | None = Field(description="null unless it is a match")
     evidence: Evidence | None = Field(description="null where nothing was proven")

@@ -6,7 +6,7 @@ import io
 import json
 import shutil
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -442,6 +442,13 @@ def test_a_reference_is_what_pillow_decodes(identifier: Identifier) -> None:
     assert np.array_equal(cover_of(identifier.search.catalogue, 3), pillow)
 
 
+def lying(number: int) -> np.ndarray:
+    """A cover on a grey table, at 200 to 1,000 × 300 to 1,100 pixels."""
+    photo = np.full((1500, 1200, 3), 90, np.uint8)
+    photo[300:1100, 200:1000] = cv2.resize(drawn(number), (800, 800))
+    return photo
+
+
 def test_a_glance_matches_what_is_clear_and_is_unsure_of_all_else(identifier: Identifier) -> None:
     photos = [
         simulate_photo(drawn(number), np.random.default_rng(number), "mild").image
@@ -454,6 +461,20 @@ def test_a_glance_matches_what_is_clear_and_is_unsure_of_all_else(identifier: Id
     assert all(one.album_id in (number, None) for number, one in enumerate(known))
     assert all(one.decision == "unsure" for one in strangers)
     assert identifier.at_a_glance(jpeg_of(drawn(TWIN_OF))).decision == "unsure"
+
+
+def test_what_a_glance_finds_likely_and_is_not_sure_of_is_its_candidate(
+    identifier: Identifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert identifier.prover is not None
+    never_sure = replace(identifier.prover.calibration.blind(), sure_at=1.1)
+    monkeypatch.setattr(type(never_sure), "blind", lambda _: never_sure)
+    answer = identifier.at_a_glance(jpeg_of(lying(3)))
+    assert (answer.decision, answer.album_id) == ("unsure", None)
+    assert [one.id for one in answer.candidates] == [3]
+    assert answer.confidence > 0.5
+    assert answer.quad is not None
+    assert identifier.at_a_glance(jpeg_of(lying(101))).candidates == ()
 
 
 def test_a_glance_asks_no_encoder_and_looks_once(
@@ -475,9 +496,7 @@ def test_a_glance_asks_no_encoder_and_looks_once(
 
 
 def test_the_quad_of_a_glance_is_in_pixels_of_the_picture_sent(identifier: Identifier) -> None:
-    photo = np.full((1500, 1200, 3), 90, np.uint8)
-    photo[300:1100, 200:1000] = cv2.resize(drawn(3), (800, 800))
-    answer = identifier.at_a_glance(jpeg_of(photo))
+    answer = identifier.at_a_glance(jpeg_of(lying(3)))
     assert answer.album_id == 3
     right = np.array([[200, 300], [1000, 300], [1000, 1100], [200, 1100]])
     assert answer.quad is not None

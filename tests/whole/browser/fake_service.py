@@ -34,6 +34,7 @@ FIRST = ["Blue", "Paper", "Night", "Seven", "Glass", "Slow", "Northern", "Velvet
 SECOND = ["Harbour", "Machines", "Garden", "Horizon", "Letters", "Weather", "Rooms"]
 NAMES = ["Ida Marlow", "The Lanterns", "Kofi Adjei", "Solveig & Sons", "Mono Club"]
 ALBUMS = 60
+UNSURE: dict[str, Any] = {"decision": "unsure", "confidence": 0.0, "candidates": []}
 
 
 def album(number: int, score: float | None = None) -> dict[str, Any]:
@@ -99,9 +100,9 @@ class Seen:
 
 
 class Fake:
-    """The server, and what a test may set: `canned`, `delay` (s), `ready`, `empty`, and what
-    identify says, `identified`, after `proving` (s); `sound` where it knows sound, too; of its
-    health it says nothing while `silent` is set."""
+    """The server, and what a test may set: `canned`, `delay` (s), `ready`, `empty`; what identify
+    says, `identified`, after `proving` (s), and at a glance, `glances` one after another; `sound`
+    where it knows sound, too; of its health it says nothing while `silent` is set."""
 
     def __init__(self) -> None:
         self.page: Page = load_page(WEB)
@@ -147,6 +148,7 @@ class Fake:
         self.many: list[dict[str, Any]] = []
         self.silent.clear()
         self.identified = 200, identified("match")
+        self.glances: list[dict[str, Any] | None] = []
         self.seen: list[Seen] = []
 
     def close(self) -> None:
@@ -203,6 +205,12 @@ class Fake:
         status, answer = self.answer(seen)
         return send_json(http, status, answer)
 
+    def glance(self) -> tuple[int, Any]:
+        """The next of `glances`; None of them is a busy service, and where none is left it is not
+        sure of anything."""
+        told = self.glances.pop(0) if self.glances else {**identified("no_match"), **UNSURE}
+        return (200, told) if told else (503, failure("overloaded", "Too busy."))
+
     def answer(self, seen: Seen) -> tuple[int, Any]:
         options = {**seen.query, **seen.form}
         if self.sound and (told := self.sound.answer(seen.path, options)):
@@ -235,6 +243,8 @@ class Fake:
             # Words choose the order, so that a test can tell one answer from another.
             first = sum(map(ord, options["query"])) % max(1, len(ids))
             return 200, results("text", (ids[first:] + ids[:first])[:k])
+        if seen.path == "/api/identify" and options.get("quick"):
+            return self.glance()
         if seen.path == "/api/identify":
             time.sleep(self.proving)
             if options.get("many"):
