@@ -54,11 +54,12 @@ class Identification:
     """The answer for one sleeve.
 
     `confidence` is the probability that the decision is right; where it is `unsure`, as only a
-    glance is, that of its candidate, 0 without one. `album_id` is None unless it is a match. `quad` (4, 2) float32 is where the cover lies, in pixels of the upright picture that was
-    sent, from the cover's own top left to its top right and on; None, like `inliers`, where nothing
-    was proven. `mirrored` is whether the photo shows the cover as a mirror does, as front cameras
-    do: its corners then run counter-clockwise, else clockwise. `candidates` are led by what was
-    matched or could not be told apart, then the encoder's nearest.
+    glance is, that of its candidate, 0 without one. `album_id` is None unless it is a match. `quad`
+    (4, 2) float32 is where the cover lies, in pixels of the upright picture that was sent, from the
+    cover's own top left to its top right and on; None, like `inliers`, where nothing was proven.
+    `mirrored` is whether the photo shows the cover as a mirror does, as front cameras do: its
+    corners then run counter-clockwise, else clockwise. `candidates` are led by what was matched or
+    could not be told apart, then the encoder's nearest.
     """
 
     decision: Decision
