@@ -54,7 +54,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="package")
 def playwright() -> Iterator[Any]:
-    sync_api.expect.set_options(timeout=15_000)  # the machine may be busy with other work
+    sync_api.expect.set_options(timeout=30_000)  # the machine may be busy with other work
     with sync_api.sync_playwright() as made:
         yield made
 
@@ -104,7 +104,7 @@ def visitor(chromium: Any) -> Iterator[Visit]:
             **options,
         }
         context = chromium.new_context(**options)
-        context.set_default_timeout(15_000)
+        context.set_default_timeout(30_000)
         opened.append(context)
         context.add_init_script(WATCH + script)
         page = context.new_page()
