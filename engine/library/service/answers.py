@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 from engine.base.errors import (
     AudioNotFound,
@@ -53,6 +54,8 @@ API = "/api/v1"
 MOST_LETTERS = 300  # of a file's name
 # Of jobs that are told to the workers' engine: each is a transaction in a thread.
 TOLD_AT_ONCE = 2
+# A page waits so long to be told where files are; signing a link may ask a cloud who we are.
+ORIGIN_WITHIN_S = 1.0
 # What is done beside answers may take so long at the end.
 ENDS_WITHIN_S = 5.0
 
@@ -74,6 +77,7 @@ class LibraryAnswers:
         self._following = Following(library.jobs.several)
         self._tasks: set[asyncio.Task[None]] = set()
         self._telling = asyncio.Semaphore(TOLD_AT_ONCE)
+        self._origin: asyncio.Task[str | None] | None = None
 
     async def close(self) -> None:
         self._following.close()
@@ -266,6 +270,21 @@ class LibraryAnswers:
             seconds, name = self._library.settings.link_s, filename_of(sample, "mp3")
             found = await asyncio.to_thread(objects.link, key, seconds, name, media_type)
         return StoredFile(found, key, media_type)
+
+    async def origins(self) -> tuple[str, ...]:
+        """Of files that are handed out by links to a bucket; as far as that is known now."""
+        if self._origin is None or (self._origin.done() and self._origin.exception()):
+            self._origin = asyncio.create_task(asyncio.to_thread(self._find_origin))
+        await asyncio.wait([self._origin], timeout=ORIGIN_WITHIN_S)
+        found = None
+        if self._origin.done() and not self._origin.exception():
+            found = self._origin.result()
+        return () if found is None else (found,)
+
+    def _find_origin(self) -> str | None:
+        """Where a link to any file leads; None where this service sends them itself."""
+        link = self._library.objects.link("nothing", 60, "nothing")
+        return None if link is None else "{0.scheme}://{0.netloc}".format(urlsplit(link))
 
     async def size(self, key: str) -> int:
         """Bytes of an object. Raises `ObjectNotFound`."""

@@ -8,7 +8,7 @@ from engine.library.service.calls import CALLS
 from engine.library.service.french import LIBRARY
 from engine.library.service.opened import FILES
 from engine.library.service.routes import router
-from engine.library.service.running import RUNNING
+from engine.library.service.running import RUNNING, answers
 from engine.library.service.schemas import LibraryPart
 from engine.serving.app.capability import Capability
 from engine.serving.http.bodies import FORM_OVERHEAD, BodyLimit
@@ -27,6 +27,11 @@ def _too_large() -> AudioTooLong:
 
 def _too_much() -> PayloadTooLarge:
     return PayloadTooLarge(f"The body has more than {LINK_BYTES:,} bytes. Send a link and no file.")
+
+
+async def _media() -> tuple[str, ...]:
+    """The bucket that tracks are in: their audio and previews send the page there."""
+    return await answers().origins()
 
 
 CAPABILITY = Capability(
@@ -53,6 +58,7 @@ CAPABILITY = Capability(
         )
     },
     awaited=True,
+    media=_media,
     listened=("/api/v1/jobs/{job_id}/events",),
     sealed=(FILES,),
 )
