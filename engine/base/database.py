@@ -27,7 +27,7 @@ class Database:
 
     def __init__(self, path: Path) -> None:
         self._path, self._uri = path, read_only(path)
-        self._file = _file(path)
+        self._file = which_file(path)
         self._local = threading.local()
         self._all: list[sqlite3.Connection] = []
         self._lock = threading.Lock()
@@ -36,7 +36,7 @@ class Database:
         connection = getattr(self._local, "connection", None)
         if connection is None:
             connection = sqlite3.connect(self._uri, uri=True, check_same_thread=False)
-            if _file(self._path) != self._file:
+            if which_file(self._path) != self._file:
                 connection.close()
                 raise sqlite3.DatabaseError(f"{self._path.name} is another file than was opened")
             self._local.connection = connection
@@ -50,7 +50,7 @@ class Database:
                 self._all.pop().close()
 
 
-def _file(path: Path) -> tuple[int, int] | None:
+def which_file(path: Path) -> tuple[int, int] | None:
     """Which file has this name now; None where none has."""
     try:
         told = path.stat()

@@ -41,6 +41,7 @@
     │       ├── IndexUnavailable     index_unavailable  503
     │       ├── StorageUnavailable   storage_unavailable 503
     │       └── DatabaseUnavailable  database_unavailable 503
+    │           └── DatabaseFull     storage_full       507
     ├── DeadlineExceeded             timeout            504
     │   └── LinkTimeout              link_timeout       504
     ├── StorageFull                  storage_full       507
@@ -334,6 +335,13 @@ class DatabaseUnavailable(NotReady):
     """The database (`SHAZAM_DATABASE`) does not answer."""
 
     code = "database_unavailable"
+
+
+class DatabaseFull(DatabaseUnavailable):
+    """The disk of the database takes no more; what waits for a database waits for this, too."""
+
+    code = "storage_full"
+    status = HTTPStatus.INSUFFICIENT_STORAGE
 
 
 class StorageFull(ShazamError):

@@ -12,6 +12,7 @@ of keys of stored objects to keys. From the bottom to the top:
     database    transactions, the same on SQLite and on PostgreSQL
     stores      keys → bytes, in a folder or in a bucket
     objects     the files of tracks there, waited for, checked and named
+    footing     whether rows and files can be kept at all, told at the start
     signing     links to them where a store makes none
     records     what jobs and samples both write, and the order in which rows are held
     quota       what a key may add on a day

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -21,7 +22,8 @@ from sqlalchemy.exc import (
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from engine.base.errors import DatabaseUnavailable, SettingsError
+from engine.base.database import which_file
+from engine.base.errors import DatabaseFull, DatabaseUnavailable, SettingsError
 
 # How long a writer of SQLite waits for another, and a caller for a connection or for PostgreSQL.
 BUSY_S = 15
@@ -59,6 +61,26 @@ def parsed(url: str) -> URL:
     )
 
 
+class Place:
+    """The file of a SQLite database, as it was when it was opened. One that is taken away, or that
+    another is put in the place of, must not be followed by an empty one: what would be accepted
+    from then on would be in the one or in the other."""
+
+    def __init__(self, address: URL) -> None:
+        sqlite = address.drivername == "sqlite"
+        self._path = Path(str(address.database)) if sqlite else None
+        self._file = which_file(self._path) if self._path else None
+
+    def check(self) -> None:
+        """Raises `DatabaseUnavailable`."""
+        if self._path is not None and which_file(self._path) != self._file:
+            raise DatabaseUnavailable(
+                "The file of the database is gone, or another is in its place (SHAZAM_DATABASE). "
+                "Bring it back, and start the service and its workers anew.",
+                retry_after_s=60,
+            )
+
+
 def engine_of(address: URL) -> AsyncEngine:
     if address.drivername != "sqlite":
         return create_async_engine(
@@ -92,12 +114,19 @@ def blocking_engine_of(address: URL) -> Engine:
 
 @contextlib.contextmanager
 def translated() -> Iterator[None]:
-    """Failures of a database that is away, full or locked → `DatabaseUnavailable`."""
+    """Failures of a database that is away or locked → `DatabaseUnavailable`, of one whose disk is
+    full → `DatabaseFull`."""
     try:
         yield
     except (SQLAlchemyError, sqlite3.Error, OSError) as error:
         if not _is_away(error):
             raise
+        if _is_full(error):
+            raise DatabaseFull(
+                "The disk of the database is full: free some of it, then try again. Nothing that "
+                "was accepted is lost.",
+                retry_after_s=10,
+            ) from error
         raise DatabaseUnavailable(
             "The database does not answer. Nothing that was accepted is lost; try again shortly.",
             retry_after_s=2,
@@ -114,6 +143,16 @@ def _is_away(error: Exception) -> bool:
     if isinstance(error, sqlite3.Error):
         return getattr(error, "sqlite_errorcode", None) not in _MISTAKES
     return isinstance(error, PoolTimeout | OSError)
+
+
+def _is_full(error: Exception) -> bool:
+    said = error.orig if isinstance(error, DBAPIError) else error
+    # Extended codes have the plain one in their last eight bits; 53100 is PostgreSQL's disk_full.
+    return (
+        getattr(said, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL
+        or getattr(said, "sqlstate", None) == "53100"
+        or getattr(said, "errno", None) in (errno.ENOSPC, errno.EDQUOT)
+    )
 
 
 def _listen(engine: Engine) -> None:

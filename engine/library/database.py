@@ -19,7 +19,7 @@ from sqlalchemy import URL, func, insert, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from engine.base.errors import DatabaseUnavailable
-from engine.library.connecting import IMMEDIATE, engine_of, parsed, translated
+from engine.library.connecting import IMMEDIATE, Place, engine_of, parsed, translated
 from engine.library.migrations.running import migrate
 from engine.library.tables import SecretRow
 
@@ -34,7 +34,7 @@ class Database:
     may have one open."""
 
     def __init__(self, address: URL, engine: AsyncEngine) -> None:
-        self._address = address
+        self._address, self._place = address, Place(address)
         self._engine = engine
         self._writer = engine.execution_options(**{IMMEDIATE: True})
         self.is_sqlite = address.drivername == "sqlite"
@@ -59,6 +59,7 @@ class Database:
     @contextlib.asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncConnection]:
         """A connection that sees what is committed. Raises `DatabaseUnavailable`."""
+        self._place.check()
         with translated():
             async with self._engine.connect() as connection:
                 yield connection
@@ -67,9 +68,10 @@ class Database:
     async def writing(self) -> AsyncIterator[AsyncConnection]:
         """One transaction: all of it is there after the block, or, where that raises, nothing.
 
-        Raises `DatabaseUnavailable`. Where that was during the commit nobody knows whether it came
-        through, so what is written must bear to be written twice.
+        Raises `DatabaseUnavailable`, `DatabaseFull`. Where that was during the commit nobody knows
+        whether it came through, so what is written must bear to be written twice.
         """
+        self._place.check()
         turn = self._turn if self.is_sqlite else contextlib.nullcontext()
         with translated():
             async with turn, self._writer.begin() as connection:

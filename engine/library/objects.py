@@ -11,6 +11,7 @@ own: fsspec's thread does not come along.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import logging
 import random
@@ -61,10 +62,15 @@ class Objects:
 
     @classmethod
     def open(cls, url: str, *, patience_s: float = PATIENCE_S, public_url: str = "") -> Objects:
-        """A folder's path, `s3://bucket/prefix`, `gs://…`, or `memory://name` in tests; nothing is
-        asked yet. `public_url`: S3's address for who gets a link, or "none" (see `Bucket`)."""
-        local = "://" not in url
-        return cls(Folder(Path(url)) if local else Bucket(url, public_url), patience_s)
+        """A folder's path, `s3://bucket/prefix`, `gs://…`, or `memory://name` in tests. A folder is
+        made where there is none; of a bucket nothing is asked yet. `public_url`: S3's address for
+        who gets a link, or "none" (see `Bucket`)."""
+        if "://" in url:
+            return cls(Bucket(url, public_url), patience_s)
+        folder = Folder(Path(url))
+        with contextlib.suppress(OSError):  # whoever first uses it is told
+            folder.begin()
+        return cls(folder, patience_s)
 
     @property
     def name(self) -> str:
@@ -208,7 +214,7 @@ class Objects:
                 first_failed = now if first_failed is None else first_failed
                 wait = random.uniform(pause / 2, pause)
                 over = now + wait > first_failed + patience_s or self._stopping.is_set()
-                if trouble is not Trouble.PASSING or over:
+                if trouble not in (Trouble.PASSING, Trouble.GONE) or over:
                     raise self._named(trouble, key, error) from error
                 logger.warning("%s does not answer (%s); waiting", self.name, _words(error))
             self._stopping.wait(wait)
@@ -221,6 +227,12 @@ class Objects:
         logger.error("%s cannot be used: %s", self.name, _words(error))
         if trouble is Trouble.FULL:
             return StorageFull("The library's storage is full: free some of it, then try again.")
+        if trouble is Trouble.GONE:
+            return StorageUnavailable(
+                "The folder of the library's files is gone, or another is in its place "
+                "(SHAZAM_STORAGE). Bring it back, and start the service and its workers anew.",
+                retry_after_s=60,
+            )
         if trouble is Trouble.PASSING:
             return StorageUnavailable(
                 "The library's storage does not answer. Try again in a while.", retry_after_s=10

@@ -8,10 +8,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import ClassVar
 
 from engine.base.settings import MEBI, SHARED, Settings, Variable, choice, integer, number
 
+_SQLITE = "sqlite:///"
 NONE, TOGETHER, PRIVATE = "none", "shared", "private"
 DATABASE = "sqlite:///build/studio/library.sqlite"
 STORAGE = "build/studio/objects"
@@ -19,6 +21,11 @@ TIKTOK = "https://tiktok-scraper7.p.rapidapi.com"
 SPOTIFY = "https://api.spotify.com/v1"
 SPOTIFY_TOKEN = "https://accounts.spotify.com/api/token"
 JAMENDO = "https://api.jamendo.com/v3.0"
+
+
+def sqlite_file(database: str) -> Path | None:
+    """The file of a `SHAZAM_DATABASE` that is SQLite's."""
+    return Path(database[len(_SQLITE) :]) if database.startswith(_SQLITE) else None
 
 
 def _database(text: str) -> str:

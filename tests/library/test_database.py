@@ -12,7 +12,7 @@ from postgres import Postgres
 from sqlalchemy import func, insert, select, text, update
 from sqlalchemy.exc import DBAPIError
 
-from engine.base.errors import DatabaseUnavailable, SettingsError
+from engine.base.errors import DatabaseFull, DatabaseUnavailable, SettingsError
 from engine.library.database import Database, waiting
 from engine.library.tables import FeedRow, UsageRow
 
@@ -105,6 +105,42 @@ async def test_a_mistake_of_ours_is_not_told_as_a_database_that_is_away(database
     with pytest.raises(DBAPIError, match="absent"):
         async with database.reading() as connection:
             await connection.execute(text("SELECT 1 FROM absent"))
+
+
+@pytest.mark.parametrize("taken_away", [False, True], ids=["replaced", "gone"])
+async def test_a_file_that_goes_is_told_and_no_empty_one_takes_its_place(
+    tmp_path: Path, taken_away: bool
+) -> None:
+    path, away = tmp_path / "library.sqlite", tmp_path / "away.sqlite"
+    database = await Database.open(f"sqlite:///{path}")
+    async with database.writing() as connection:
+        await connection.execute(insert(UsageRow).values(ROW))
+    path.rename(away)
+    if not taken_away:
+        path.write_bytes(b"")
+    for ask in (database.ready, lambda: counted(database), lambda: database.secret("links")):
+        with pytest.raises(DatabaseUnavailable, match="is gone, or another is in its place"):
+            await ask()
+    assert path.exists() != taken_away
+    away.rename(path)
+    assert await counted(database) == 1
+    await database.close()
+
+
+async def test_a_disk_that_is_full_is_named(tmp_path: Path) -> None:
+    database = await Database.open(f"sqlite:///{tmp_path}/library.sqlite")
+
+    async def fill() -> None:
+        async with database.writing() as connection:
+            pages = await connection.scalar(text("PRAGMA page_count"))
+            await connection.execute(text(f"PRAGMA max_page_count = {pages}"))
+            long = {**ROW, "owner": "x" * 100_000}
+            await connection.execute(insert(UsageRow).values(long))
+
+    with pytest.raises(DatabaseFull, match="disk of the database is full") as full:
+        await fill()
+    assert (full.value.code, full.value.status) == ("storage_full", 507)
+    await database.close()
 
 
 async def test_waiting_tries_again_while_the_database_is_away() -> None:

@@ -315,6 +315,29 @@ def test_a_killed_put_is_not_listed_and_is_swept_later(folder: Path) -> None:
     assert everything(folder) == [KEY]
 
 
+@pytest.mark.parametrize("emptied", [False, True], ids=["gone", "replaced"])
+def test_a_folder_that_goes_is_told_and_no_empty_one_takes_its_place(
+    folder: Path, emptied: bool
+) -> None:
+    objects = Objects.open(str(folder), patience_s=0)
+    objects.put(KEY, SMALL)
+    away = folder.rename(folder.with_name("away"))
+    if emptied:
+        folder.mkdir()
+    asked: list[Callable[[], object]] = [
+        *(objects.check, objects.list, lambda: objects.put(KEY, SMALL), lambda: objects.read(KEY)),
+        *(lambda: objects.exists(KEY), lambda: objects.delete(KEY)),
+    ]
+    for ask in asked:
+        with pytest.raises(StorageUnavailable, match="is gone, or another is in its place"):
+            ask()
+    if emptied:
+        folder.rmdir()
+    assert not folder.exists()
+    away.rename(folder)
+    assert objects.read(KEY) == SMALL
+
+
 def test_folders_that_others_empty_are_made_anew(folder: Path) -> None:
     objects = Objects.open(str(folder), patience_s=0)
 

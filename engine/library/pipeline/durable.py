@@ -14,7 +14,10 @@ from pathlib import Path
 import psycopg
 from dbos import DBOSClient, DBOSPortableJSONSerializer
 from sqlalchemy import URL, Engine, ExceptionContext, create_engine, event, make_url
+from sqlalchemy.exc import DisconnectionError
+from sqlalchemy.pool import ConnectionPoolEntry
 
+from engine.base.database import which_file
 from engine.base.errors import ShazamError
 
 # What a workflow of this code does and in which order. It changes with the steps, their order or
@@ -76,12 +79,19 @@ def address_of(database: str) -> URL:
     return address.set(database=f"{path.with_suffix('.dbos')}{path.suffix}")
 
 
+def file_of(database: str) -> Path | None:
+    """The file of DBOS's tables, where they are in one."""
+    address = address_of(database)
+    return Path(str(address.database)) if address.drivername == "sqlite" else None
+
+
 def engine_for(database: str, *, connections: int) -> Engine:
     """Connections to DBOS's tables. Of one that is lost DBOS hears that it is lost, and waits."""
     address = address_of(database)
     if address.drivername == "sqlite":
         engine = create_engine(address, connect_args={"timeout": _BUSY_S}, pool_size=connections)
         event.listen(engine, "connect", _prepare)
+        _keep_to(engine, Path(str(address.database)))
     else:
         engine = create_engine(
             address,
@@ -126,6 +136,20 @@ def _prepare(connection: sqlite3.Connection, _record: object) -> None:
     connection.execute("PRAGMA journal_mode=WAL")  # who reads need not wait for who writes
     # What was answered with 202 is on the disk, whatever happens to the machine.
     connection.execute("PRAGMA synchronous=FULL")
+
+
+def _keep_to(engine: Engine, path: Path) -> None:
+    """A connection to a file that is gone from its place would write where nobody reads."""
+
+    def note(_connection: sqlite3.Connection, record: ConnectionPoolEntry) -> None:
+        record.info["file"] = which_file(path)
+
+    def compare(_connection: object, record: ConnectionPoolEntry, _proxy: object) -> None:
+        if record.info.get("file") != which_file(path):
+            raise DisconnectionError("another file has this name")
+
+    event.listen(engine, "connect", note)
+    event.listen(engine, "checkout", compare)
 
 
 def _tell_of_loss(context: ExceptionContext) -> None:

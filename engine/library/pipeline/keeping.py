@@ -9,11 +9,13 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from functools import partial
+from pathlib import Path
 from typing import TypeVar
 
 from dbos import DBOS, DBOSClient, WorkflowStatus
 from sqlalchemy.exc import SQLAlchemyError
 
+from engine.base.database import which_file
 from engine.base.errors import DatabaseUnavailable, JobFinished, JobNotFound
 from engine.library.pipeline.durable import PIPELINE, job_of
 from engine.library.pipeline.lease import BEAT_S, STOPS_S, Lease
@@ -30,8 +32,9 @@ T = TypeVar("T")
 
 
 class Keeper:
-    """Of all lines of work of a worker. `died` is called once, where another worker has declared
-    this one dead."""
+    """Of all lines of work of a worker. `died` is called once: where another worker has declared
+    this one dead, or where the file of DBOS's `tables` is not that which it began with, as the rows
+    of jobs tell the next worker all that it needs."""
 
     def __init__(
         self,
@@ -39,12 +42,14 @@ class Keeper:
         lines: Sequence[Line],
         running: Running,
         lease: Lease,
+        tables: Path | None,
         died: Callable[[], None],
     ) -> None:
         self._lines, self._running, self._lease, self._died = lines, running, lease, died
         self._client = client
         self._beat_at = time.monotonic()
         self._suspects: set[str] = set()
+        self._tables, self._file = tables, tables and which_file(tables)
 
     async def keep(self) -> None:
         """For ever; each in its own time, whatever becomes of another."""
@@ -71,7 +76,10 @@ class Keeper:
             await asyncio.sleep(seconds)
 
     async def beat(self) -> None:
-        """Say that this worker lives."""
+        """Say that this worker lives, where what it works by is still there."""
+        if self._tables is not None and which_file(self._tables) != self._file:
+            logger.error("DBOS's file is gone: this worker ends, and the next one makes it anew")
+            self._died()
         begun = time.monotonic()
         if not await asyncio.wait_for(self._lease.renew(), STOPS_S / 3):
             logger.error("another worker has declared this one dead: it ends")

@@ -30,6 +30,7 @@ from engine.base.machine import usable_cores
 from engine.base.settings import unknown_variables
 from engine.library.creators import Creators
 from engine.library.database import Database
+from engine.library.footing import check_footing
 from engine.library.jobs import Jobs
 from engine.library.objects import Objects
 from engine.library.pipeline import durable
@@ -53,7 +54,7 @@ from engine.sound.service.settings import SoundSettings
 
 logger = logging.getLogger("shazam.work")
 
-# Exit statuses: another worker took this one for dead.
+# Exit status: another worker took this one for dead, or what it worked by is gone.
 DECLARED_DEAD = 75
 POLL_S = 0.5  # how often the queue is looked at
 _AGAIN_S = 2.0
@@ -71,6 +72,7 @@ def work(concurrency: int | None = None) -> NoReturn:
             f"SHAZAM_SOUND_ARTIFACT={NONE}: a worker hears with what is in an artifact. Example: "
             "SHAZAM_SOUND_ARTIFACT=artifacts/starter-sound"
         )
+    check_footing(settings)
     configure_logging(settings.log_format, settings.log_level, unknown_variables())
     concurrency = concurrency or usable_cores()
     Worker(settings, concurrency=concurrency, sound_artifact=artifact).run()
@@ -110,9 +112,6 @@ class Worker:
         ]
         facts = {name: fact for extra in self._extras for name, fact in extra.facts.items()}
         self._lease = Lease(database, concurrency=concurrency, pipeline=durable.PIPELINE, **facts)
-        self._keeper = Keeper(
-            self._bench.client, self._lines, self._running, self._lease, self._end_at_once
-        )
 
     def run(self) -> NoReturn:
         """Work until SIGTERM or SIGINT, and end this process."""
@@ -121,6 +120,14 @@ class Worker:
         self._patiently(lambda: self._loop.wait(self._lease.take))
         work_at(self._lines[0], self._running)
         self._patiently(lambda: self._launch(self._engine))
+        self._keeper = Keeper(
+            self._bench.client,
+            self._lines,
+            self._running,
+            self._lease,
+            durable.file_of(self._settings.database),
+            self._end_at_once,
+        )
         keeping = asyncio.run_coroutine_threadsafe(self._keep(), self._loop.loop)
         logger.info("%s works, at %d at once", self._lease.worker, self._concurrency)
         self._stopping.wait()

@@ -19,6 +19,16 @@ _ASKED = {
         "La base de données ne répond pas. Rien de ce qui a été accepté n'est perdu ; réessayez "
         "bientôt."
     ),
+    "The file of the database is gone, or another is in its place (SHAZAM_DATABASE). Bring it "
+    "back, and start the service and its workers anew.": (
+        "Le fichier de la base de données a disparu, ou un autre est à sa place (SHAZAM_DATABASE). "
+        "Remettez-le, puis relancez le service et ses processus de travail."
+    ),
+    "The disk of the database is full: free some of it, then try again. Nothing that was accepted "
+    "is lost.": (
+        "Le disque de la base de données est plein : libérez-en, puis réessayez. Rien de ce qui a "
+        "été accepté n'est perdu."
+    ),
     "The database does not answer. What was accepted is begun as soon as it does.": (
         "La base de données ne répond pas. Ce qui a été accepté commence dès qu'elle répond."
     ),
@@ -64,6 +74,11 @@ _ASKED = {
     "corrected (SHAZAM_STORAGE).": (
         "Le stockage de la bibliothèque nous refuse : son adresse, ses identifiants ou ses droits "
         "sont à corriger (SHAZAM_STORAGE)."
+    ),
+    "The folder of the library's files is gone, or another is in its place (SHAZAM_STORAGE). Bring "
+    "it back, and start the service and its workers anew.": (
+        "Le dossier des fichiers de la bibliothèque a disparu, ou un autre est à sa place "
+        "(SHAZAM_STORAGE). Remettez-le, puis relancez le service et ses processus de travail."
     ),
     "The library's storage is full: free some of it, then try again.": (
         "Le stockage de la bibliothèque est plein : libérez-en, puis réessayez."

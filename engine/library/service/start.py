@@ -28,6 +28,7 @@ def check() -> None:
     """Raise a one-line `SettingsError` where the library cannot be served as it is set."""
     from engine.base.errors import SettingsError
     from engine.base.needs import refuse_missing
+    from engine.library.footing import check_footing
 
     given = settings()
     named = f"SHAZAM_LIBRARY={given.library!r}"
@@ -38,3 +39,4 @@ def check() -> None:
             f"{named} tells callers apart by their keys, and SHAZAM_API_KEYS is not set. Set it, "
             "or share the library. Example: SHAZAM_LIBRARY=shared"
         )
+    check_footing(given)

@@ -23,13 +23,24 @@ PASSING = {
     *(errno.EIO, errno.ESTALE, errno.EBUSY, errno.EAGAIN, errno.EINTR, errno.EREMOTEIO),
     *(errno.ETIMEDOUT, errno.ENETDOWN, errno.ENETUNREACH, errno.EHOSTDOWN, errno.ENOLINK),
 }
+_GONE = {errno.ENOENT, errno.ENOTDIR}
 # Another process may remove an empty folder between our making it and our naming a file in it.
 RENAMES = 20
 
 
 class Folder:
+    """Its own folder `.incoming` tells it from an empty one in its place: made by `begin`, and not
+    again. A disk that was unmounted, or a folder that somebody removed, must not be followed by one
+    that holds nothing of what rows name."""
+
     def __init__(self, root: Path) -> None:
-        self._root = root.absolute()
+        self._root, self._begun = root.absolute(), False
+
+    def begin(self) -> None:
+        """Make what is not there yet, and see whether it can be written. Raises OSError."""
+        _make(self._root / INCOMING)
+        self.check()
+        self._begun = True
 
     @property
     def name(self) -> str:
@@ -63,6 +74,7 @@ class Folder:
         return path.stat().st_size
 
     def delete(self, key: str) -> None:
+        self._refuse_gone()
         path = self._root / key
         path.unlink(missing_ok=True)
         for folder in path.parents:
@@ -74,6 +86,7 @@ class Folder:
                 break  # something else lies in it, or it is gone
 
     def list(self, prefix: str) -> Iterator[Stored]:
+        self._refuse_gone()
         for at, folders, files in os.walk(self._root / prefix if prefix else self._root):
             folders[:] = sorted(name for name in folders if not name.startswith("."))
             for name in sorted(files):
@@ -112,6 +125,8 @@ class Folder:
 
     def judge(self, error: Exception) -> Trouble:
         number = error.errno if isinstance(error, OSError) else None
+        if self._begun and number in _GONE and not (self._root / INCOMING).is_dir():
+            return Trouble.GONE
         if isinstance(error, FileNotFoundError | NotADirectoryError | IsADirectoryError):
             return Trouble.ABSENT
         if number in FULL:
@@ -119,12 +134,15 @@ class Folder:
         return Trouble.PASSING if number in PASSING else Trouble.LASTING
 
     def _incoming(self) -> Path:
-        folder = self._root / INCOMING
-        _make(folder)
-        return folder / uuid.uuid4().hex
+        self._refuse_gone()
+        return self._root / INCOMING / uuid.uuid4().hex
+
+    def _refuse_gone(self) -> None:
+        os.stat(self._root / INCOMING)
 
     def _rename(self, incoming: Path, target: Path) -> None:
         for attempt in range(RENAMES):
+            self._refuse_gone()
             try:
                 _make(target.parent)
                 incoming.replace(target)

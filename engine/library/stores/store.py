@@ -25,6 +25,7 @@ class Trouble(Enum):
     PASSING = "passing"  # a 503, a timeout, a reset: ask again
     ABSENT = "absent"  # there is no such object
     FULL = "full"
+    GONE = "gone"  # not an object: all of it, and there may be an empty one in its place
     LASTING = "lasting"  # credentials, permissions, no such bucket: somebody has to act
 
 

@@ -3,7 +3,9 @@ or are of another version. Each is a named failure or a wait that ends, and noth
 
 from __future__ import annotations
 
+import contextlib
 import os
+import shutil
 import signal
 import time
 from pathlib import Path
@@ -14,6 +16,7 @@ import pytest
 from postgres import Postgres
 from workers import House, clip
 
+from engine.base.errors import DatabaseUnavailable
 from engine.library.pipeline import durable
 from engine.library.pipeline.durable import STEPS
 from engine.library.pipeline.lease import DEAD_S
@@ -122,6 +125,29 @@ def test_a_workflow_that_the_engine_forgot_is_begun_again(house: House) -> None:
     house.pipeline._client.delete_workflow(job.workflow_id)
     house.worker()
     assert house.ended(job).state == "done"
+
+
+def test_a_worker_whose_engine_lost_its_file_ends_and_the_next_does_what_is_left(
+    tmp_path: Path, migrated_sqlite: Path
+) -> None:
+    shutil.copy(migrated_sqlite, tmp_path / "library.sqlite")
+    house = House(f"sqlite:///{tmp_path}/library.sqlite", tmp_path)
+    try:
+        worker = house.worker("", HOLDS_SECOND="analyse")
+        house.ended(house.send(clip(0)))
+        held = house.send(clip(1))
+        house.until(held, lambda now: now.step == "analyse")
+        for path in tmp_path.glob("library.dbos.sqlite*"):
+            path.unlink()
+        assert worker.wait(10) == DECLARED_DEAD
+        with contextlib.suppress(DatabaseUnavailable):  # as the service does
+            house.send(clip(2))
+        late = house.submit(house.put(clip(2)))
+        house.worker()
+        assert [house.ended(job).state for job in (held, late)] == ["done", "done"]
+        assert house.runs(held) == ONCE | {"analyse": 2}
+    finally:
+        house.close()
 
 
 def test_300_s_of_silence_and_a_video_without_sound_are_told(house: House, tmp_path: Path) -> None:
