@@ -27,13 +27,12 @@ const WEB = /^https?:\/\//i;
 export const styled = Promise.all([sounds, sheet("library.css")]);
 
 const never = () => new AbortController().signal;
-const names = new Map(); // track → what its file is called, until it has a title
 const jobs = new Map(); // job → as it was told last
 const followed = new Set(); // jobs that somebody follows
 const sending = []; // what is on its way, or did not arrive
 let shown = { found: null, ask: null, page: null };
 
-const title = (sample) => sample.title ?? names.get(sample.track_id) ?? sample.url ?? t("untitled_track", { id: sample.track_id });
+const title = (sample) => sample.title ?? sample.filename ?? sample.url ?? t("untitled_track", { id: sample.track_id });
 const percent = (part) => new Intl.NumberFormat(language(), { style: "percent" }).format(part);
 
 /** Why something failed: in the page's own words, or in those of the service. */
@@ -193,7 +192,6 @@ async function deliver(one) {
       tellPart(one.node, part, one.file ? t("sending", { part: percent(part) }) : t("link_sending"));
     };
     const accepted = await (one.file ? sendFile(one.file, one.about, signal, tell) : sendLink(one.url, one.about, signal));
-    if (one.file) names.set(accepted.track_id, one.name);
     const sample = await request(`/api/v1/samples/${accepted.track_id}`, { cache: "no-store" }, never(), () => {});
     arrive(one, sample);
   } catch (error) {

@@ -80,6 +80,7 @@ class Sample:
     folded: str | None
     created_at: datetime
     ready_at: datetime | None
+    filename: str | None = None  # of what was uploaded, as its sender called it
 
 
 @dataclass(frozen=True)
@@ -264,7 +265,7 @@ class Samples:
         none below the cursor that is answered comes later (`records.announce`)."""
         changed = (ChangeRow.revision, ChangeRow.kind, ChangeRow.track_id.label("changed"))
         asked = (
-            select(SampleRow, JobRow.error_code, JobRow.error_message, *changed)
+            select(SampleRow, *_OF_JOB, *changed)
             .select_from(ChangeRow)
             .join(SampleRow, SampleRow.track_id == ChangeRow.track_id, isouter=True)
             .join(JobRow, JobRow.job_id == SampleRow.job_id, isouter=True)
@@ -307,8 +308,9 @@ class Samples:
         return _sample(row)
 
 
-# With the failure of the job that makes it.
-_SAMPLES: Any = select(SampleRow, JobRow.error_code, JobRow.error_message).join(
+# Of the job that makes it: its failure, and what it was told.
+_OF_JOB = (JobRow.error_code, JobRow.error_message, JobRow.fields.label("told"))
+_SAMPLES: Any = select(SampleRow, *_OF_JOB).join(
     JobRow, JobRow.job_id == SampleRow.job_id, isouter=True
 )
 
@@ -382,9 +384,10 @@ async def _tell(
 
 
 def _sample(row: Any) -> Sample:
-    values = {one.name: getattr(row, one.name) for one in fields(Sample) if one.name != "error"}
+    of_job = ("error", "filename")
+    values = {one.name: getattr(row, one.name) for one in fields(Sample) if one.name not in of_job}
     failure = Failure(row.error_code, row.error_message or "") if row.error_code else None
-    return Sample(**values, error=failure)
+    return Sample(**values, error=failure, filename=(row.told or {}).get("filename"))
 
 
 def _change(row: Any) -> Change:

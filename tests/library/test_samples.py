@@ -51,6 +51,19 @@ async def test_a_finished_sample_has_its_facts_and_objects(jobs: Jobs, samples: 
     assert sample.error is None
 
 
+async def test_a_sample_knows_what_its_file_was_called(jobs: Jobs, samples: Samples) -> None:
+    job = await jobs.submit(upload("one", filename="tune 1.wav"))
+    assert (await samples.get(job.track_id)).filename == "tune 1.wav"
+    other = await jobs.submit(upload("two"))
+    assert (await samples.page()).samples[0].filename is None
+    assert (await samples.changes_since(0)).changes == []
+    await finish(jobs, samples, job)
+    (change,) = (await samples.changes_since(0)).changes
+    assert change.sample is not None
+    assert (change.sample.filename, change.sample.title) == ("tune 1.wav", None)
+    assert other.track_id != job.track_id
+
+
 async def test_samples_are_found_by_the_words_of_their_names(jobs: Jobs, samples: Samples) -> None:
     names = [
         {"title": "Déjà Vu", "artist": "Beyoncé", "album": "B'Day"},

@@ -63,6 +63,7 @@ class SampleModel(BaseModel):
     danceability: float | None
     details: dict[str, Any]
     source: str
+    filename: str | None = Field(description="of what was uploaded, as its sender called it")
     url: str | None
     licence: str | None
     audio_shared: bool
