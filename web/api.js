@@ -225,11 +225,11 @@ export async function about(signal) {
   return { links: banner?.links ?? {}, artifact: reply?.response.headers.get("X-Artifact") ?? "" };
 }
 
-/** What the service knows besides covers: `sound` and `library` of its health, null where it does
+/** What the service knows besides covers: `sound`, `library` and `voice` of its health, null where it does
  * not, or is asleep. */
 export async function abilities(signal) {
-  const { sound = null, library = null } = (await quietly("/health", {}, signal)) ?? {};
-  return { sound, library };
+  const { sound = null, library = null, voice = null } = (await quietly("/health", {}, signal)) ?? {};
+  return { sound, library, voice };
 }
 
 export const genres = (signal) => request("/api/genres", {}, signal, () => {});

@@ -11,11 +11,11 @@ import { nameSounds, offer, offerSounds } from "./samples.js";
 import { expectVerdict, showVerdict } from "./verdict.js";
 
 const $ = (id) => document.getElementById(id);
-const BROWSED = ["browse", "tracks", "library"]; // looked through: the ways in stay as they are
+const BROWSED = ["browse", "tracks", "library", "voice"]; // looked through: the ways in stay as they are
 const KEPT = 20; // answers, with pictures of some 100 KB
 const ROOM = 0.45; // of the picture: a sleeve that takes less of it may have others beside it
 
-const OF_KIND = { browse: {}, tracks: { tracks: "" }, library: { library: "" } };
+const OF_KIND = { browse: {}, tracks: { tracks: "" }, library: { library: "" }, voice: { sing: "" } };
 
 const visits = new Map(); // history entry → { ask, shown, found, answers, chosen }
 let entry = 0;
@@ -26,7 +26,7 @@ let again = () => {}; // draws what is on the screen once more, in the other lan
 let removed = []; // the finds as they were before some were removed
 let genreList = [];
 let genresAsked = false;
-let service = { links: {}, artifact: "", sound: null, library: null };
+let service = { links: {}, artifact: "", sound: null, library: null, voice: null };
 
 // ---- The form: what it shows is always `ask` -------------------------------------------------
 
@@ -58,6 +58,7 @@ function draw() {
   document.body.classList.toggle("sounding", ofSound(ask));
   document.body.classList.toggle("remembering", what === "finds");
   document.body.classList.toggle("keeping", what === "library");
+  document.body.classList.toggle("performing", what === "voice");
   for (const link of $("kinds").children) {
     link.href = write({ ...blank, ...OF_KIND[link.dataset.kind] });
     if (what === link.dataset.kind) link.setAttribute("aria-current", "page");
@@ -206,11 +207,12 @@ async function learn() {
   offer(service.artifact, take);
   offerSounds(heard?.artifact, take);
   if (heard) openEars();
-  if (able.library) openLibrary();
+  if (able.library) openPart("library", "keeps");
+  if (able.voice) openPart("voice", "sings");
   const visit = visits.get(entry);
-  // What is shown of sound or the library has nothing of it, and a track may be playing there.
+  // What is shown of the other parts has nothing of it, and a track may be playing there.
   const more = heard || Object.keys(service.links).length;
-  if (more && visit?.found && !ofSound(visit.ask) && kind(visit.ask) !== "library") present(visit);
+  if (more && visit?.found && !partOf(visit.ask)) present(visit);
 }
 
 /** The picture as an element of its own, once it can be measured; null where it cannot be shown. */
@@ -232,7 +234,7 @@ async function present(visit) {
   const { found, ask: asked } = visit;
   again = () => present(visit);
   if (ofSound(asked)) return presentSound(visit);
-  if (kind(asked) === "library") return presentLibrary(visit);
+  if (partOf(asked)) return presentPart(visit);
   if (kind(asked) === "finds") return presentFinds(visit);
   if (found.albums.length === 0 && !found.chosen && !found.names?.length) return nothing(asked);
   const box = asksAlbum(asked) ? expectVerdict(await photoOf(visit)) : null;
@@ -305,23 +307,35 @@ function openEars() {
   draw();
 }
 
-/** The library, where there is one: loaded where it is looked at. */
-async function shelves() {
-  const part = await import("./library.js");
-  await part.styled;
+/** A part of the page that is loaded where it is looked at, with its style. */
+async function dressed(part) {
+  await (await part).styled;
   return part;
 }
 
-/** The part of the page that answers an ask; null where it is this one. */
-const partOf = (asked) => (ofSound(asked) ? ears() : kind(asked) === "library" ? shelves() : null);
+const shelves = () => dressed(import("./library.js"));
+const booth = () => dressed(import("./voice.js"));
 
-function openLibrary() {
-  document.body.classList.add("keeps");
-  $("kinds").hidden = $("kinds").querySelector("[data-kind=library]").hidden = false;
+/** The part of the page that answers an ask; null where it is this one. */
+const partOf = (asked) => (ofSound(asked) ? ears() : ({ library: shelves, voice: booth }[kind(asked)]?.() ?? null));
+
+/** What the page has only where the service has that part. */
+function openPart(name, mark) {
+  document.body.classList.add(mark);
+  $("kinds").hidden = $("kinds").querySelector(`[data-kind=${name}]`).hidden = false;
 }
 
-async function presentLibrary(visit) {
-  const { show } = await shelves();
+async function sing(track) {
+  try {
+    await (await booth()).sing(track, { go });
+  } catch (error) {
+    if (error instanceof Trouble) fail(error);
+    else if (error.name !== "AbortError") throw error;
+  }
+}
+
+async function presentPart(visit) {
+  const { show } = await partOf(visit.ask);
   if (visits.get(entry) !== visit) return;
   const shown = show(visit.found, visit.ask, { go });
   results.say(shown.said);
@@ -524,6 +538,8 @@ function setUpAlbums() {
     go({ genre: value === "" ? null : Number(value) });
   });
   $("found").addEventListener("click", (event) => {
+    const song = event.target.closest("[data-sing]");
+    if (song) return sing(Number(song.dataset.sing));
     const link = event.target.closest("a[data-album], a[data-track]");
     // With a modifier key it is a link like any other: a new tab, a download.
     if (!link || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
@@ -563,8 +579,8 @@ function restore() {
   ask = known?.ask ?? read(location.search);
   shown = known?.shown ?? false;
   draw();
-  // What is in the library changes by itself.
-  if (!known?.found || kind(ask) === "library") return search({ reveal: false });
+  // What is in the library, and in a session, changes by itself.
+  if (!known?.found || ["library", "voice"].includes(kind(ask))) return search({ reveal: false });
   running.abort();
   present(known);
   if (asksAlbum(ask) && known.answers === undefined) {

@@ -194,7 +194,7 @@ export function head(key, count) {
   $("count").textContent = count || "\u00a0"; // keeps its line while empty
 }
 
-const HEADS = { browse: "browse", search: "found", album: "similar", finds: "finds", heard: "heard", track: "track", tracks: "tracks", library: "library" };
+const HEADS = { browse: "browse", search: "found", album: "similar", finds: "finds", heard: "heard", track: "track", tracks: "tracks", library: "library", voice: "sing" };
 
 /** Boxes of the size of what is coming, so that nothing moves when it comes. */
 export function expect(what, verdict) {
@@ -202,7 +202,7 @@ export function expect(what, verdict) {
   const track = what === "heard" || what === "track";
   lead(verdict || track);
   $("further").hidden = true;
-  if (what === "library") return; // it has boxes of its own
+  if (what === "library" || what === "voice") return; // they have boxes of their own
   stage.replaceChildren(...(verdict ? [verdict] : what === "browse" || what === "finds" || what === "tracks" ? [] : [skeleton(true)]));
   shelf.replaceChildren(...Array.from({ length: track ? 0 : SKELETONS }, () => skeleton(false)));
 }

@@ -168,7 +168,15 @@ function facts(track, list, go) {
   }
   if (track.bpm) parts.push(make("span", {}, t("bpm", { n: Math.round(track.bpm) })));
   if (track.key) parts.push(make("span", {}, track.key));
+  if (track.audio_url) parts.push(toSing(track));
   return parts.length ? make("p", { className: "facts" }, ...parts) : null;
+}
+
+/** A way to sing it, where the service has voice. */
+function toSing(track) {
+  const button = make("button", { type: "button", className: "tag" }, t("sing"));
+  button.dataset.sing = track.track_id;
+  return button;
 }
 
 export function row(track) {

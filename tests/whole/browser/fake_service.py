@@ -26,6 +26,7 @@ from PIL import Image, ImageDraw
 from engine.serving.http.page import Page, Reply, load_page
 
 from .fake_sound import FakeSound
+from .fake_voice import FakeVoice
 
 WEB = Path(__file__).parents[3] / "web"
 SWAGGER = Path(bentoml.__file__).parent / "_internal/server/static_content"
@@ -102,7 +103,7 @@ class Seen:
 class Fake:
     """The server, and what a test may set: `canned`, `delay` (s), `ready`, `empty`; what identify
     says, `identified`, after `proving` (s), and at a glance, `glances` one after another; `sound`
-    where it knows sound, too; of its health it says nothing while `silent` is set."""
+    and `voice` where it has them; of its health it says nothing while `silent` is set."""
 
     def __init__(self) -> None:
         self.page: Page = load_page(WEB)
@@ -145,6 +146,7 @@ class Fake:
         self.links: dict[str, str] = {}
         self.artifact = "fake"
         self.sound: FakeSound | None = None
+        self.voice: FakeVoice | None = None
         self.many: list[dict[str, Any]] = []
         self.silent.clear()
         self.identified = 200, identified("match")
@@ -189,8 +191,9 @@ class Fake:
             time.sleep(0.02)
         if url.path == "/readyz":
             return send(http, Reply(200 if self.ready else 503, {}, b""))
-        if self.sound and (reply := self.sound.media(url.path, http.headers.get("Range"))):
-            return send(http, reply)
+        for part in (self.sound, self.voice):
+            if part and (media := part.media(url.path, http.headers.get("Range"))):
+                return send(http, media)
         if url.path == "/openapi.json":
             return send_json(http, 200, OPENAPI)
         if found := re.fullmatch(r"/api/albums/(\d+)/cover", url.path):
@@ -213,8 +216,11 @@ class Fake:
 
     def answer(self, seen: Seen) -> tuple[int, Any]:
         options = {**seen.query, **seen.form}
-        if self.sound and (told := self.sound.answer(seen.path, options)):
-            return told
+        if seen.path == "/health":
+            return 200, self.health()
+        for part in (self.sound, self.voice):
+            if part and (told := part.answer(seen.path, options)):
+                return told
         genre = options.get("genre_id")
         ids = [n for n in range(ALBUMS) if genre is None or n % len(GENRES) == int(genre)]
         ids = [] if self.empty else ids
@@ -254,6 +260,11 @@ class Fake:
             kind = "mixed" if options.get("query") else "image"
             return 200, results(kind, ids[::-1][:k] if kind == "image" else ids[:k])
         return 404, failure("not_found", f"There is no {seen.path}.")
+
+    def health(self) -> dict[str, Any]:
+        """What the service knows besides covers."""
+        parts = {"sound": self.sound, "voice": self.voice}
+        return {name: part.health() for name, part in parts.items() if part}
 
     def send_cover(self, http: BaseHTTPRequestHandler, number: int) -> None:
         if number == 8:
@@ -304,9 +315,11 @@ def failure(code: str | None, message: str) -> dict[str, Any]:
 
 
 def parse_form(content_type: str, body: bytes) -> tuple[dict[str, str], bytes]:
-    """Just enough of multipart/form-data for what browsers send."""
+    """Just enough of multipart/form-data and JSON for what browsers send."""
     fields: dict[str, str] = {}
     file = b""
+    if content_type == "application/json":
+        fields = {name: str(value) for name, value in json.loads(body).items()}
     if found := re.search(r"boundary=(\S+)", content_type):
         for part in body.split(b"--" + found[1].encode())[1:-1]:
             head, _, value = part.strip(b"\r\n").partition(b"\r\n\r\n")

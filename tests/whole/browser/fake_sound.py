@@ -82,6 +82,9 @@ class FakeSound:
         self.alone = False
         self._tone = tone()
 
+    def health(self) -> dict[str, Any]:
+        return {"total_tracks": TRACKS, "artifact": self.artifact, "encoder": "musicnn"}
+
     def media(self, path: str, wanted: str | None) -> Reply | None:
         """A track's audio, or the part that is wanted."""
         if not re.fullmatch(r"/api/tracks/\d+/audio", path):
@@ -94,10 +97,6 @@ class FakeSound:
         return Reply(206, headers, self._tone[begin : end + 1])
 
     def answer(self, path: str, options: dict[str, str]) -> tuple[int, Any] | None:
-        if path == "/health":
-            return 200, {
-                "sound": {"total_tracks": TRACKS, "artifact": self.artifact, "encoder": "musicnn"}
-            }
         if path == "/api/identify-sound" and self.refusal:
             return 415, {"error": {"code": self.refusal, "message": "No."}}
         if path == "/api/identify-sound":
