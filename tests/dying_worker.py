@@ -2,6 +2,7 @@
 
     python -m dying_worker STEP:POINT [ARGUMENT…]    by SIGKILL there; "" is a plain worker
 
+A step of voice is named with its line: `take.score`; with FAKE_EAR=1 voice is heard by `fake_ear`.
 Points of a step: `begin` (counted, nothing done), `middle` (its child at work), `written` (objects
 there, its end written down nowhere), `ended` (in the row, not yet by DBOS), `after` (by both).
 It lives on where the point is `full`: that step finds no room for its objects, or `bad`: it fails
@@ -23,6 +24,10 @@ from typing import Any
 def main(dies_at: str, *arguments: str) -> None:
     from engine.cli.main import main as command
 
+    if os.environ.get("FAKE_EAR"):
+        import fake_ear
+
+        fake_ear.listen_by_fakes()
     if dies_at:
         step, _, point = dies_at.partition(":")
         points = {"middle": _amid, "ended": _ended, "after": _after, "full": _full, "bad": _bad}
@@ -40,10 +45,25 @@ def _die(job_id: str = "") -> None:
     time.sleep(60)
 
 
-def _around(step: str, point: str) -> None:
+def _room(step: str) -> tuple[str, dict[str, Any], Any, tuple[str, ...]]:
+    """A step, what runs the steps of its line, whose rows they are told to, and all of them."""
+    kind, _, name = step.rpartition(".")
+    if kind:
+        from engine.voice.jobs import VoiceJobs
+        from engine.voice.pipeline.named import SHARES
+        from engine.voice.pipeline.steps import RUN as SUNG
+
+        return name, SUNG, VoiceJobs, tuple(SHARES[kind])  # type: ignore[index]
+    from engine.library.jobs import Jobs
+    from engine.library.pipeline.durable import STEPS
     from engine.library.pipeline.steps import RUN
 
-    run = RUN[step]
+    return name, RUN, Jobs, STEPS
+
+
+def _around(step: str, point: str) -> None:
+    name, steps, _, _ = _room(step)
+    run = steps[name]
 
     def dies(work: Any) -> Any:
         if point == "begin":
@@ -52,16 +72,17 @@ def _around(step: str, point: str) -> None:
         _die(work.job.job_id)
         return told
 
-    RUN[step] = dies
+    steps[name] = dies
 
 
 def _amid(step: str, point: str) -> None:
     from engine.library.pipeline.pool import Pool, _Process
 
     keys: list[str] = []
+    task_of = TASKS.get(step, step)
 
     def asked(pool: Pool, key: str, task: str, *_: Any) -> None:
-        keys.append(key.partition(".")[0] if task == step else "none")
+        keys.append(key.partition(".")[0] if task == task_of else "none")
 
     def dies(process: _Process, question: str, *_: Any) -> None:
         if keys[-1] == os.environ.get("DIES_OF", keys[-1]):
@@ -76,25 +97,24 @@ def _amid(step: str, point: str) -> None:
 
 
 def _ended(step: str, point: str) -> None:
-    from engine.library.jobs import Jobs
+    wanted, _, rows, _ = _room(step)
+    end = rows.end
 
-    end = Jobs.end
-
-    async def dies(self: Jobs, job_id: str, attempt: int, name: str, result: Any) -> bool:
-        told = await end(self, job_id, attempt, name, result)
-        if name == step:
+    async def dies(self: Any, job_id: str, attempt: int, name: str, result: Any) -> bool:
+        told: bool = await end(self, job_id, attempt, name, result)
+        if name == wanted:
             _die(job_id)
         return told
 
-    Jobs.end = dies  # type: ignore[method-assign]
+    rows.end = dies
 
 
 def _after(step: str, point: str) -> None:
-    from engine.library.pipeline.durable import STEPS
     from engine.library.pipeline.stepping import Stepping
 
     # What follows in the workflow begins when DBOS has written the end of this one.
-    following = (*STEPS, "")[STEPS.index(step) + 1]
+    name, _, _, steps = _room(step)
+    following = (*steps, "")[steps.index(name) + 1]
 
     def dies(_: Stepping, name: str, *rest: Any) -> None:
         if not following or name == following:
@@ -113,6 +133,17 @@ def _full(step: str, point: str) -> None:
     _first(Folder, "write", no_room)
 
 
+# What a child does in steps of voice.
+TASKS = {
+    "reference.fetch": "received",
+    "reference.separate_reference": "separate",
+    "reference.pitch_reference": "listen",
+    "take.separate_user": "separate",
+    "take.pitch": "listen",
+    "take.words": "words",
+    "take.align": "align",
+    "take.score": "score",
+}
 # One that a step writes.
 OBJECTS = {"decode": "audio.mp3", "waveform": "waveform.png", "listen": "heard.npz"}
 

@@ -10,12 +10,16 @@
     │   ├── AudioNotFound            audio_not_found    404
     │   ├── JobNotFound              job_not_found      404
     │   ├── SampleNotFound           sample_not_found   404
-    │   └── ObjectNotFound           object_not_found   404
+    │   ├── ObjectNotFound           object_not_found   404
+    │   ├── SessionNotFound          session_not_found  404
+    │   └── LyricsNotFound           lyrics_not_found   404
     ├── AudioNotShared               audio_not_shared   403
     ├── LinkExpired                  link_expired       403
     ├── MethodNotAllowed             method_not_allowed 405
     ├── JobFinished                  job_finished       409
     ├── SampleNotReady               sample_not_ready   409
+    ├── SessionNotReady              session_not_ready  409
+    ├── AudioExpired                 audio_expired      410
     ├── ImageTooLarge                image_too_large    413
     ├── AudioTooLong                 audio_too_long     413
     ├── LinkTooLarge                 link_too_large     413
@@ -31,6 +35,7 @@
     ├── LinkRefused                  link_refused       422
     ├── SourceUnavailable            source_unavailable 422
     ├── SourceRefused                source_refused     422
+    ├── PartUnavailable              part_unavailable   422
     ├── QuotaExceeded                quota_exceeded     429
     ├── Internal                     internal           500
     │   ├── WorkerLost               worker_lost        500
@@ -136,6 +141,18 @@ class ObjectNotFound(NotFound):
     code = "object_not_found"
 
 
+class SessionNotFound(NotFound):
+    """Nobody sings in a session of this id, or it is another caller's."""
+
+    code = "session_not_found"
+
+
+class LyricsNotFound(NotFound):
+    """Nobody who was asked knows the words of a song."""
+
+    code = "lyrics_not_found"
+
+
 class AudioNotShared(ShazamError):
     """The licence of a track forbids to hand out its audio."""
 
@@ -174,6 +191,21 @@ class SampleNotReady(ShazamError):
 
     code = "sample_not_ready"
     status = HTTPStatus.CONFLICT
+
+
+class SessionNotReady(ShazamError):
+    """A session is not where what is asked of it could be done: nothing was sung yet, or what was
+    is being judged."""
+
+    code = "session_not_ready"
+    status = HTTPStatus.CONFLICT
+
+
+class AudioExpired(ShazamError):
+    """The audio of a session was removed, as it is after two hours."""
+
+    code = "audio_expired"
+    status = HTTPStatus.GONE
 
 
 class ImageTooLarge(ShazamError):
@@ -257,6 +289,13 @@ class SourceRefused(ShazamError):
     """The source does not give this one: its licence, its terms, or it was taken away."""
 
     code = "source_refused"
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+
+
+class PartUnavailable(ShazamError):
+    """What would hear this is absent from this service: its models are not there."""
+
+    code = "part_unavailable"
     status = HTTPStatus.UNPROCESSABLE_ENTITY
 
 

@@ -1,4 +1,5 @@
-"""`service:ShazamLibrary`: tracks by their sound, and the library that callers add them to.
+"""`service:ShazamLibrary`: tracks by their sound, the library that callers add them to, and singing
+beside them.
 
 As `sound`, whose artifact it opens first; the library is opened beside it.
 """
@@ -7,7 +8,7 @@ from __future__ import annotations
 
 import os
 
-from engine.services.present import LIBRARY
+from engine.services.present import LIBRARY, VOICE
 from engine.serving.process import collector, preload
 from engine.sound.service import start
 
@@ -35,14 +36,16 @@ except ShazamError as refusal:
     sys.exit(f"{refusal.code}: {refusal.message}")
 preload.begin(start.OPENER)
 
+from importlib import import_module
+
 import bentoml
 
-from engine.library.service import start as library
 from engine.services.present import capability
 from engine.serving.app.bento import options, prepare, put_on
 from engine.sound.service.bento import SoundApis
 
-prepare(settings, [start.check, library.check])
+rooms = ["sound", "library", *([VOICE.room] if VOICE.is_present() else [])]
+prepare(settings, [import_module(f"engine.{room}.service.start").check for room in rooms])
 
 
 @bentoml.service(name="shazam_library", **options(settings))
@@ -50,4 +53,4 @@ class ShazamLibrary(SoundApis):
     """Which track is this? What BentoML's typed clients call."""
 
 
-put_on(ShazamLibrary, lambda: [capability("sound"), capability("library")], settings)
+put_on(ShazamLibrary, lambda: [capability(room) for room in rooms], settings)

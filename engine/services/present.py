@@ -88,6 +88,27 @@ class Asked(Beside):
         return True
 
 
+@dataclass(frozen=True)
+class Along(Beside):
+    """A capability that comes along with another, wherever that is, unless its variable says no."""
+
+    stands_on: Beside | None = None
+
+    @property
+    def absent(self) -> dict[str, tuple[str, str]]:
+        lower = self.stands_on
+        off = lower is not None and not lower.is_present()
+        variable = lower.variable if lower is not None and off else self.variable
+        return dict.fromkeys(self.paths, (self.room, variable))
+
+    def is_present(self, environ: Mapping[str, str] | None = None) -> bool:
+        environ = os.environ if environ is None else environ
+        if environ.get(self.variable, "").strip().lower() == OFF:
+            return False
+        lower = self.stands_on
+        return (lower is None or lower.is_present(environ)) and self._has_code()
+
+
 SOUND = Beside(
     "sound",
     "SHAZAM_SOUND_ARTIFACT",
@@ -101,6 +122,15 @@ SOUND = Beside(
 )
 LIBRARY = Asked(
     "library", "SHAZAM_LIBRARY", OFF, "dbos", "library.in", ("/api/v1",), stands_on=SOUND
+)
+VOICE = Along(
+    "voice",
+    "SHAZAM_VOICE",
+    "on",
+    "dbos",
+    "library.in",
+    ("/api/session", "/api/results", "/api/lyrics", "/api/search/tracks", "/api/search/recent"),
+    stands_on=LIBRARY,
 )
 
 

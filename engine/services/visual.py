@@ -19,11 +19,13 @@ preload.set_environment()
 import sys
 
 from engine.base.errors import ShazamError
-from engine.services.present import LIBRARY, SOUND
+from engine.services.present import LIBRARY, SOUND, VOICE
 
+# Each stands on those before it; typed APIs have the first alone.
+BESIDE = (SOUND, LIBRARY, VOICE)
 try:
     settings = start.settings()
-    rooms = ["covers", *(one.room for one in (SOUND, LIBRARY) if one.is_present())]
+    rooms = ["covers", *(one.room for one in BESIDE if one.is_present())]
 except ShazamError as refusal:
     sys.exit(f"{refusal.code}: {refusal.message}")
 # An encoder on a GPU is worth a process of its own, shared by all workers; on a CPU the crossing
@@ -55,7 +57,7 @@ prepare(
 
 def _apis() -> list[Any]:
     """The typed APIs of what is beside covers; by name, as an image may lack it."""
-    named = [f"engine.{room}.service.bento" for room in rooms[1:] if room != LIBRARY.room]
+    named = [f"engine.{room}.service.bento" for room in rooms[1:] if room == SOUND.room]
     return [import_module(name).APIS for name in named]
 
 
@@ -70,7 +72,7 @@ def _capabilities() -> list[Any]:
 
 
 def _absent() -> dict[str, tuple[str, str]]:
-    away = [one.absent for one in (SOUND, LIBRARY) if one.room not in rooms]
+    away = [one.absent for one in BESIDE if one.room not in rooms]
     return {path: what for one in away for path, what in one.items()}
 
 

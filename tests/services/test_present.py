@@ -12,7 +12,7 @@ from conftest import PROJECT, STARTER
 from engine.base.errors import SettingsError
 from engine.base.places import MANIFEST
 from engine.services import present
-from engine.services.present import LIBRARY, SOUND, Beside
+from engine.services.present import LIBRARY, SOUND, VOICE, Beside
 
 
 @pytest.fixture
@@ -66,6 +66,14 @@ def test_the_library_is_there_only_where_it_is_asked_for(demo: Path, off: dict[s
 def test_the_library_stands_on_sound(demo: Path) -> None:
     with pytest.raises(SettingsError, match="needs sound, which is switched off"):
         LIBRARY.is_present({LIBRARY.variable: "shared", SOUND.variable: "none"})
+
+
+def test_voice_comes_along_with_the_library(demo: Path) -> None:
+    library = {LIBRARY.variable: "shared"}
+    assert VOICE.is_present(library)
+    assert not VOICE.is_present({})
+    assert not VOICE.is_present({**library, VOICE.variable: "None"})
+    assert VOICE.absent["/api/session"] == ("voice", LIBRARY.variable)
 
 
 def test_a_private_library_without_keys_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

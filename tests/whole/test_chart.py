@@ -18,6 +18,7 @@ from engine.library.settings import LibrarySettings
 from engine.library.tables import ACTIVE, JobRow
 from engine.sound.service.settings import VARIABLES as SOUND
 from engine.sound.service.settings import SoundSettings
+from engine.voice.settings import VARIABLES as VOICE
 
 pytestmark = needs_helm
 
@@ -406,8 +407,9 @@ def test_the_schema_knows_every_setting_of_the_service_and_no_other() -> None:
     elsewhere = {"SHAZAM_ARTIFACT", "SHAZAM_SOUND_ARTIFACT", "SHAZAM_API_KEYS", "SHAZAM_RUNTIME"}
     # Values of their own, or what a Secret holds.
     elsewhere |= {"SHAZAM_LIBRARY", "SHAZAM_STORAGE"}
-    elsewhere |= {PREFIX + name.upper() for name, row in LIBRARY.items() if row.secret}
-    table = {**VARIABLES, **SOUND, **LIBRARY}
+    beside = {**LIBRARY, **VOICE}
+    elsewhere |= {PREFIX + name.upper() for name, row in beside.items() if row.secret}
+    table = {**VARIABLES, **SOUND, **beside}
     assert known | elsewhere == {PREFIX + variable.upper() for variable in table}
     assert not known & elsewhere
 

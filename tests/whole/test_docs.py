@@ -26,6 +26,8 @@ from engine.library.settings import VARIABLES as LIBRARY
 from engine.library.settings import LibrarySettings
 from engine.sound.service.settings import VARIABLES as SOUND
 from engine.sound.service.settings import SoundSettings
+from engine.voice.settings import VARIABLES as VOICE
+from engine.voice.settings import VoiceSettings
 
 README = (PROJECT / "README.md").read_text()
 # "$ command" and its output up to the block's end.
@@ -35,7 +37,12 @@ CONSOLE = re.findall(r"```console\n\$ (curl [^\n]*)\n(.*?)```", README, re.DOTAL
 def settings_table() -> str:
     """The README's table of settings, from the one list of them."""
     lines = ["| Variable | Default | Meaning |", "|---|---|---|"]
-    tables = ((CoverSettings(), VARIABLES), (SoundSettings(), SOUND), (LibrarySettings(), LIBRARY))
+    tables = (
+        (CoverSettings(), VARIABLES),
+        (SoundSettings(), SOUND),
+        (LibrarySettings(), LIBRARY),
+        (VoiceSettings(), VOICE),
+    )
     own = [
         (kind, name, table[name]) for kind, table in tables for name in table if name not in SHARED
     ]
@@ -89,17 +96,17 @@ def test_the_readme_lists_every_documented_route(both: Server) -> None:
     listed([*httpx.get(f"{both.url}/openapi.json").json()["paths"]])
 
 
-def test_the_readme_lists_every_route_of_the_library() -> None:
-    from engine.library.service.calls import CALLS
-    from engine.library.service.routes import router
-
+@pytest.mark.parametrize("room", ["library", "voice"])
+def test_the_readme_lists_every_route_of_what_is_beside(room: str) -> None:
+    calls = importlib.import_module(f"engine.{room}.service.calls").CALLS
+    router = importlib.import_module(f"engine.{room}.service.routes").router
     paths = {
         route.path: None
         for route in router.routes
         if isinstance(route, APIRoute) and route.include_in_schema
     }
     listed([*paths])
-    assert set(paths) == set(CALLS), "each has its snippets"
+    assert set(paths) == set(calls), "each has its snippets"
 
 
 def listed(paths: list[str]) -> None:

@@ -20,7 +20,7 @@ class Scratch:
 
     def __init__(self, parent: Path | None = None) -> None:
         parent = parent or Path(tempfile.gettempdir())
-        _remove_abandoned(parent)
+        remove_abandoned(parent)
         self.folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=parent))
         self._lock = (self.folder / _LOCK).open("w")
         fcntl.flock(self._lock, fcntl.LOCK_EX)
@@ -30,8 +30,9 @@ class Scratch:
         self._lock.close()
 
 
-def _remove_abandoned(parent: Path) -> None:
-    for folder in parent.glob(f"{_PREFIX}*"):
+def remove_abandoned(parent: Path | None = None) -> None:
+    """What workers of this machine that were killed had in hand."""
+    for folder in (parent or Path(tempfile.gettempdir())).glob(f"{_PREFIX}*"):
         try:
             if time.time() - folder.stat().st_mtime < _YOUNG_S:
                 continue  # somebody is about to lock it

@@ -88,7 +88,7 @@ async def upload_file(request: Request) -> Accepted:
     """Audio or a video with sound: written down, answered, and then listened to by a worker. The
     same content is the same job."""
     ready = answers()
-    with _full_disk_named():
+    with full_disk_named():
         async with received(request, TRACK) as (fields, file):
             about = read_about({**fields, **request.query_params}, beside="file")
             return await ready.add_file(checked_file(file), about)
@@ -319,7 +319,7 @@ def _version(key: str) -> str:
 
 
 @contextmanager
-def _full_disk_named() -> Iterator[None]:
+def full_disk_named() -> Iterator[None]:
     """A temporary file that cannot be written, by what is to be done about it."""
     try:
         yield

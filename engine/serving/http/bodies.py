@@ -7,6 +7,8 @@ caller still sends is read and thrown away.
 from __future__ import annotations
 
 import asyncio
+import functools
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -37,15 +39,28 @@ class BodyLimit:
     streamed: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class BodyLimits:
     """The limit of most bodies, and of those at some paths another."""
 
     usual: BodyLimit
+    # Paths, with `{name}` for a part that may be any.
     by_path: Mapping[str, BodyLimit] = field(default_factory=dict)
 
     def at(self, path: str) -> BodyLimit:
-        return self.by_path.get(path, self.usual)
+        found = self.by_path.get(path)
+        if found is None:
+            found = next((limit for each, limit in self._patterns if each.fullmatch(path)), None)
+        return found or self.usual
+
+    @functools.cached_property
+    def _patterns(self) -> list[tuple[re.Pattern[str], BodyLimit]]:
+        """Of templates whose limit is not the usual one."""
+        return [
+            (re.compile(re.sub(r"\\{\w+\\}", "[^/]+", re.escape(template))), limit)
+            for template, limit in self.by_path.items()
+            if "{" in template and limit != self.usual
+        ]
 
 
 class Bodies:

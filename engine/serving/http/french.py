@@ -17,6 +17,7 @@ MESSAGES = {
         "Il n'y a rien à {0} : {1:said} est désactivé ici. L'exploitant l'active par {2}."
     ),
     "sound": "le son",
+    "voice": "la voix",
     "{} does not work here; {} does. See /docs.": (
         "{0} n'est pas possible ici ; {1:said} l'est. Voir /docs."
     ),

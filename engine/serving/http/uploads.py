@@ -7,8 +7,10 @@ in memory, and what writes and hashes it is a thread.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import tempfile
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -32,6 +34,7 @@ from engine.serving.http.forms import (
 # Written and hashed at once: 3 ms of a thread.
 PIECE_BYTES = 1 << 20
 MAX_FILES, MAX_FIELDS = 1, 32
+_PREFIX = "shazam-upload-"
 
 
 @dataclass(frozen=True)
@@ -110,11 +113,20 @@ async def received(
 @contextmanager
 def _temporary() -> Iterator[IO[bytes]]:
     """A file of its own, which whoever receives it may have moved away."""
-    with tempfile.NamedTemporaryFile(prefix="upload-", delete=False) as file:
+    with tempfile.NamedTemporaryFile(prefix=_PREFIX, delete=False) as file:
         try:
             yield file
         finally:
             Path(file.name).unlink(missing_ok=True)
+
+
+def remove_abandoned_uploads(older_s: float) -> None:
+    """What services of this machine that were killed had received and nobody wrote to for so
+    long."""
+    for path in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+        with contextlib.suppress(OSError):  # gone, or another user's
+            if time.time() - path.stat().st_mtime > older_s:
+                path.unlink()
 
 
 async def _form(

@@ -17,7 +17,8 @@ from sqlalchemy import text
 from engine.base.errors import DatabaseTooNew
 from engine.library.connecting import blocking_engine_of, parsed
 from engine.library.migrations.running import LATEST, VERSION_TABLE, migrate, revision_of
-from engine.library.tables import FIRST_TRACK_ID, Table
+from engine.library.tables import FIRST_TRACK_ID
+from engine.voice.tables import Table
 
 MIGRATIONS = PROJECT / "engine" / "library" / "migrations"
 

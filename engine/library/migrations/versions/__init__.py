@@ -1,4 +1,5 @@
 """The steps from one revision of the database to the next, in order.
 
 first_rows  0001: samples, jobs, steps, words, changes; creators, usage, workers, secrets
+voice_rows  0002: sessions of voice, their jobs and steps, references
 """

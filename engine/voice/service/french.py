@@ -1,0 +1,111 @@
+"""What voice says of a request, and of a job that failed, in French; the rest is the library's, and
+what is said of sound and of any request."""
+
+from __future__ import annotations
+
+_SOON = "Redemandez bientôt."
+_WAIT = "Attendez qu'elle soit finie."
+_EMPTY = "Le fichier est vide"
+
+VOICE = {
+    # sessions.py
+    "There is no session {}. Begin one by /api/session/start.": (
+        "Il n'y a pas de session {0}. Commencez-en une par /api/session/start."
+    ),
+    "This session is being worked on. Wait until that has ended.": (
+        "Un travail est en cours pour cette session. Attendez qu'il soit fini."
+    ),
+    "The recording before this one is being judged. Wait until that has ended.": (
+        "L'évaluation de l'enregistrement précédent est en cours. " + _WAIT
+    ),
+    "The recording is being judged already. Wait until that has ended.": (
+        "L'évaluation de l'enregistrement est déjà en cours. " + _WAIT
+    ),
+    "There is no recording in this session yet. Send one to upload-recording.": (
+        "Il n'y a pas encore d'enregistrement dans cette session. Envoyez-en un à upload-recording."
+    ),
+    "The reference of this session could not be had. Send another one to fallback-source.": (
+        "L'original de cette session n'a pas pu être obtenu. Envoyez-en un autre à fallback-source."
+    ),
+    "The audio of this session was removed, as it is after two hours. Begin a new session.": (
+        "Le son de cette session a été supprimé, comme toujours après deux heures. Commencez une "
+        "nouvelle session."
+    ),
+    # service/
+    "Voice is being opened; everything else may answer already. Try again shortly.": (
+        "La voix s'ouvre ; le reste répond peut-être déjà. Réessayez bientôt."
+    ),
+    "Nothing was judged in this session yet. Send a recording, then ask for analyze.": (
+        "Rien n'a encore été évalué dans cette session. Envoyez un enregistrement, puis demandez "
+        "analyze."
+    ),
+    "The words of this song are being looked for. Ask again shortly.": (
+        f"Les paroles de cette chanson sont en cours de recherche. {_SOON}"
+    ),
+    "Nobody who was asked knows the words of this song. Send them in 'lyrics' when you begin a "
+    "session.": (
+        "Personne ne connaît les paroles de cette chanson. Envoyez-les dans « lyrics » quand vous "
+        "commencez une session."
+    ),
+    "Nobody who was asked knows the words of track {}.": (
+        "Personne ne connaît les paroles du morceau {0}."
+    ),
+    "Nobody has listened to the words of track {} yet. Ask for them by "
+    "/api/lyrics/word-timestamps/generate.": (
+        "Personne n'a encore écouté les paroles du morceau {0}. Demandez-les par "
+        "/api/lyrics/word-timestamps/generate."
+    ),
+    "Words are not heard here: {}": "Les paroles ne sont pas entendues ici : {0:said}",
+    "No worker that takes recordings lives. Start one: python -m engine work.": (
+        "Aucun ouvrier ne prend d'enregistrements. Lancez-en un : python -m engine work."
+    ),
+    "The library that it stands on is not open yet.": (
+        "La bibliothèque sur laquelle elle repose n'est pas encore ouverte."
+    ),
+    "The licence of this reference does not let this service hand out its audio.": (
+        "La licence de cet original ne permet pas à ce service d'en donner le son."
+    ),
+    "There is no {}/{} in this session (yet). See /api/audio/{}/tracks for what there is.": (
+        "Il n'y a pas (encore) de {0}/{1} dans cette session. Voir /api/audio/{2}/tracks pour ce "
+        "qu'il y a."
+    ),
+    "The recording has more than {} bytes, the most that is taken. Send a shorter one, or one of "
+    "a smaller format.": (
+        "L'enregistrement a plus de {0:number} octets, le plus qui soit accepté. Envoyez-en un "
+        "plus court, ou d'un format plus petit."
+    ),
+    "The body has more than {} bytes. Send JSON and no file.": (
+        "Le corps a plus de {0:number} octets. Envoyez du JSON et pas de fichier."
+    ),
+    "The JSON body has more than {} bytes. Send a file as multipart/form-data: {}.": (
+        "Le corps JSON a plus de {0:number} octets. Envoyez un fichier en multipart/form-data : "
+        "{1}."
+    ),
+    "The JSON body must be an object.": "Le corps JSON doit être un objet.",
+    "The words have {} letters; {} are the most.": (
+        "Les paroles ont {0:number} lettres ; {1:number} sont le plus."
+    ),
+    "Send one thing to sing beside: 'track_id', 'url', or a file in the field 'reference'.": (
+        "Envoyez une seule chose avec laquelle chanter : « track_id », « url », ou un fichier dans "
+        "le champ « reference »."
+    ),
+    "The file is empty. Send the bytes of a recording in it.": (
+        f"{_EMPTY}. Envoyez-y les octets d'un enregistrement."
+    ),
+    "language={} is neither en nor fr.": "language={0} n'est ni en ni fr.",
+    "The field 'offset_s' is missing. Send JSON: {\"offset_s\": 1.5}.": (
+        'Le champ « offset_s » manque. Envoyez du JSON : {{"offset_s": 1.5}}.'
+    ),
+    "The field 'track_id' is missing. Send JSON: {\"track_id\": 12}.": (
+        'Le champ « track_id » manque. Envoyez du JSON : {{"track_id": 12}}.'
+    ),
+    "It was cancelled.": "Cela a été annulé.",
+    # lyrics/, jury/: to whoever reads the log, and in a task that failed
+    "LRCLib answers {}, and nothing of use.": "LRCLib répond {0}, et rien d'utile.",
+    "Genius answers {}, and nothing of use.": "Genius répond {0}, et rien d'utile.",
+    "Genius refuses our token ({}).": "Genius refuse notre jeton ({0}).",
+    "Genius sends no page where one should be.": "Genius n'envoie pas de page là où il le devrait.",
+    "The jury's server answers {}, and no comment.": (
+        "Le serveur du jury répond {0}, et aucun commentaire."
+    ),
+}
