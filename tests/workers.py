@@ -19,7 +19,7 @@ from engine.library.database import Database, waiting
 from engine.library.jobs import Job, Jobs, Submission
 from engine.library.objects import Objects
 from engine.library.pipeline.bench import Loop
-from engine.library.pipeline.client import Pipeline, prepare
+from engine.library.pipeline.client import Pipeline, prepare, queue_of
 from engine.library.samples import Sample, Samples
 from engine.sound.audio import encode
 
@@ -118,7 +118,7 @@ class House:
         return self.loop.wait(lambda: self.jobs.submit(submission))
 
     def begin(self, job: Job) -> None:
-        self.loop.wait(lambda: self.pipeline.start(job.job_id, job.attempt))
+        self.loop.wait(lambda: self.pipeline.start(job.job_id, job.attempt, *queue_of(job)))
         self.loop.wait(lambda: self.jobs.enqueued(job.job_id, job.attempt))
 
     def send(self, data: bytes) -> Job:

@@ -11,6 +11,7 @@ Begin with `steps`: what is done. From the bottom to the top:
     tasks      what a child process does with files
     child      that process
     pool       so many of them, killed in time
+    places     so many recordings in hand at once
     running    which attempts a worker is at, and which are wanted no more
     scratch    its folder for what is in hand
     bench      what steps work with: rows, objects, processes

@@ -19,6 +19,7 @@ from engine.library.creators import Creators
 from engine.library.database import Database, waiting
 from engine.library.jobs import Jobs
 from engine.library.objects import Objects
+from engine.library.pipeline.places import Places
 from engine.library.pipeline.pool import Pool
 from engine.library.samples import Samples
 from engine.library.settings import LibrarySettings
@@ -62,6 +63,7 @@ class Bench:
     sources: Sources
     objects: Objects
     pool: Pool
+    places: Places
     client: DBOSClient
     artifact: Path
     scratch: Path

@@ -7,11 +7,12 @@ from collections.abc import Callable
 from functools import partial
 from typing import TypeVar
 
-from dbos import DBOS, DBOSClient
+from dbos import DBOS, DBOSClient, EnqueueOptions
 from sqlalchemy.exc import SQLAlchemyError
 
 from engine.base.errors import DatabaseUnavailable
 from engine.library.pipeline.durable import (
+    LINKS,
     PIPELINE,
     TRACKS,
     Named,
@@ -20,6 +21,7 @@ from engine.library.pipeline.durable import (
     engine_for,
     workflow_id,
 )
+from engine.library.records import Job
 
 _CONNECTIONS = 4
 # Waits of an answer for the database: what is not begun now a worker begins soon.
@@ -35,10 +37,12 @@ class Pipeline:
         self._engine = engine_for(database, connections=_CONNECTIONS)
         self._client = client_for(self._engine, patient=False)
 
-    async def start(self, job_id: str, attempt: int, named: Named = TRACKS) -> None:
-        """Begin an attempt of a job, once, however often this is called. Raises
-        `DatabaseUnavailable`; the job's row is enough for a worker to begin it later."""
-        await self._ask(partial(start, self._client, named, job_id, attempt))
+    async def start(
+        self, job_id: str, attempt: int, named: Named = TRACKS, sharer: str | None = None
+    ) -> None:
+        """Begin an attempt of a job, once, however often this is called; `queue_of` tells the rest.
+        Raises `DatabaseUnavailable`; the job's row is enough for a worker to begin it later."""
+        await self._ask(partial(start, self._client, named, job_id, attempt, sharer))
 
     async def cancel(self, job_id: str, attempt: int) -> None:
         """End an attempt: a worker that is at it stops within two seconds. One that has ended, or
@@ -65,15 +69,21 @@ def prepare(database: str) -> None:
     DBOS.migrate(address_of(database).render_as_string(hide_password=False))
 
 
-def start(client: DBOSClient, named: Named, job_id: str, attempt: int) -> None:
+def queue_of(job: Job) -> tuple[Named, str | None]:
+    """Where a job of the library waits, and with whom it shares the places there."""
+    return (TRACKS, None) if job.url is None else (LINKS, job.owner or "all")
+
+
+def start(
+    client: DBOSClient, named: Named, job_id: str, attempt: int, sharer: str | None = None
+) -> None:
     """See `Pipeline.start`; blocking. The same id twice is one workflow."""
-    client.enqueue(
-        {
-            "workflow_name": named.workflow,
-            "queue_name": named.queue,
-            "workflow_id": workflow_id(job_id, attempt),
-            "app_version": PIPELINE,
-        },
-        job_id,
-        attempt,
-    )
+    options: EnqueueOptions = {
+        "workflow_name": named.workflow,
+        "queue_name": named.queue,
+        "workflow_id": workflow_id(job_id, attempt),
+        "app_version": PIPELINE,
+    }
+    if sharer is not None:
+        options["queue_partition_key"] = sharer
+    client.enqueue(options, job_id, attempt)

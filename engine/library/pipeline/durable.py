@@ -39,6 +39,10 @@ class Named:
 
 
 TRACKS = Named(WORKFLOW, QUEUE)
+# A link waits for another's server, which costs no core: it has places of its own, and of these
+# one key has so many, so that slow ones keep neither files nor others' links waiting.
+LINKS = Named(WORKFLOW, "library.links")
+LINKS_AT_ONCE, LINKS_OF_ONE = 8, 4
 # A worker that dies is no fault of a recording, but one that ends ten of them is.
 MOST_RECOVERIES = 10
 # What steps answer, as JSON: by pickles whoever writes to the database would run code here.

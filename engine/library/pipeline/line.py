@@ -74,6 +74,15 @@ class Task:
 
 
 @dataclass(frozen=True)
+class Shared:
+    """A queue whose places, so many at once in a worker, are shared: `of_one` sharer has some."""
+
+    named: Named
+    at_once: int
+    of_one: int
+
+
+@dataclass(frozen=True)
 class Line:
     """`version` is that of what its steps tell; `shares` of a job's progress are its steps', in
     their order; the processes of `bench` are this line's own."""
@@ -84,6 +93,9 @@ class Line:
     rows: Rows
     bench: Bench
     do: Callable[[str, Task], Told]
+    # Where some of its jobs wait instead, by whom they share its places with.
+    shared: Shared | None = None
+    queue_of: Callable[[Any], tuple[Named, str | None]] | None = None
 
     @property
     def steps(self) -> tuple[str, ...]:
@@ -91,7 +103,8 @@ class Line:
 
     def start(self, client: DBOSClient, job: Job) -> None:
         """Tell DBOS of an attempt; blocking. The same one twice is one workflow."""
-        start(client, self.named, job.job_id, job.attempt)
+        named, sharer = (self.named, None) if self.queue_of is None else self.queue_of(job)
+        start(client, named, job.job_id, job.attempt, sharer)
 
 
 async def _nothing() -> None:

@@ -39,6 +39,7 @@ from engine.library.pipeline.client import prepare
 from engine.library.pipeline.keeping import Keeper
 from engine.library.pipeline.lease import Lease
 from engine.library.pipeline.line import extras
+from engine.library.pipeline.places import Places
 from engine.library.pipeline.pool import Pool
 from engine.library.pipeline.running import Running
 from engine.library.pipeline.scratch import Scratch
@@ -88,7 +89,9 @@ class Worker:
         self._stopping = threading.Event()
         self._scratch = Scratch()
         artifact = find_artifact(sound_artifact)
-        self._engine = durable.engine_for(settings.database, connections=concurrency + 8)
+        self._engine = durable.engine_for(
+            settings.database, connections=concurrency + durable.LINKS_AT_ONCE + 8
+        )
         asking = durable.engine_for(settings.database, connections=4)
         database = self._patiently(lambda: self._loop.wait(self._open))
         self._bench = Bench(
@@ -101,6 +104,7 @@ class Worker:
             Sources.of(settings),
             Objects.open(settings.storage, public_url=settings.storage_public_url),
             Pool(concurrency),
+            Places(concurrency),
             durable.client_for(asking, patient=False),
             artifact,
             self._scratch.folder,
@@ -154,16 +158,20 @@ class Worker:
             )
         )
         logging.getLogger("dbos").addFilter(Quiet())
-        queues = {line.named.queue: None for line in self._lines}
+        queues: dict[str, dict[str, int]] = {
+            line.named.queue: {"worker_concurrency": self._concurrency} for line in self._lines
+        }
+        for shared in (line.shared for line in self._lines if line.shared is not None):
+            queues[shared.named.queue] = {
+                "worker_concurrency": shared.at_once,
+                "partition_worker_concurrency": shared.of_one,
+            }
         DBOS.listen_queues([*queues])
         try:
             DBOS.launch()
-            for queue in queues:
+            for queue, places in queues.items():
                 DBOS.register_queue(
-                    queue,
-                    worker_concurrency=self._concurrency,
-                    polling_interval_sec=POLL_S,
-                    on_conflict="always_update",
+                    queue, **places, polling_interval_sec=POLL_S, on_conflict="always_update"
                 )
         except Exception:
             DBOS.destroy()

@@ -10,8 +10,19 @@ from dataclasses import dataclass
 from dbos import DBOS
 
 from engine.library.pipeline.bench import Bench
-from engine.library.pipeline.durable import MOST_RECOVERIES, PIPELINE, STEPS, TRACKS, WORKFLOW
-from engine.library.pipeline.line import Line, Task, Told
+from engine.library.pipeline.client import queue_of
+from engine.library.pipeline.durable import (
+    LINKS,
+    LINKS_AT_ONCE,
+    LINKS_OF_ONE,
+    MOST_RECOVERIES,
+    PIPELINE,
+    STEPS,
+    TRACKS,
+    WORKFLOW,
+    workflow_id,
+)
+from engine.library.pipeline.line import Line, Shared, Task, Told
 from engine.library.pipeline.running import Running
 from engine.library.pipeline.stepping import Stepping
 from engine.library.pipeline.steps import RUN, Work
@@ -44,9 +55,12 @@ def library_line(bench: Bench) -> Line:
     """A file or a link → a track."""
 
     def do(step: str, task: Task) -> Told:
+        if step != "fetch":
+            bench.places.take(task.job.workflow_id, task.unwanted)
         return RUN[step](Work(bench, task.job, task.told, task.report, task.unwanted))
 
-    return Line(TRACKS, PIPELINE, SHARES, bench.jobs, bench, do)
+    shared = Shared(LINKS, LINKS_AT_ONCE, LINKS_OF_ONE)
+    return Line(TRACKS, PIPELINE, SHARES, bench.jobs, bench, do, shared, queue_of)
 
 
 def work_at(line: Line, running: Running) -> None:
@@ -58,8 +72,11 @@ def work_at(line: Line, running: Running) -> None:
 def track(job_id: str, attempt: int) -> None:
     """All steps of one attempt; of a content that the library holds already, the last alone."""
     assert _here.stepping is not None
-    _here.stepping.all(
-        job_id,
-        attempt,
-        lambda step, told: step != "clean" and "same" in told.get("fetch", {}),
-    )
+    try:
+        _here.stepping.all(
+            job_id,
+            attempt,
+            lambda step, told: step != "clean" and "same" in told.get("fetch", {}),
+        )
+    finally:
+        _here.stepping.line.bench.places.leave(workflow_id(job_id, attempt))

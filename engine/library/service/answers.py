@@ -22,6 +22,7 @@ from engine.base.errors import (
 from engine.base.texts import as_one_line
 from engine.library.growing import Growing
 from engine.library.jobs import Submission
+from engine.library.pipeline.client import queue_of
 from engine.library.records import Job
 from engine.library.samples import Sample
 from engine.library.service.following import FINAL, Following
@@ -142,7 +143,7 @@ class LibraryAnswers:
         they find it themselves."""
         with contextlib.suppress(DatabaseUnavailable):
             async with self._telling:
-                await self._library.pipeline.start(job.job_id, job.attempt)
+                await self._library.pipeline.start(job.job_id, job.attempt, *queue_of(job))
                 await self._library.jobs.enqueued(job.job_id, job.attempt)
 
     def _begun(self, job: Job) -> Accepted:

@@ -57,8 +57,8 @@ async def test_a_database_that_is_away_is_told_at_once() -> None:
 
 def test_what_is_pinned_is_what_rows_were_written_with() -> None:
     """A change here leaves what is in the queue to nobody: see deploy/README.md."""
-    names = (durable.APPLICATION, durable.WORKFLOW, durable.QUEUE)
-    assert names == ("shazam-library", "library.track", "library.tracks")
+    names = (durable.APPLICATION, durable.WORKFLOW, durable.QUEUE, durable.LINKS.queue)
+    assert names == ("shazam-library", "library.track", "library.tracks", "library.links")
     assert durable.job_of(durable.workflow_id("a1", 12)) == ("a1", 12)
 
 

@@ -17,7 +17,7 @@ import pytest
 from workers import House, clip
 
 from engine.library.jobs import Job, Submission
-from engine.library.pipeline.durable import STEPS
+from engine.library.pipeline.durable import LINKS_OF_ONE, STEPS
 from engine.sound.audio import encode
 from engine.sound.held import Heard
 
@@ -139,8 +139,8 @@ def files() -> Iterator[str]:
     server.server_close()
 
 
-def _follow(house: House, url: str) -> Job:
-    job = house.submit(Submission("", "direct", url=url))
+def _follow(house: House, url: str, owner: str = "") -> Job:
+    job = house.submit(Submission(owner, "direct", url=url))
     house.begin(job)
     return job
 
@@ -157,14 +157,27 @@ def test_a_link_is_followed_and_one_to_a_known_content_ends_with_its_track(
     assert set(house.runs(known)) == {"fetch", "clean"}
 
 
-def test_a_link_that_never_ends_is_cancelled_at_once(
+def test_links_that_never_end_keep_neither_files_nor_others_links_waiting(
     house: House, survived: list[Job], files: str
 ) -> None:
-    job = _follow(house, f"{files}/endless.wav")
-    house.until(job, lambda now: now.step == "fetch")
-    house.cancel(job)
-    after = house.ended(house.send(clip(6)), within_s=20)  # the only place is free again
-    assert (house.job(job).state, after.state) == ("cancelled", "done")
+    """Nor are they waited for when they are cancelled: their places are free at once."""
+    slow = [_follow(house, f"{files}/endless.wav?{n}", "me") for n in range(LINKS_OF_ONE + 1)]
+    house.until(slow[0], lambda _: len(_fetching(house, slow)) == LINKS_OF_ONE)
+    theirs = _follow(house, f"{files}/known.wav?again", "they")
+    assert house.ended(house.send(clip(6)), within_s=20).state == "done"
+    assert house.ended(theirs, within_s=20).state == "done"
+    at = _fetching(house, slow)
+    assert len(at) == LINKS_OF_ONE
+    for job in at:
+        house.cancel(job)
+    house.until(slow[0], lambda _: bool(_fetching(house, slow)), within_s=10)
+    for job in slow:
+        house.cancel(job)
+    assert {house.job(job).state for job in slow} == {"cancelled"}
+
+
+def _fetching(house: House, jobs: list[Job]) -> list[Job]:
+    return [job for job in map(house.job, jobs) if (job.state, job.step) == ("running", "fetch")]
 
 
 def test_a_worker_that_is_told_to_stop_does(house: House, survived: list[Job]) -> None:
