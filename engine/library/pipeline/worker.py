@@ -158,20 +158,21 @@ class Worker:
             )
         )
         logging.getLogger("dbos").addFilter(Quiet())
-        queues: dict[str, dict[str, int]] = {
-            line.named.queue: {"worker_concurrency": self._concurrency} for line in self._lines
+        queues: dict[str, tuple[int, int | None]] = {
+            line.named.queue: (self._concurrency, None) for line in self._lines
         }
         for shared in (line.shared for line in self._lines if line.shared is not None):
-            queues[shared.named.queue] = {
-                "worker_concurrency": shared.at_once,
-                "partition_worker_concurrency": shared.of_one,
-            }
+            queues[shared.named.queue] = (shared.at_once, shared.of_one)
         DBOS.listen_queues([*queues])
         try:
             DBOS.launch()
-            for queue, places in queues.items():
+            for queue, (at_once, of_one) in queues.items():
                 DBOS.register_queue(
-                    queue, **places, polling_interval_sec=POLL_S, on_conflict="always_update"
+                    queue,
+                    worker_concurrency=at_once,
+                    partition_worker_concurrency=of_one,
+                    polling_interval_sec=POLL_S,
+                    on_conflict="always_update",
                 )
         except Exception:
             DBOS.destroy()
