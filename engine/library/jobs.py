@@ -11,6 +11,7 @@ through whose connection broke.
 from __future__ import annotations
 
 import hashlib
+import math
 import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -20,7 +21,7 @@ from typing import Any, cast
 from sqlalchemy import Row, Select, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from engine.base.errors import InvalidRequest, JobFinished, JobNotFound
+from engine.base.errors import InvalidRequest, JobFinished, JobNotFound, Overloaded
 from engine.library.attempts import Attempts, end_job, tell_sample
 from engine.library.contents import Content, forget_ends
 from engine.library.database import Database
@@ -44,6 +45,9 @@ from engine.library.words import plain
 
 __all__ = ["Content", "Failure", "Job", "Jobs", "Submission"]
 
+# The first attempts follow when they are asked for; then each waits twice as long as the one
+# before, from the end of that: what fails so often is not helped by haste, and costs a worker.
+AT_ONCE, FIRST_WAIT_S, LONGEST_WAIT_S = 5, 15.0, 3_600.0
 _AGAIN: tuple[State, ...] = ("failed", "cancelled")
 # Of a submission, what its sample is called from the beginning.
 _TOLD = (*NAMES, "year", "genre", "licence")
@@ -95,8 +99,9 @@ class Jobs(Attempts):
         """Write a job down, or find the one there is: of the same content, put back into the queue
         where it had failed or was cancelled; of the same link, while it is worked on.
 
-        Raises `QuotaExceeded` for a new one, and `StorageUnavailable` where an earlier file of this
-        content is being removed and does not end.
+        Raises `QuotaExceeded` for a new one, `Overloaded` (429) as `retry` does, and
+        `StorageUnavailable` where an earlier file of this content is being removed and does not
+        end.
         """
         return await once_free(lambda: self._submit(submission))
 
@@ -155,13 +160,15 @@ class Jobs(Attempts):
 
     async def retry(self, job_id: str, owner: str | None = None) -> Job:
         """Put what failed or was cancelled back into the queue. A job that is active stays as it
-        is. Raises `JobNotFound`, and `JobFinished` where it is done."""
+        is. Raises `JobNotFound`, `JobFinished` where it is done, and `Overloaded` (429) where it
+        was tried so often that the next attempt has to wait."""
         async with self._database.writing() as connection:
             job = await self._held(connection, job_id, owner)
             if job.state in ACTIVE:
                 return job
             if job.state == "done":
                 raise JobFinished("This job is done: its track is in the library.")
+            _refuse_hasty(job)
             await _requeue(connection, job)
             return await self._now(connection, job_id)
 
@@ -235,6 +242,7 @@ class Jobs(Attempts):
             return None
         if row.state in _AGAIN:
             # The file was sent again, whatever became of what was stored before.
+            _refuse_hasty(job_of(row))
             await _requeue(connection, job_of(row), upload_key=submission.upload_key)
         return str(row.job_id)
 
@@ -319,6 +327,21 @@ async def _write(connection: AsyncConnection, scope: str, submission: Submission
     }
     await connection.execute(insert(JobRow).values(job))
     return job_id
+
+
+def _refuse_hasty(job: Job) -> None:
+    """Raises `Overloaded` (429)."""
+    more = job.attempt - AT_ONCE
+    if more < 0 or job.ended_at is None:
+        return
+    wait_s = min(FIRST_WAIT_S * 2.0 ** min(more, 20), LONGEST_WAIT_S)
+    left_s = math.ceil(wait_s - (now() - job.ended_at).total_seconds())
+    if left_s > 0:
+        raise Overloaded(
+            f"This job was tried {job.attempt} times. It can be tried again in {left_s} s.",
+            retry_after_s=left_s,
+            own_rate=True,
+        )
 
 
 async def _requeue(connection: AsyncConnection, job: Job, upload_key: str | None = None) -> None:

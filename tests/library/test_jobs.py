@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from library.asked import add, content, finish, link, upload
 
-from engine.base.errors import InvalidRequest, JobFinished, JobNotFound
+from engine.base.errors import InvalidRequest, JobFinished, JobNotFound, Overloaded
 from engine.library.database import Database
-from engine.library.jobs import Content, Failure, Jobs
+from engine.library.jobs import Content, Failure, Job, Jobs
 from engine.library.samples import Samples
 from engine.library.tables import FIRST_TRACK_ID
 
@@ -182,6 +183,33 @@ async def test_cancel_and_retry_know_the_states(jobs: Jobs, samples: Samples) ->
         await jobs.retry(job.job_id)
     with pytest.raises(JobNotFound):
         await jobs.get("nothing\0")
+
+
+async def test_what_is_tried_again_and_again_has_to_wait(
+    jobs: Jobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = datetime(2026, 11, 28, 12, tzinfo=UTC)
+    for module in ("jobs", "attempts"):
+        monkeypatch.setattr(f"engine.library.{module}.now", lambda: clock)
+    job = await jobs.submit(upload("one"))
+
+    async def refused(again: Callable[[], Awaitable[Job]]) -> int:
+        with pytest.raises(Overloaded, match="tried again in") as told:
+            await again()
+        assert told.value.status == 429
+        return told.value.retry_after_s
+
+    for attempt in range(2, 6):
+        await jobs.cancel(job.job_id)
+        assert (await jobs.retry(job.job_id)).attempt == attempt
+    waits = []
+    for attempt in range(6, 16):
+        await jobs.cancel(job.job_id)
+        waits.append(await refused(lambda: jobs.retry(job.job_id)))
+        assert await refused(lambda: jobs.submit(upload("one"))) == waits[-1]
+        clock += timedelta(seconds=waits[-1])
+        assert (await jobs.retry(job.job_id)).attempt == attempt
+    assert waits == [15, 30, 60, 120, 240, 480, 960, 1_920, 3_600, 3_600]
 
 
 async def test_an_attempt_that_nobody_can_go_on_with_is_followed_by_the_next(jobs: Jobs) -> None:

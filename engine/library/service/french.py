@@ -41,6 +41,9 @@ _ASKED = {
     "This job is {}: there is nothing to cancel.": (
         "Cette tâche est {0:said} : il n'y a rien à annuler."
     ),
+    "This job was tried {} times. It can be tried again in {} s.": (
+        "Cette tâche a été essayée {0} fois. Elle pourra l'être de nouveau dans {1} s."
+    ),
     "This job is done: its track is in the library.": (
         "Cette tâche est finie : son morceau est dans la bibliothèque."
     ),
@@ -316,6 +319,11 @@ _FETCHED = {
     "The link cannot be asked for. Check it.": "Le lien ne peut être demandé. Vérifiez-le.",
     "The link's server shows a certificate that is not good.": (
         "Le serveur du lien montre un certificat qui n'est pas valable."
+    ),
+    "YouTube gives this one to a JavaScript engine alone, and this service has none: its operator "
+    "installs deno. Upload the file, if you have it.": (
+        "YouTube ne donne celui-ci qu'à un moteur JavaScript, et ce service n'en a pas : son "
+        "opérateur installe deno. " + _IF_YOU_HAVE_IT
     ),
     "The link's server does not let us have it (it answers {}). Give a link that is open to all, "
     "or upload the file.": (

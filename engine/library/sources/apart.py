@@ -44,6 +44,8 @@ GONE = re.compile(
     r"premium|purchase|paid|account",
     re.IGNORECASE,
 )
+# Not what its owner says of it: nothing of it that can be fetched was found.
+FORMATLESS = re.compile(r"requested format|only images are|no video formats", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -187,7 +189,7 @@ class _Said:
     """What yt-dlp would print, the last of it kept."""
 
     def __init__(self) -> None:
-        self.last, self.too_large = "", False
+        self.last, self.too_large, self.no_engine = "", False, False
 
     def debug(self, message: str) -> None:
         # It ends such a download without an error.
@@ -198,6 +200,7 @@ class _Said:
         self.debug(message)
 
     def warning(self, message: str) -> None:
+        self.no_engine |= "No supported JavaScript runtime" in message
         self.debug(message)
 
     def error(self, message: str) -> None:
@@ -275,7 +278,14 @@ def _named(error: Exception, said: _Said, asked: Asked) -> Refusal:
         return Refusal("link_failed", f"The link's server answers {status}. Check the link.")
     if status is None and any(isinstance(one, TransportError) for one in causes):
         return Refusal("link_failed", "The link's server cannot be reached. Try again later.")
-    if status is not None or GONE.search(words):
+    refused = GONE.search(words) is not None and not FORMATLESS.search(words)
+    if said.no_engine and (status == 403 or (status is None and not refused)):
+        return Refusal(
+            "source_unavailable",
+            "YouTube gives this one to a JavaScript engine alone, and this service has none: its "
+            "operator installs deno. Upload the file, if you have it.",
+        )
+    if status is not None or refused:
         return Refusal(
             "source_refused",
             "Its source does not give it: it is private, removed, for members or adults alone, or "

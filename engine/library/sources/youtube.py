@@ -43,7 +43,7 @@ NAMED = {
     one.code: one
     for one in (
         *(errors.LinkFailed, errors.LinkRefused, errors.LinkTooLarge, errors.SourceRefused),
-        *(errors.AudioTooLong, errors.StorageFull),
+        *(errors.AudioTooLong, errors.StorageFull, errors.SourceUnavailable),
     )
 }
 

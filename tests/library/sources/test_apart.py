@@ -240,6 +240,26 @@ def failures() -> list[tuple[Exception, str]]:
     ]
 
 
+def test_what_needs_a_javascript_engine_that_is_not_there_is_told_as_such() -> None:
+    from yt_dlp.networking.exceptions import TransportError
+    from yt_dlp.utils import DownloadError, ExtractorError
+
+    no_format = ExtractorError("[youtube] x: Requested format is not available.", expected=True)
+    private = ExtractorError("[youtube] x: Private video", expected=True)
+    away = TransportError("refused")
+    for warned, error, code in (
+        (True, no_format, "source_unavailable"),
+        (False, no_format, "link_failed"),
+        (True, private, "source_refused"),
+        (True, away, "link_failed"),
+    ):
+        said = apart._Said()
+        if warned:  # as extractor/youtube/_video.py says it
+            said.warning("[youtube] No supported JavaScript runtime could be found. Only deno is …")
+        wrapped = DownloadError(str(error), (type(error), error, None))
+        assert apart._named(wrapped, said, ASKED).code == code
+
+
 @pytest.mark.parametrize(("error", "code"), failures())
 def test_failures_of_yt_dlp_have_our_names(error: Exception, code: str) -> None:
     refusal = apart._named(error, apart._Said(), ASKED)
