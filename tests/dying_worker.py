@@ -6,7 +6,8 @@ A step of voice is named with its line: `take.score`; with FAKE_EAR=1 voice is h
 Points of a step: `begin` (counted, nothing done), `middle` (its child at work), `written` (objects
 there, its end written down nowhere), `ended` (in the row, not yet by DBOS), `after` (by both).
 It lives on where the point is `full`: that step finds no room for its objects, or `bad`: it fails
-by no name. With HOLDS_SECOND=STEP the second job that comes to that step stays in it.
+by no name. With HOLDS_SECOND=STEP the second job that comes to that step stays in it, and
+STORE_PATIENCE_S is how long it waits for its store.
 """
 
 from __future__ import annotations
@@ -32,6 +33,8 @@ def main(dies_at: str, *arguments: str) -> None:
         step, _, point = dies_at.partition(":")
         points = {"middle": _amid, "ended": _ended, "after": _after, "full": _full, "bad": _bad}
         points.get(point, _around)(step, point)
+    if patience_s := os.environ.get("STORE_PATIENCE_S"):
+        _soon_impatient(float(patience_s))
     if held := os.environ.get("HOLDS_SECOND"):
         _hold(held)
     sys.exit(command(["work", *arguments]))
@@ -155,6 +158,17 @@ def _bad(step: str, point: str) -> None:
         raise ZeroDivisionError(step)
 
     RUN[step] = fails
+
+
+def _soon_impatient(patience_s: float) -> None:
+    from engine.library.objects import Objects
+
+    begin = Objects.__init__
+
+    def begun(self: Objects, store: Any, *_: Any) -> None:
+        begin(self, store, patience_s)
+
+    Objects.__init__ = begun  # type: ignore[method-assign]
 
 
 def _hold(step: str) -> None:

@@ -69,12 +69,13 @@ class Worker:
 class House:
     """A library as a process that answers has it; `close` ends its workers, too."""
 
-    def __init__(self, database: str, folder: Path) -> None:
+    def __init__(self, database: str, folder: Path, storage: str = "") -> None:
         self.database, self.storage = database, folder / "objects"
+        self._stored_at = storage or str(self.storage)
         self._folder, self.loop = folder, Loop()
         self.rows = self.loop.wait(lambda: Database.open(database))
         self.jobs, self.samples = Jobs(self.rows), Samples(self.rows)
-        self.objects = Objects.open(str(self.storage))
+        self.objects = Objects.open(self._stored_at)
         prepare(database)
         self.pipeline = Pipeline(database)
         self._workers: list[Worker] = []
@@ -90,7 +91,7 @@ class House:
         variables = {
             "SHAZAM_LIBRARY": "shared",
             "SHAZAM_DATABASE": self.database,
-            "SHAZAM_STORAGE": str(self.storage),
+            "SHAZAM_STORAGE": self._stored_at,
             **environment,
         }
         made = Worker(variables, self._folder / "workers.log", dies_at, concurrency)

@@ -13,6 +13,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from object_stores import BUCKET, Middleman, credentials, moto
 from postgres import Postgres
 from workers import House, clip
 
@@ -125,6 +126,40 @@ def test_a_workflow_that_the_engine_forgot_is_begun_again(house: House) -> None:
     house.pipeline._client.delete_workflow(job.workflow_id)
     house.worker()
     assert house.ended(job).state == "done"
+
+
+@pytest.mark.timeout(200)
+def test_a_store_that_answers_503_is_waited_for_and_at_last_named(
+    tmp_path: Path, migrated_sqlite: Path
+) -> None:
+    shutil.copy(migrated_sqlite, tmp_path / "library.sqlite")
+    with moto() as url, contextlib.ExitStack() as opened:
+        between = Middleman(url)
+        opened.callback(between.close)
+        with credentials(url):
+            house = House(f"sqlite:///{tmp_path}/library.sqlite", tmp_path, f"s3://{BUCKET}")
+            house.objects.check()  # its connection is made now
+        opened.callback(house.close)
+        with credentials(between.url):
+            house.worker(STORE_PATIENCE_S="8")
+        job = house.send(clip(1))
+        house.until(job, lambda now: now.step == "decode")
+        between.fail("503")
+        time.sleep(4)
+        assert house.job(job).step == "decode"
+        between.fail("", 0)
+        assert house.ended(job).state == "done"
+        assert house.runs(job) == ONCE
+        away = house.send(clip(2))
+        house.until(away, lambda now: now.step == "decode")
+        between.fail("503")
+        error = house.ended(away).error
+        assert (error and error.code) == "storage_unavailable"
+        between.fail("", 0)
+        house.retry(away)
+        assert house.ended(away).state == "done"
+        assert house.runs(away) == ONCE | {"decode": 2}
+        assert house.strays(job, away) == []
 
 
 def test_a_worker_whose_engine_lost_its_file_ends_and_the_next_does_what_is_left(
