@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from engine.base.errors import StorageUnavailable
 from engine.base.texts import as_one_line, is_blank
 from engine.library.database import Database
-from engine.library.tables import ChangeRow, FeedRow, LeavingRow, SampleRow, State, WordRow
+from engine.library.tables import ChangeRow, FeedRow, LeavingRow, SampleRow, State, Status, WordRow
 from engine.library.words import kept_words, writable
 
 Given = TypeVar("Given")
@@ -126,9 +126,10 @@ async def leave(connection: AsyncConnection, sha256: str | None) -> None:
     await connection.execute(insert(LeavingRow).values(sha256=sha256, since=now()))
 
 
-async def named(connection: AsyncConnection, sha256: str) -> bool:
-    """Whether a sample, of whatever owner, is of this content."""
-    return bool(await connection.scalar(select(exists().where(SampleRow.sha256 == sha256))))
+async def named(connection: AsyncConnection, sha256: str, *, but: Status | None = None) -> bool:
+    """Whether a sample, of whatever owner and of any status `but` that, is of this content."""
+    which = [SampleRow.sha256 == sha256] + ([] if but is None else [SampleRow.status != but])
+    return bool(await connection.scalar(select(exists().where(*which))))
 
 
 async def come_back(connection: AsyncConnection, sha256: str) -> None:

@@ -59,12 +59,12 @@ class Retention:
         return set(asked) - known
 
     @contextlib.asynccontextmanager
-    async def removing(self, sha256: str) -> AsyncIterator[bool]:
-        """Inside, whether the objects of a content may be removed: no sample names it, and none
-        will before this has ended. It has `CLAIM_S` seconds. Where the block raises, they are
-        leavings still."""
+    async def removing(self, sha256: str, *, failed: bool = False) -> AsyncIterator[bool]:
+        """Inside, whether the objects of a content may be removed: no sample names it (with
+        `failed`: none but such as failed), and none will before this has ended. It has `CLAIM_S`
+        seconds. Where the block raises, they are leavings still."""
         remover = uuid.uuid4().hex
-        free = await self._claim(sha256, remover)
+        free = await self._claim(sha256, remover, failed)
         try:
             yield free
         except BaseException:
@@ -100,10 +100,10 @@ class Retention:
                 await leave(connection, left.sha256)
             return True
 
-    async def _claim(self, sha256: str, remover: str) -> bool:
+    async def _claim(self, sha256: str, remover: str, failed: bool = False) -> bool:
         async with self._database.writing() as connection:
             await hold_content(self._database, connection, sha256)
-            if await named(connection, sha256):
+            if await named(connection, sha256, but="failed" if failed else None):
                 await connection.execute(delete(LeavingRow).where(LeavingRow.sha256 == sha256))
                 return False
             return await _claimed(connection, sha256, remover)

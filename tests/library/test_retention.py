@@ -65,6 +65,25 @@ async def test_what_another_job_waits_for_is_kept(jobs: Jobs, retention: Retenti
     assert found.held == "own"
 
 
+async def test_what_was_made_of_a_content_may_go_once_all_who_name_it_have_failed(
+    database: Database,
+) -> None:
+    jobs, retention = Jobs(database, private=True), Retention(database)
+    mine, theirs = [await jobs.submit(upload("one", owner)) for owner in ("me", "they")]
+
+    async def free() -> bool:
+        async with retention.removing(ONE, failed=True) as found:
+            return found
+
+    await jobs.fail(mine.job_id, 1, "audio_silent", "…")
+    assert not await free()
+    await jobs.fail(theirs.job_id, 1, "audio_silent", "…")
+    assert await free()
+    async with retention.removing(ONE) as found:
+        assert not found, "what was sent is named still"
+    assert await retention.leavings() == []
+
+
 async def test_a_content_is_left_when_the_last_who_names_it_goes(database: Database) -> None:
     jobs, samples = Jobs(database, private=True), Samples(database, private=True)
     retention = Retention(database)

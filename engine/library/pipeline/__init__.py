@@ -16,11 +16,11 @@ Begin with `steps`: what is done. From the bottom to the top:
     scratch    its folder for what is in hand
     bench      what steps work with: rows, objects, processes
     steps      keys of objects → keys of objects and facts
+    tidying    what nobody names is removed
     line       a line of work: its steps, its rows, its processes; those of rooms above
     stepping   the steps of one attempt as DBOS runs them, each done once
     workflow   the library's own line
     lease      a worker lives, or is dead
     keeping    what the dead were at is taken over; rows get the end that their workflow had
-    tidying    what nobody names is removed
     worker     the process: `python -m engine work`
 """

@@ -93,6 +93,8 @@ class Line:
     rows: Rows
     bench: Bench
     do: Callable[[str, Task], Told]
+    # Told of a job that has failed, and by which code; may be told twice.
+    failed: Callable[[str, str], None] = lambda job_id, code: None
     # Where some of its jobs wait instead, by whom they share its places with.
     shared: Shared | None = None
     queue_of: Callable[[Any], tuple[Named, str | None]] | None = None

@@ -62,7 +62,10 @@ class Stepping:
     def fail(self, job_id: str, attempt: int, code: str, message: str) -> bool:
         line = self.line
         line.bench.clear(job_id)
-        return line.bench.rows(lambda: line.rows.fail(job_id, attempt, code, message))
+        failed = line.bench.rows(lambda: line.rows.fail(job_id, attempt, code, message))
+        if failed:
+            line.failed(job_id, code)
+        return failed
 
     def run(self, step: str, job_id: str, attempt: int, told: dict[str, Told]) -> Told:
         """One step, its begin and its end in the job's row. Raises `StepFailed`."""

@@ -22,6 +22,20 @@ _BLOCK = 500
 _FOLDERS = ("uploads", "audio")
 
 
+async def let_go_of_derived(bench: Bench, sha256: str) -> None:
+    """Remove what was made of a content of which every sample has failed; what was sent stays, to
+    be tried again."""
+
+    def remove() -> None:
+        for stored in bench.objects.list(f"audio/{sha256}"):
+            if not stored.key.rpartition("/")[2].startswith("source"):
+                bench.objects.delete(stored.key)
+
+    async with Retention(bench.database).removing(sha256, failed=True) as free:
+        if free:
+            await asyncio.to_thread(remove)
+
+
 class Tidying:
     """Each of its deeds may be done by several workers at once, and twice."""
 

@@ -5,10 +5,13 @@ Imported by a worker alone: DBOS registers a workflow where its function is made
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 
 from dbos import DBOS
 
+from engine.base import errors
+from engine.base.errors import ShazamError
 from engine.library.pipeline.bench import Bench
 from engine.library.pipeline.client import queue_of
 from engine.library.pipeline.durable import (
@@ -26,6 +29,9 @@ from engine.library.pipeline.line import Line, Shared, Task, Told
 from engine.library.pipeline.running import Running
 from engine.library.pipeline.stepping import Stepping
 from engine.library.pipeline.steps import RUN, Work
+from engine.library.pipeline.tidying import let_go_of_derived
+
+logger = logging.getLogger("shazam.work")
 
 # Of a job's progress, each step's share: about what it takes of a song of four minutes.
 SHARES = {
@@ -39,6 +45,14 @@ SHARES = {
     "clean": 0.01,
 }
 assert tuple(SHARES) == STEPS
+# Why a recording fails, by itself: the next attempt ends the same way.
+HOPELESS = {
+    one.code
+    for one in (
+        *(errors.EmptyFile, errors.NoSound, errors.UnreadableAudio),
+        *(errors.AudioSilent, errors.AudioTooShort, errors.AudioTooLong),
+    )
+}
 
 
 @dataclass
@@ -60,7 +74,24 @@ def library_line(bench: Bench) -> Line:
         return RUN[step](Work(bench, task.job, task.told, task.report, task.unwanted))
 
     shared = Shared(LINKS, LINKS_AT_ONCE, LINKS_OF_ONE)
-    return Line(TRACKS, PIPELINE, SHARES, bench.jobs, bench, do, shared, queue_of)
+    return Line(
+        *(TRACKS, PIPELINE, SHARES, bench.jobs, bench, do),
+        failed=lambda job_id, code: _let_go(bench, job_id) if code in HOPELESS else None,
+        shared=shared,
+        queue_of=queue_of,
+    )
+
+
+def _let_go(bench: Bench, job_id: str) -> None:
+    """What was made of a recording that fails each time it is tried is not kept: an hour of it is a
+    gigabyte."""
+    try:
+        job = bench.loop.wait(lambda: bench.jobs.get(job_id, None))
+        if job.sha256 is not None:
+            sha256 = job.sha256
+            bench.loop.wait(lambda: let_go_of_derived(bench, sha256))
+    except ShazamError as error:  # the row goes after `keep_days`, and they with it
+        logger.warning("files of the failed job %s stay for now: %s", job_id, error.message)
 
 
 def work_at(line: Line, running: Running) -> None:

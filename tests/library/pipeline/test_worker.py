@@ -83,6 +83,12 @@ def test_what_is_no_track_fails_by_name(
     job = house.ended(house.send(data))
     assert (job.state, job.error and job.error.code) == ("failed", code)
     assert house.sample(job).status == "failed"
+    upload = f"uploads/{job.sha256}"
+    house.until(job, lambda _: [key for key in _keys(house) if job.sha256 in key] == [upload])
+
+
+def _keys(house: House) -> list[str]:
+    return [stored.key for stored in house.objects.list()]
 
 
 def test_the_same_content_is_the_same_job(house: House, survived: list[Job]) -> None:
