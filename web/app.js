@@ -325,9 +325,11 @@ function openPart(name, mark) {
   $("kinds").hidden = $("kinds").querySelector(`[data-kind=${name}]`).hidden = false;
 }
 
-async function sing(track) {
+/** Sing a track, or a file that was dropped. */
+async function sing(song) {
+  const { sing: begin, give } = await booth();
   try {
-    await (await booth()).sing(track, { go });
+    await (song instanceof File ? give : begin)(song, { go });
   } catch (error) {
     if (error instanceof Trouble) fail(error);
     else if (error.name !== "AbortError") throw error;
@@ -503,6 +505,7 @@ function setUpPicture() {
     event.preventDefault();
     const kept = [...event.dataTransfer.files].filter((one) => !one.type.startsWith("image/"));
     if (kind(ask) === "library" && kept.length) return shelves().then(({ add }) => add(kept));
+    if (kind(ask) === "voice" && kept.length) return sing(kept[0]);
     take(file);
   });
 }

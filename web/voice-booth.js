@@ -207,6 +207,7 @@ function listened(booth, { hz, level }) {
 }
 
 async function headphones(booth) {
+  booth.element.dataset.phase = "check";
   if (apart) return;
   tell(booth, "booth_headphones_text");
   complain(booth, "");
@@ -225,13 +226,21 @@ async function headphones(booth) {
 
 async function takeOf(booth) {
   const { song, session, signal } = booth;
+  booth.element.dataset.phase = "take";
   await load(booth);
   await count(booth);
   Object.assign(booth, { trace: [], octaves: new Octaves(), loudest: 0 });
   const recorder = record(booth.microphone, { bits: BITS, name: "take" });
   signal.addEventListener("abort", recorder.end, { once: true });
   await recorder.begun;
-  await song.play();
+  try {
+    await song.play();
+  } catch {
+    signal.throwIfAborted();
+    await recorder.end();
+    await lost(booth);
+    return takeOf(booth);
+  }
   const awake = await navigator.wakeLock?.request("screen").catch(() => null); // or a phone goes dark
   tell(booth, "booth_singing");
   booth.hear.classList.add("off");
@@ -260,19 +269,23 @@ async function load(booth) {
   booth.buttons.replaceChildren();
   const part = hear.querySelector("select").value || "original";
   song.src = base + audioAt(session.session_id, "ref", part).slice(1);
-  await new Promise((done, fail) => {
-    song.addEventListener("canplay", done, { once: true });
-    song.addEventListener("error", () => fail(new Trouble("refused", t("booth_song_lost"))), { once: true });
+  const there = await new Promise((done, fail) => {
+    song.addEventListener("canplay", () => done(true), { once: true });
+    song.addEventListener("error", () => done(false), { once: true });
     signal.addEventListener("abort", () => fail(new DOMException("", "AbortError")), { once: true });
     song.load();
-  }).catch(async (error) => {
-    if (!(error instanceof Trouble)) throw error;
-    complain(booth, error.message);
-    tell(booth, "");
-    await choice(booth, { again: "again" });
-    complain(booth, "");
-    await load(booth);
   });
+  if (there) return;
+  await lost(booth);
+  await load(booth);
+}
+
+/** The song does not play: said, until somebody wants it to be tried again. */
+async function lost(booth) {
+  tell(booth, "");
+  complain(booth, t("booth_song_lost"));
+  await choice(booth, { again: "again" });
+  complain(booth, "");
 }
 
 async function count(booth) {
@@ -300,6 +313,7 @@ function click(context) {
 
 /** Hear it, sing it again, or send it. */
 async function review(booth, take) {
+  booth.element.dataset.phase = "review";
   ask(booth, "");
   booth.hear.classList.remove("off");
   const short = take.seconds !== null && take.seconds < SHORTEST_S;

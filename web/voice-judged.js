@@ -27,7 +27,8 @@ export function judged({ session, result, heard }, acts) {
     make("p", { className: "kicker" }, t("judged_kicker")),
     make("dl", { className: "parts", ariaLabel: t("judged_parts") }, ...PARTS.map((name) => part(name, result))),
     ...key(result, acts),
-    make("div", { className: "actions" }, button("sing_again", "solid", acts.again), share({ title, artist, result }), button("sing_other", "outline", acts.other)),
+    make("div", { className: "actions" }, button("sing_again", "solid", acts.again), result.score === null ? null : share({ title, artist, result }), button("sing_other", "outline", acts.other)),
+    eraser(acts.erase),
   );
   return make("div", { className: "judged" }, make("article", { className: "best" }, dial(result.score), about), jury(result.jury ?? []), phrases(session, result, heard));
 }
@@ -40,7 +41,9 @@ function button(sentence, className, act) {
 
 /** The record, whose label is the number. */
 function dial(score) {
-  const told = make("p", { className: "score" }, make("span", { ariaHidden: "true" }, number(whole(score))), make("span", { className: "unseen" }, t("judged_score", { score: number(whole(score)) })), make("span", { className: "of", ariaHidden: "true" }, t("judged_of")));
+  const none = score === null; // nothing was sure enough
+  const points = none ? "–" : number(whole(score));
+  const told = make("p", { className: "score" }, make("span", { ariaHidden: "true" }, points), make("span", { className: "unseen" }, t(none ? "judged_none" : "judged_score", { score: points })), make("span", { className: "of", ariaHidden: "true" }, t(none ? "judged_none" : "judged_of")));
   const node = make("div", { className: "dial" }, make("span", { className: "disc", ariaHidden: "true" }), told);
   node.style.setProperty("--score", Math.max(0, Math.min(1, score / 100)));
   return node;
@@ -69,6 +72,23 @@ function key({ transposition }, { accept }) {
   if (!offered) return [];
   const text = t(offered < 0 ? "judged_offer_lower" : "judged_offer_higher", { n: Math.abs(offered) });
   return [make("div", { className: "key" }, make("p", {}, text), button("judged_accept", "outline", (pressed) => accept(offered, pressed)))];
+}
+
+/** Asked once more, in its place. */
+function eraser(erase) {
+  const box = make("div", { className: "eraser" });
+  const ask = button("judged_erase", "plain", () => {
+    const keep = button("judged_erase_no", "outline", () => {
+      box.replaceChildren(ask);
+      ask.focus();
+    });
+    box.replaceChildren(make("p", {}, t("judged_erase_sure")), button("judged_erase_yes", "outline", erase), keep);
+    keep.focus();
+    say(t("judged_erase_sure"));
+  });
+  box.addEventListener("keydown", (event) => event.key === "Escape" && box.querySelector("p ~ .outline:last-child")?.click());
+  box.append(ask);
+  return box;
 }
 
 // ---- The jury ---------------------------------------------------------------------------------

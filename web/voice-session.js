@@ -5,7 +5,7 @@ import { upload } from "./upload.js";
 const SONGS = 6; // before anybody looks for one
 const FOUND = 20;
 const PAST = 30;
-const EVERY = 1500; // ms between two questions
+const EVERY = 1000; // ms between two questions
 const PATIENTLY = 4000; // where nobody waits for the answer
 const LATER = 10_000; // where none came
 
@@ -63,6 +63,7 @@ export function sendTake(id, { blob, name }, signal, tell) {
   return upload(path(id, "upload-recording"), body, signal, tell);
 }
 
+export const erase = (id) => request(`/api/session/${encodeURIComponent(id)}`, { method: "DELETE" }, never(), silent);
 export const analyse = (id, wish = {}) => request(path(id, "analyze"), post(wish), never(), silent);
 
 /** Asked again and again until `signal` ends it; `tell(answer)` hears each, and says how long to wait

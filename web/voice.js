@@ -79,6 +79,15 @@ export async function sing(track_id, { go }) {
   go({ ...blank, sing: session_id }, { focus: true });
 }
 
+/** A file of a song that was dropped here. */
+export async function give(reference, { go }) {
+  const { session_id } = await session.start({ title: nameOf(reference), reference }, looking.signal, tellSent);
+  go({ ...blank, sing: session_id }, { focus: true });
+}
+
+const nameOf = (file) => file.name.replace(/\.\w+$/, "");
+const tellSent = (part) => ($("count").textContent = t("sing_sending", { part: percent(part) }));
+
 // ---- Choosing ---------------------------------------------------------------------------------
 
 function showChooser({ songs, past }, page) {
@@ -196,7 +205,7 @@ function source(text, about, begun) {
   file.addEventListener("change", () => {
     const [reference] = file.files;
     file.value = "";
-    if (reference) busy(choose, () => begun({ given: { title: reference.name.replace(/\.\w+$/, ""), ...given(), reference }, tell }));
+    if (reference) busy(choose, () => begun({ given: { title: nameOf(reference), ...given(), reference }, tell }));
   });
   return form;
 }
@@ -220,9 +229,10 @@ function history(past, page) {
 
 const singable = (told) => Boolean(told.reference?.audio?.includes("original"));
 
-/** What a session is at: done, judging, unjudged, ready, failed or preparing. */
+/** What a session is at: done, gone, judging, unjudged, ready, failed or preparing. */
 function stageOf({ session: told, result }) {
   if (result) return "done";
+  if (told.audio_removed) return "gone";
   if (told.state === "analyzing") return "judging";
   if (told.state === "failed") return told.reference?.state !== "failed" && singable(told) ? "unjudged" : "failed";
   if (told.state === "recorded") return "unjudged";
@@ -257,6 +267,12 @@ function showJudged(found, page) {
   const { session: told, result } = found;
   const acts = {
     again: (pressed) => busy(pressed, () => again(found, page)),
+    erase: (pressed) =>
+      busy(pressed, async () => {
+        await session.erase(told.session_id);
+        page.go({ ...blank, sing: "" }, { focus: true });
+        say(t("judged_erased"));
+      }),
     other: () => page.go({ ...blank, sing: "" }, { focus: true }),
     accept: (transposition, pressed) =>
       busy(pressed, async () => {
@@ -265,6 +281,7 @@ function showJudged(found, page) {
       }),
   };
   $("stage").replaceChildren(judged(found, acts));
+  if (result.score === null) return t("judged_none_said", { title: titled(told) });
   return t("judged_said", { title: titled(told), score: number(Math.round(result.score)) });
 }
 
@@ -334,7 +351,7 @@ const FRONTS = {
     pursue(async () => {
       await session.followAnalysis(found.session.session_id, looking.signal, (now) => {
         tell(now);
-        return ["done", "failed"].includes(now.state) ? "" : "soon";
+        return ["done", "failed", "cancelled"].includes(now.state) ? "" : "soon";
       });
       await refresh(found, page);
     });
@@ -362,8 +379,16 @@ const FRONTS = {
       await session.instead(told.session_id, reference ? { reference } : { url }, looking.signal, tell);
       await refresh(found, page);
     };
-    doing(box, source(told.error?.message || t("sing_failed_text"), [], begun));
+    const why = told.error?.message || t(told.state === "ready" ? "unshared" : "sing_failed_text");
+    doing(box, source(why, [], begun));
     return t("sing_failed");
+  },
+
+  gone(box, found, page) {
+    const anew = make("button", { type: "button", className: "solid" }, t("sing_again"));
+    anew.addEventListener("click", () => busy(anew, () => again(found, page)));
+    doing(box, make("p", {}, t("sing_gone_text")), anew);
+    return t("sing_gone");
   },
 };
 

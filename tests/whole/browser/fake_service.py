@@ -122,6 +122,9 @@ class Fake:
             def do_POST(self) -> None:
                 fake.serve(self, self.rfile.read(int(self.headers.get("Content-Length", 0))))
 
+            def do_DELETE(self) -> None:
+                fake.serve(self, b"")
+
             def log_message(self, *args: object) -> None:
                 pass
 

@@ -94,7 +94,8 @@ def judged(**more: Any) -> dict[str, Any]:
 
 class FakeVoice:
     """`told` is the status of the one session there is, `working` how far its analysis is: a test
-    changes them. `result` is what came of it, `parts` what can be heard of it."""
+    changes them. `result` is what came of it, `parts` what can be heard of it; nothing is while
+    it is `mute`."""
 
     def __init__(self, **told: Any) -> None:
         self.told: dict[str, Any] = {
@@ -122,6 +123,7 @@ class FakeVoice:
                 "created_at": "2026-11-27T20:15:00Z",
             }
         ]
+        self.mute = False
         self.refusal: tuple[int, str, str] | None = None
         self._song = song()
 
@@ -130,7 +132,7 @@ class FakeVoice:
 
     def media(self, path: str, wanted: str | None) -> Reply | None:
         """The song, or the part that is wanted; the take is the same."""
-        if not re.fullmatch(r"/api/audio/[\w-]+/(user|ref)/\w+", path):
+        if not re.fullmatch(r"/api/audio/[\w-]+/(user|ref)/\w+", path) or self.mute:
             return None
         headers = {"Content-Type": "audio/wav", "Accept-Ranges": "bytes"}
         if not (found := re.fullmatch(r"bytes=(\d+)-(\d*)", wanted or "")):
@@ -153,6 +155,8 @@ class FakeVoice:
             return 200, self.parts
         if path == "/api/session/start":
             return 202, {"session_id": SESSION, "state": "preparing", "status_url": "/x"}
+        if path == f"/api/session/{SESSION}":
+            return 200, {"session_id": SESSION, "deleted": True}
         found = re.fullmatch(rf"/api/session/{SESSION}/([\w-]+)", path)
         if found is None and path.startswith("/api/session/"):
             return 404, {"error": {"code": "session_not_found", "message": "There is none."}}
