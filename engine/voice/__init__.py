@@ -5,6 +5,7 @@ the top:
 
     settings    what services and workers read from their environment
     tables      what is written down, beside the library's rows
+    models      packages of others → the weights that voices are heard with
     ear         two recordings → voices, pitch, words → what they have alike
     lyrics      a song's names → its words, with their times where somebody knows them
     jury        what was measured → what three of a jury say of it

@@ -29,15 +29,16 @@ RATE = 16_000  # Hz, of the one channel
 Samples = npt.NDArray[np.float32]
 
 
-def seconds(path: Path) -> Iterator[Samples]:
-    """Its channels: (N, 1 or 2) float32 at 48 kHz, −1…1, finite; N is a second's, but for the last.
+def seconds(path: Path, rate: int = WIDE_RATE) -> Iterator[Samples]:
+    """Its channels: (N, 1 or 2) float32 at `rate` Hz, −1…1, finite; N is a second's, but for the
+    last.
 
     More than two channels are mixed to two. Raises `UnreadableAudio`, `InvalidRequest` (empty),
     `AudioTooShort` (not one sample).
     """
     count = 0
     with opened(path, path.name) as recording:
-        for wide in _seconds(recording):
+        for wide in _seconds(recording, rate):
             count += len(wide)
             yield wide
     if not count:
@@ -55,18 +56,18 @@ def mono(path: Path) -> Iterator[Samples]:
     yield _resampled(resampler, None)
 
 
-def _seconds(recording: Recording) -> Iterator[Samples]:
+def _seconds(recording: Recording, rate: int) -> Iterator[Samples]:
     resampler, layout, gathered = None, None, AudioFifo()
     for frame in recording.sound():
         if resampler is None or layout is None:
             layout = "mono" if frame.layout.nb_channels == 1 else "stereo"
-            resampler = AudioResampler(format="flt", layout=layout, rate=WIDE_RATE)
+            resampler = AudioResampler(format="flt", layout=layout, rate=rate)
         frame.pts = None  # time is told by the count of samples: stamps may be anything
         for made in resampler.resample(frame):
             made.pts = None
             gathered.write(made)
-        while gathered.samples >= WIDE_RATE:
-            yield _values(gathered.read(WIDE_RATE))
+        while gathered.samples >= rate:
+            yield _values(gathered.read(rate))
     for made in resampler.resample(None) if resampler is not None else ():
         made.pts = None
         gathered.write(made)

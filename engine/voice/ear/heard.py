@@ -17,19 +17,6 @@ SURE = 0.5  # confidence from which a frame's pitch counts
 
 
 @dataclass(frozen=True)
-class Separated:
-    """A recording as a voice and the rest, in two files.
-
-    `confidence` 0…1: how much the voice's file sounds like a voice that was not lost. `kept_db`:
-    its energy over that of the recording, in dB (0 where nothing else sounds)."""
-
-    vocals: Path
-    instrumentals: Path
-    confidence: float
-    kept_db: float
-
-
-@dataclass(frozen=True)
 class Pitch:
     """(T,) float32 each, a frame each `FRAME_S`: the middle of the frame in seconds, the pitch in
     Hz (something also where nobody sings), and how sure that is, 0…1; `SURE` is enough."""

@@ -1,0 +1,239 @@
+"""What two melodies and the words have alike → a number, its parts, and each phrase's.
+
+The page beside the room's code, README.md, says what each number means, why, and how it was tried.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from engine.voice.ear.alignment import Alignment
+from engine.voice.ear.heard import FRAME_S, Array, Line, Word
+from engine.voice.ear.melody import Melody
+from engine.voice.ear.phrases import Phrase, phrases
+from engine.voice.ear.wording import error_rate
+
+WEIGHTS = {"pitch": 0.4, "rhythm": 0.3, "lyrics": 0.3}
+HALF_CENTS, HALF_MS = 75.0, 150.0  # so far off, a tone or a beginning counts half
+_STEEP = 1.5
+_SWING_S = 0.19  # over which a vibrato is its mean
+_SUNG_ENOUGH = 0.95  # of what the reference sings: breaths are each singer's own
+_SAME = (0.5, 0.75)  # `Alignment.same` of another song, and of the same one
+_TOLD_CENTS = 100.0
+_CURVE = 4  # frames a point of a phrase's curve
+_MOST_CENTS = 600.0
+_STEP_CENTS, _STEP_FRAMES = 70.0, 4  # a new note of a voice that does not stop
+_ONSET_GAP_S = 0.12
+
+Flags = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Take:
+    """Frame by frame of the reference: `sung` by it within what was recorded, `present` the user's
+    voice, `both` sure of their tones, `cents` the user is too high (NaN elsewhere), `late_ms` the
+    user is, and the frames where a note `begins`."""
+
+    sung: Flags
+    present: Flags
+    both: Flags
+    cents: Array
+    late_ms: Array
+    begins: npt.NDArray[np.int64]
+
+
+def score(
+    user: Melody,
+    reference: Melody,
+    alignment: Alignment,
+    *,
+    words: Sequence[Word] | None = None,
+    lyrics: Sequence[Line] | None = None,
+    transposition: int = 0,
+    offset_s: float = 0.0,
+) -> dict[str, Any]:
+    """The results of the contract but the jury's, and what was found on the way.
+
+    `transposition`: whole semitones by which the user says to have sung higher; they are no fault.
+    `offset_s` is added to the times of `lyrics`.
+    """
+    take = compare(user, reference, alignment, transposition)
+    wer = None
+    if words is not None and lyrics:
+        wer = error_rate(words, _recorded(lyrics, offset_s, alignment))
+    same = _share(alignment.same, *_SAME)
+    known = max(same, 0.0 if wer is None else _share(1 - wer, 0.3, 0.6))
+    parts = {
+        "pitch": _pitch(take, known) if reference.hz.any() and user.hz.any() else None,
+        "rhythm": _rhythm(take, known),
+        "lyrics": None if wer is None else {"score": _hundred(1 - wer), "wer": round(wer, 3)},
+    }
+    measured = {name: part for name, part in parts.items() if part is not None}
+    weights = sum(WEIGHTS[name] for name in measured) or 1.0
+    found = sum(WEIGHTS[name] * part["score"] for name, part in measured.items()) / weights
+    return {
+        "score": round(found, 1),
+        **{
+            name: {"score": part["score"], "weight": round(WEIGHTS[name] / weights, 3), **part}
+            for name, part in measured.items()
+        },
+        "not_measured": [name for name in WEIGHTS if name not in measured],
+        "phrases": [
+            _told(phrase, take, alignment, known) for phrase in phrases(reference, lyrics, offset_s)
+        ],
+        "latency_s": round(alignment.latency_s, 3),
+        "latency_by": alignment.by,
+        "octave": alignment.octave,
+        "transposition": {"offered": alignment.transposition, "accepted": transposition},
+        "coverage": {
+            "sung": round(_mean(take.present[take.sung]), 3),
+            "sure": round(_mean(take.both[take.sung & take.present]), 3),
+        },
+        "same_song": round(known, 3),
+    }
+
+
+def compare(user: Melody, reference: Melody, alignment: Alignment, transposition: int = 0) -> Take:
+    inside = np.isfinite(alignment.at)
+    index = np.nan_to_num(alignment.at).astype(np.int64).clip(0, max(0, len(user) - 1))
+    sung = inside & reference.sure if reference.hz.any() else inside & reference.sounds
+    present = inside & _around(user.sounds)[index]
+    both = sung & reference.sure & user.sure[index]
+    higher = 1200 * alignment.octave + 100 * transposition
+    raw = 100 * (user.midi[index] - reference.midi) - higher
+    cents = _calmed(raw, both)
+    late = 1000 * ((alignment.at - np.arange(len(reference))) * FRAME_S - alignment.latency_s)
+    begins = _beginnings(reference)
+    return Take(sung, present, both, cents, late.astype(np.float32), begins[inside[begins]])
+
+
+def _around(flags: Flags) -> Flags:
+    """Also true three frames beside: consonants are short and quiet."""
+    return np.asarray(np.convolve(flags, np.ones(7), "same") > 0)
+
+
+def _calmed(cents: Array, both: Flags) -> Array:
+    """The mean over one swing of a vibrato, of frames that count; what leaps by more than an octave
+    is the tracker's doing as often as the singer's, and is kept as that."""
+    width = round(_SWING_S / FRAME_S) | 1
+    values = np.where(both, np.nan_to_num(cents), 0)
+    kernel = np.ones(width)
+    count = np.convolve(both, kernel, "same")
+    mean = np.convolve(values, kernel, "same") / np.maximum(count, 1)
+    return np.where(both, mean, np.nan).astype(np.float32)
+
+
+def _beginnings(melody: Melody) -> npt.NDArray[np.int64]:
+    """Frames at which a note begins: after a silence, or at a step of the tone."""
+    sure = melody.sure if melody.hz.any() else melody.sounds
+    starts = np.flatnonzero(sure & ~np.concatenate([[False], sure[:-1]]))
+    found = [starts]
+    if melody.hz.any():
+        tone = 100 * melody.midi
+        step = np.zeros(len(tone), bool)
+        k = _STEP_FRAMES
+        if len(tone) > 2 * k:
+            there = sure[2 * k :] & sure[: -2 * k]
+            step[k:-k] = there & (np.abs(tone[2 * k :] - tone[: -2 * k]) > _STEP_CENTS)
+        found.append(np.flatnonzero(step & ~np.concatenate([[False], step[:-1]])))
+    made: list[int] = []
+    for at in np.unique(np.concatenate(found)).tolist():
+        if not made or (at - made[-1]) * FRAME_S >= _ONSET_GAP_S:
+            made.append(at)
+    return np.array(made, np.int64)
+
+
+def _credit(off: Array, half: float) -> Array:
+    """1 where it is right, ½ where it is `half` off, less beyond."""
+    return np.asarray(0.5 ** ((np.abs(off) / half) ** _STEEP), np.float32)
+
+
+def _pitch(take: Take, known: float, where: Flags | None = None) -> dict[str, Any] | None:
+    sung = take.sung if where is None else take.sung & where
+    both = take.both & sung
+    if not sung.any():
+        return None
+    cents = take.cents[both]
+    heard = min(1.0, _mean(take.present[sung]) / _SUNG_ENOUGH)
+    if heard > 0.5 and not len(cents):
+        return None  # somebody sings, and the tracker is sure of nothing
+    good = _mean(_credit(cents, HALF_CENTS))
+    return {
+        "score": _hundred(good * heard * known),
+        "median_cents": round(float(np.median(cents)), 1) if len(cents) else None,
+        "within_50_cents": round(_mean(np.abs(cents) <= 50), 3),
+    }
+
+
+def _rhythm(take: Take, known: float, where: Flags | None = None) -> dict[str, Any] | None:
+    begins = take.begins if where is None else take.begins[where[take.begins]]
+    if not len(begins):
+        return None
+    late = take.late_ms[begins]
+    sung = take.present[begins]
+    good = _mean(_credit(late[sung], HALF_MS)) * min(1.0, _mean(sung) / _SUNG_ENOUGH)
+    return {
+        "score": _hundred(good * known),
+        "median_ms": round(float(np.median(late[sung])), 0) if sung.any() else None,
+    }
+
+
+def _told(phrase: Phrase, take: Take, alignment: Alignment, known: float) -> dict[str, Any]:
+    time = np.arange(len(take.sung)) * FRAME_S
+    where = (time >= phrase.from_s) & (time < phrase.to_s)
+    parts = [
+        (WEIGHTS[name], part["score"])
+        for name, part in (
+            ("pitch", _pitch(take, known, where)),
+            ("rhythm", _rhythm(take, known, where)),
+        )
+        if part is not None
+    ]
+    frames = np.flatnonzero(where & take.both)[::_CURVE]
+    cents = np.clip(take.cents[frames], -_MOST_CENTS, _MOST_CENTS)
+    there = alignment.at[where]
+    there = there[np.isfinite(there)] * FRAME_S
+    weight = sum(one for one, _ in parts)
+    return {
+        "from_s": round(phrase.from_s, 2),
+        "to_s": round(phrase.to_s, 2),
+        "text": phrase.text,
+        "score": round(sum(a * b for a, b in parts) / weight, 1) if parts else None,
+        "cents": [
+            [round(float(at), 2), round(float(off))]
+            for at, off in zip(frames * FRAME_S, cents, strict=True)
+        ],
+        "user_from_s": round(float(there[0]), 2) if len(there) else None,
+        "user_to_s": round(float(there[-1]), 2) if len(there) else None,
+    }
+
+
+def _recorded(lyrics: Sequence[Line], offset_s: float, alignment: Alignment) -> list[Line]:
+    """The lines whose time was recorded, where lines have times; else all."""
+    if any(line.from_s is None for line in lyrics):
+        return [*lyrics]
+    inside = np.flatnonzero(np.isfinite(alignment.at)) * FRAME_S
+    if not len(inside):
+        return [*lyrics]
+    return [
+        line
+        for line in lyrics
+        if line.from_s is not None and inside[0] - 1 <= line.from_s + offset_s < inside[-1] - 0.5
+    ]
+
+
+def _share(value: float, none: float, all_: float) -> float:
+    return min(1.0, max(0.0, (value - none) / (all_ - none)))
+
+
+def _mean(values: npt.NDArray[Any]) -> float:
+    return float(np.mean(values)) if len(values) else 0.0
+
+
+def _hundred(share: float) -> float:
+    return round(100 * min(1.0, max(0.0, share)), 1)

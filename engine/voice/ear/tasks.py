@@ -1,0 +1,207 @@
+"""The ear's steps: files in, files and small JSON out, for a process of its own.
+
+Each may run twice, and writes a file whole or not at all. Networks are kept from one call to the
+next: a process works for many.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from engine.base.errors import NotReady
+from engine.base.machine import usable_cores
+from engine.library.analysis.blocks import Samples
+from engine.voice.ear.alignment import Alignment
+from engine.voice.ear.heard import SURE, Line, Word
+from engine.voice.ear.melody import Melody
+from engine.voice.ear.pitch import PitchNetwork, level, whole
+from engine.voice.models import Part, present
+
+Report = Callable[[float], None]
+Facts = dict[str, Any]
+
+MOST_THREADS = 4
+WORDS_S, WORDS_SHARE = 20.0, 0.5  # and so much of a recording's length may its words take
+LOST = 0.2  # confidence below which a voice is called lost, or was never there
+_CURVE_S = 0.1
+_VOICE_DB = (-26.0, -12.0)  # of the recording: nothing of a voice is left; a voice among music
+_TONAL = (0.05, 0.35)  # share of a voice's energy that has a pitch
+
+
+def separate(source: str, vocals: str, instrumentals: str, *, models: str, report: Report) -> Facts:
+    """A recording → two FLAC files. Raises `NotReady` where the model is not there."""
+    from engine.voice.ear import separation
+
+    network, threads = _separator(models), _threads()
+    made = separation.separate(
+        Path(source), Path(vocals), Path(instrumentals), network, at_once=threads, report=report
+    )
+    tonal = _tonal(Path(vocals), models)
+    confidence = _between(made.kept_db, *_VOICE_DB) * (1.0 if tonal is None else tonal)
+    return {
+        "duration_s": round(made.duration_s, 3),
+        "confidence": round(confidence, 3),
+        "kept_db": made.kept_db,
+        "lost": confidence < LOST,
+    }
+
+
+def listen(
+    vocals: str, instrumentals: str | None, melody: str, *, models: str, report: Report
+) -> Facts:
+    """A voice, and the music behind it where it was taken out → `melody`, what it is compared by.
+    Without the model of pitch: by chroma, loudness and strokes alone."""
+    from engine.voice.ear import melody as melodies
+
+    voice, music = _both(vocals, instrumentals)
+    report(0.3)
+    network = None if present(Path(models))["pitch"] else _pitches(models)
+    heard = melodies.listen(voice, music, network)
+    heard.save(Path(melody))
+    return {
+        "duration_s": round(heard.duration_s, 3),
+        "voiced_s": round(float(heard.sure.sum()) * heard.duration_s / max(1, len(heard)), 2),
+        "curve": _curve(heard) if network else None,
+        "pitch": network is not None,
+    }
+
+
+def words(
+    vocals: str,
+    instrumentals: str | None,
+    *,
+    models: str,
+    language: str | None = None,
+    report: Report,
+) -> Facts:
+    """What is sung. Raises `NotReady` where the model is not there."""
+    voice, music = _both(vocals, instrumentals)
+    length_s = len(voice) / 16_000
+    told = _recogniser(models).words(
+        voice,
+        music,
+        language=language,
+        most_s=WORDS_S + WORDS_SHARE * length_s,
+        report=lambda done_s: report(done_s / max(length_s, 1.0)),
+    )
+    return {
+        "language": told.language,
+        "words": [word.to_json() for word in told.words],
+        "complete": told.complete,
+        "voice_s": round(told.voice_s, 2),
+    }
+
+
+def align(user_melody: str, reference_melody: str, alignment: str, *, report: Report) -> Facts:
+    from engine.voice.ear import alignment as alignments
+
+    found = alignments.align(Melody.load(Path(user_melody)), Melody.load(Path(reference_melody)))
+    found.save(Path(alignment))
+    return {
+        "latency_s": round(found.latency_s, 3),
+        "latency_by": found.by,
+        "octave": found.octave,
+        "transposition": found.transposition,
+        "same": round(found.same, 3),
+    }
+
+
+def score(
+    user_melody: str,
+    reference_melody: str,
+    alignment: str,
+    *,
+    words: Sequence[Mapping[str, Any]] | None,
+    lyrics: Sequence[Mapping[str, Any]] | None,
+    transposition: int = 0,
+    offset_s: float = 0.0,
+    separation: Mapping[str, float | None] | None = None,
+    report: Report,
+) -> Facts:
+    """The results of the contract without the jury."""
+    from engine.voice.ear import score as scoring
+
+    found = scoring.score(
+        Melody.load(Path(user_melody)),
+        Melody.load(Path(reference_melody)),
+        Alignment.load(Path(alignment)),
+        words=None if words is None else [Word.of(word) for word in words],
+        lyrics=None if lyrics is None else [Line.of(line) for line in lyrics],
+        transposition=transposition,
+        offset_s=offset_s,
+    )
+    return {**found, "separation": dict(separation or {})}
+
+
+def _both(vocals: str, instrumentals: str | None) -> tuple[Samples, Samples | None]:
+    """(N,) float32 mono at 16 kHz each."""
+    return whole(Path(vocals)), None if instrumentals is None else whole(Path(instrumentals))
+
+
+def _tonal(vocals: Path, models: str) -> float | None:
+    """0…1: how much of a voice's energy has a pitch; None where nobody can tell."""
+    if present(Path(models))["pitch"]:
+        return None
+    samples = whole(vocals)
+    pitch = _pitches(models).pitch(samples)
+    power = 10 ** (level(samples).astype(np.float64) / 10)
+    share = float(power[pitch.confidence >= SURE].sum() / max(power.sum(), 1e-12))
+    return _between(share, *_TONAL)
+
+
+def _between(value: float, none: float, whole_: float) -> float:
+    return min(1.0, max(0.0, (value - none) / (whole_ - none)))
+
+
+def _curve(heard: Melody) -> list[list[float | None]]:
+    """[seconds, MIDI or None where nobody surely sings], ten a second."""
+    midi, sure = heard.midi, heard.sure
+    made: list[list[float | None]] = []
+    for number in range(int(heard.duration_s / _CURVE_S)):
+        at = min(len(heard) - 1, round(number * _CURVE_S * len(heard) / heard.duration_s))
+        made.append([round(number * _CURVE_S, 1), round(float(midi[at]), 2) if sure[at] else None])
+    return made
+
+
+def _threads() -> int:
+    return min(MOST_THREADS, usable_cores())
+
+
+def _folder(models: str, part: Part) -> Path:
+    missing = present(Path(models))[part]
+    if missing is not None:
+        raise NotReady(f"The {part} of voices cannot be done here: {missing}", retry_after_s=60)
+    return Path(models) / part
+
+
+@lru_cache(maxsize=1)
+def _separator(models: str) -> Any:
+    from engine.voice.ear.unet import open_network
+
+    return open_network(_folder(models, "separation"), threads=_threads())
+
+
+@lru_cache(maxsize=1)
+def _pitches(models: str) -> PitchNetwork:
+    return PitchNetwork(_folder(models, "pitch"))
+
+
+@lru_cache(maxsize=1)
+def _recogniser(models: str) -> Any:
+    from engine.voice.ear.words import Recogniser
+
+    return Recogniser(_folder(models, "words"), threads=_threads())
+
+
+TASKS: dict[str, Callable[..., Facts]] = {
+    "separate": separate,
+    "listen": listen,
+    "words": words,
+    "align": align,
+    "score": score,
+}

@@ -1,0 +1,108 @@
+"""A voice → the words in it and when each is sung, by Whisper (faster-whisper).
+
+The stem alone costs words: what separates them takes consonants for music. So a quarter of the
+music is left in (`BLEND`); but where the stem holds no voice, nothing is asked at all, because
+Whisper hears words in any music.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from engine.base.needs import need
+from engine.library.analysis.blocks import RATE, Samples
+from engine.voice.ear.heard import Word
+
+BLEND = 0.25
+_LEAST_VOICE_S = 0.8  # in the whole of it: below that nobody sings
+_VOICED = {"threshold": 0.35, "min_silence_duration_ms": 1_500, "speech_pad_ms": 400}
+_LOUD = 0.1  # root mean square to which a voice is brought
+_DOUBTFUL, _UNLIKELY = 0.8, -1.0  # of a segment: no speech, and what was heard is improbable
+
+
+@dataclass(frozen=True)
+class Transcript:
+    """The words in their order, of a language ("en") or None where there are none. `complete`:
+    they were heard to the end, before the time was up. `voice_s`: how long somebody sings."""
+
+    words: list[Word]
+    language: str | None
+    complete: bool
+    voice_s: float
+
+
+class Recogniser:
+    """Whisper, loaded from a folder; not for two threads at once."""
+
+    def __init__(self, folder: Path, *, threads: int) -> None:
+        whisper = need("faster_whisper", "voice.in", by="Words")
+        self._vad = need("faster_whisper.vad", "voice.in", by="Words")
+        self._model: Any = whisper.WhisperModel(
+            str(folder), device="cpu", compute_type="int8", cpu_threads=threads
+        )
+
+    def words(
+        self,
+        voice: Samples,
+        music: Samples | None,
+        *,
+        language: str | None = None,
+        most_s: float = 60.0,
+        report: Callable[[float], None] | None = None,
+    ) -> Transcript:
+        """(N,) float32 at 16 kHz each → words. After `most_s` seconds what is known is given.
+
+        `language` as "en"; None finds out, which costs as much as some seconds of song. `report` is
+        told how many seconds of the voice are done.
+        """
+        ends = time.monotonic() + most_s
+        voice = _levelled(voice)
+        spans = self._vad.get_speech_timestamps(voice, self._vad.VadOptions(**_VOICED))
+        voice_s = sum(span["end"] - span["start"] for span in spans) / RATE
+        if voice_s < _LEAST_VOICE_S:
+            return Transcript([], None, True, voice_s)
+        clips = [edge / RATE for span in spans for edge in (span["start"], span["end"])]
+        segments, told = self._model.transcribe(
+            voice if music is None else _blended(voice, music),
+            language=language,
+            beam_size=1,
+            temperature=[0.0],
+            condition_on_previous_text=False,
+            word_timestamps=True,
+            clip_timestamps=clips,
+            without_timestamps=False,
+        )
+        found: list[Word] = []
+        for segment in segments:
+            if segment.no_speech_prob < _DOUBTFUL or segment.avg_logprob > _UNLIKELY:
+                found += [_word(word) for word in segment.words or ()]
+            if report is not None:
+                report(segment.end)
+            if time.monotonic() > ends:
+                return Transcript(found, told.language, False, voice_s)
+        return Transcript(found, told.language if found else None, True, voice_s)
+
+
+def _word(word: Any) -> Word:
+    return Word(
+        str(word.word).strip(),
+        round(float(word.start), 2),
+        round(float(word.end), 2),
+        round(float(word.probability), 3),
+    )
+
+
+def _levelled(samples: Samples) -> Samples:
+    power = float(np.sqrt(np.mean(np.square(samples, dtype=np.float64)))) if len(samples) else 0
+    return samples if power < 1e-4 else np.asarray(samples * np.float32(_LOUD / power))
+
+
+def _blended(voice: Samples, music: Samples) -> Samples:
+    music = np.pad(music, (0, max(0, len(voice) - len(music))))[: len(voice)]
+    return voice + np.float32(BLEND) * music

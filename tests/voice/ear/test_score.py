@@ -1,0 +1,211 @@
+"""A perfect copy, faults each alone, and what is no fault: what a score does about them.
+
+Melodies are made of the notes themselves, as if a tracker had heard them without a mistake; what
+real trackers hear is measured in benchmarks/voice.md.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pytest
+from singing import Note, melody, moved
+
+from engine.voice.ear.alignment import Alignment, align
+from engine.voice.ear.heard import FRAME_S, Line, Word
+from engine.voice.ear.melody import Melody
+from engine.voice.ear.score import WEIGHTS, score
+
+LENGTH_S = 18.0
+NOTES = melody(2)
+BEATS = np.sort(np.random.default_rng(1).uniform(0, LENGTH_S, 40))
+
+
+def heard(
+    notes: Sequence[Note],
+    *,
+    beats_late_s: float | None = None,
+    db: float = 0.0,
+    before_s: float = 0,
+) -> Melody:
+    """A melody as its notes are, after a silence; with music behind it that is late by so much."""
+    count = round((LENGTH_S + before_s) / FRAME_S)
+    hz, level = np.full(count, 100, np.float32), np.full(count, -90, np.float32)
+    sure, chroma = np.zeros(count, np.float32), np.zeros((count, 12), np.float32)
+    for note in notes:
+        begin = round((note.start_s + before_s) / FRAME_S)
+        end = round((note.start_s + note.length_s + before_s) / FRAME_S)
+        hz[begin:end], level[begin:end] = 440 * 2 ** ((note.midi - 69) / 12), -20 + db
+        sure[begin:end] = 0.9
+        chroma[begin:end] = 0
+        chroma[begin:end, round(note.midi) % 12] = 1
+    beat = np.zeros((count, 24), np.float32)
+    if beats_late_s is not None:
+        at = np.rint((BEATS + beats_late_s + before_s) / FRAME_S).astype(int)
+        beat[at[at < count]] = 1
+    strokes = np.maximum(np.diff(level, prepend=level[:1]), 0)
+    return Melody(hz, sure, level, chroma, strokes, beat)
+
+
+@cache
+def reference() -> Melody:
+    return heard(NOTES, beats_late_s=0)
+
+
+def judged(user: Melody, **more: Any) -> dict[str, Any]:
+    return score(user, reference(), align(user, reference()), **more)
+
+
+def falls(scores: Sequence[float]) -> bool:
+    return all(later < before for before, later in itertools.pairwise(scores))
+
+
+def test_a_copy_is_perfect_and_what_was_not_measured_is_named() -> None:
+    told = judged(heard(NOTES, beats_late_s=0))
+    assert told["score"] >= 99
+    assert told["pitch"]["median_cents"] == pytest.approx(0, abs=0.5)
+    assert told["pitch"]["within_50_cents"] == 1
+    assert told["rhythm"]["median_ms"] == 0
+    assert told["not_measured"] == ["lyrics"]
+    assert "lyrics" not in told
+    assert [told[name]["weight"] for name in ("pitch", "rhythm")] == [0.571, 0.429]
+    assert told["latency_by"] == "backing"
+
+
+def test_the_score_falls_with_each_cent() -> None:
+    found = [judged(heard(moved(NOTES, cents=cents))) for cents in (0, 20, 50, 100, 200)]
+    assert falls([one["score"] for one in found])
+    assert [one["pitch"]["median_cents"] for one in found] == pytest.approx([0, 20, 50, 100, 200])
+    assert found[-1]["rhythm"]["score"] == found[0]["rhythm"]["score"]
+
+
+def test_the_score_falls_as_the_singer_is_late_behind_the_music() -> None:
+    found = [
+        judged(heard(moved(NOTES, late_s=late), beats_late_s=0)) for late in (0, 0.05, 0.15, 0.3)
+    ]
+    assert falls([one["score"] for one in found])
+    assert [one["rhythm"]["median_ms"] for one in found] == pytest.approx([0, 50, 150, 300], abs=9)
+
+
+def test_without_music_the_score_falls_as_notes_are_late_each_by_its_own() -> None:
+    found = []
+    for most in (0, 0.1, 0.3, 0.6):
+        late = np.random.default_rng(0).permutation(np.linspace(0, most, len(NOTES)))
+        found.append(judged(heard(moved(NOTES, late_s=list(late))))["score"])
+    assert falls(found)
+
+
+@pytest.mark.parametrize(
+    ("user", "more"),
+    [
+        pytest.param({"before_s": 0.7}, {}, id="a constant latency"),
+        pytest.param({"before_s": 0.7, "beats_late_s": 0}, {}, id="a constant latency of all"),
+        pytest.param({"before_s": 8.0}, {}, id="it began to record long before"),
+        pytest.param({"db": -25.0}, {}, id="quiet"),
+    ],
+)
+def test_what_is_no_fault_costs_nothing(user: dict[str, Any], more: dict[str, Any]) -> None:
+    told = judged(heard(NOTES, **user), **more)
+    assert told["score"] >= 97
+    if "before_s" in user:
+        assert told["latency_s"] == pytest.approx(user["before_s"], abs=0.02)
+
+
+def test_an_octave_is_folded_and_a_transposition_offered() -> None:
+    deep = judged(heard(moved(NOTES, cents=-1200)))
+    assert (deep["octave"], deep["transposition"]["offered"]) == (-1, 0)
+    assert deep["score"] >= 97
+    higher = heard(moved(NOTES, cents=300))
+    told = judged(higher)
+    assert told["transposition"] == {"offered": 3, "accepted": 0}
+    assert told["pitch"]["score"] < 10
+    accepted = judged(higher, transposition=3)
+    assert accepted["score"] >= 97
+    assert accepted["transposition"] == {"offered": 3, "accepted": 3}
+
+
+def test_silence_and_another_song_are_near_nothing() -> None:
+    silent = judged(heard([], beats_late_s=0))
+    assert silent["score"] == 0
+    assert silent["coverage"]["sung"] == 0
+    for seed in (5, 6, 7, 8):
+        assert judged(heard(melody(seed)))["score"] <= 20
+
+
+def test_half_a_song_sung_is_half_a_score() -> None:
+    told = judged(heard([note for note in NOTES if note.start_s < 7]))
+    assert 20 < told["score"] < 60
+
+
+def test_a_take_that_ends_early_is_judged_by_what_was_recorded() -> None:
+    whole = heard(NOTES)
+    cut = Melody(*(getattr(whole, name)[:500] for name in Melody.__dataclass_fields__))
+    told = judged(cut)
+    assert told["score"] >= 95
+    assert told["phrases"][-1]["score"] is None or told["phrases"][-1]["from_s"] < 8
+
+
+LINES = [Line("the river runs beside the road", 0.0), Line("and carries all our songs", 6.0)]
+
+
+def words(text: str) -> list[Word]:
+    return [Word(one, 0.5 * at, 0.5 * at + 0.4, 0.9) for at, one in enumerate(text.split())]
+
+
+def test_the_score_falls_with_each_word_that_is_another() -> None:
+    right = [
+        "the",
+        "river",
+        "runs",
+        "beside",
+        "the",
+        "Road",
+        "and",
+        "carries",
+        "all",
+        "our",
+        "songs!",
+    ]
+    found = []
+    for wrong in (0, 2, 5, 8):
+        told = words(" ".join(["la"] * wrong + right[wrong:]))
+        found.append(judged(heard(NOTES), words=told, lyrics=LINES))
+    assert falls([one["score"] for one in found])
+    assert found[0]["lyrics"] == {"score": 100.0, "weight": 0.3, "wer": 0.0}
+    assert found[1]["lyrics"]["wer"] == pytest.approx(2 / 11, abs=0.001)
+    assert found[0]["not_measured"] == []
+    assert [found[0][name]["weight"] for name in WEIGHTS] == [0.4, 0.3, 0.3]
+
+
+def test_lyrics_with_times_are_the_phrases_and_one_that_is_out_of_tune_is_told() -> None:
+    notes = [*moved([n for n in NOTES if n.start_s < 6], cents=150)]
+    notes += [note for note in NOTES if note.start_s >= 6]
+    told = judged(heard(notes), lyrics=LINES)
+    first, second = told["phrases"]
+    assert (first["text"], first["from_s"], first["to_s"]) == (LINES[0].text, 0.0, 6.0)
+    assert first["score"] < second["score"] - 30
+    assert np.median([cents for _, cents in first["cents"]]) == pytest.approx(150, abs=5)
+    assert np.median([cents for _, cents in second["cents"]]) == pytest.approx(0, abs=5)
+    assert (first["user_from_s"], first["user_to_s"]) == pytest.approx((0, 6), abs=0.1)
+    moved_on = judged(heard(notes), lyrics=LINES, offset_s=1.0)
+    assert moved_on["phrases"][0]["from_s"] == 1.0
+
+
+def test_without_lyrics_phrases_end_where_nobody_sings() -> None:
+    told = judged(heard(NOTES))["phrases"]
+    assert len(told) == 3
+    assert told[0]["from_s"] == pytest.approx(NOTES[0].start_s, abs=0.05)
+    assert told[1]["from_s"] == pytest.approx(NOTES[8].start_s, abs=0.05)
+
+
+def test_an_alignment_comes_back_from_its_file(tmp_path: Any) -> None:
+    found = align(heard(moved(NOTES, cents=1500)), reference())
+    found.save(tmp_path / "alignment.npz")
+    back = Alignment.load(tmp_path / "alignment.npz")
+    np.testing.assert_array_equal(back.at, found.at)
+    assert (back.latency_s, back.by, back.shift_cents) == (0, "voice", found.shift_cents)
+    assert (back.octave, back.transposition, back.same) == (1, 3, found.same)
