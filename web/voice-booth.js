@@ -37,7 +37,7 @@ export function openBooth(session, sent) {
   const left = () => booth.element.close();
   addEventListener("popstate", left, { signal: stopper.signal });
   booth.element.showModal();
-  showLyrics(booth);
+  getToKnow(booth);
   perform(booth).then(
     () => {
       booth.element.close();
@@ -76,7 +76,8 @@ function build(booth) {
     hear: hearing(session),
     buttons: make("div", { className: "buttons" }),
     song: new Audio(),
-    range: rangeOf(session.reference?.curve),
+    range: rangeOf(null),
+    known: null,
   });
   booth.song.preload = "auto";
   booth.element = make(
@@ -387,7 +388,17 @@ function watch(booth) {
   look();
 }
 
+/** The song's notes and lyrics, which may come while one sings already. */
+function getToKnow(booth) {
+  const { session, known, lines } = booth;
+  if (known === session.reference) return;
+  booth.known = session.reference;
+  booth.range = rangeOf(session.reference?.curve);
+  if (!lines.length) showLyrics(booth);
+}
+
 function draw(booth) {
+  getToKnow(booth);
   const { canvas, song, session, trace, octaves, range, still, hz } = booth;
   const at = booth.halt ? song.currentTime : 0;
   const now = booth.halt || hz === null ? trace : [[at, midiOf(hz)]];
@@ -424,9 +435,10 @@ function shifter(booth) {
     const button = make("button", { type: "button", className: "plain" }, t(key));
     button.addEventListener("click", () => {
       offset += step;
+      booth.session.lyrics_offset_s = (booth.session.lyrics_offset_s ?? 0) + step;
       for (const line of booth.lines) line.from_s += step;
       told.textContent = t("booth_shifted", { s: new Intl.NumberFormat(language(), { signDisplay: "exceptZero" }).format(offset) });
-      shiftLyrics(booth.session.session_id, (booth.session.lyrics_offset_s ?? 0) + offset).catch(() => {}); // what is shown is right
+      shiftLyrics(booth.session.session_id, booth.session.lyrics_offset_s).catch(() => {}); // what is shown is right
     });
     return button;
   };

@@ -345,6 +345,30 @@ def test_a_note_is_read_to_a_tenth_of_a_semitone_and_noise_is_none(module) -> No
     assert nothing == [None, None]
 
 
+ROLL = """async ([url]) => {
+  const { Octaves, noteAt, rangeOf } = await import(url);
+  const curve = [[0, 60], [0.1, 60], [0.2, null], [0.3, 72], [5, 62]];
+  const octaves = new Octaves();
+  for (const [song, voice] of [[60, 48], [60, 49], [60, 61], [null, 30]]) octaves.add(song, voice);
+  return {
+    notes: [0.05, 0.25, 0.4, 2, 5].map((at) => noteAt(curve, at)),
+    octaves: octaves.most,
+    range: rangeOf(curve),
+    unknown: [rangeOf(null), noteAt(null, 1), new Octaves().most],
+  };
+}"""
+
+
+def test_a_voice_is_drawn_in_the_octave_of_the_song(module) -> None:
+    told = module("voice-roll", ROLL)
+    assert told["notes"] == [60, None, 72, None, 62]
+    assert told["octaves"] == 1
+    assert told["range"][0] <= 60 - 4
+    assert told["range"][1] >= 62 + 4
+    assert told["range"][1] - told["range"][0] >= 14
+    assert told["unknown"] == [[45, 72], None, 0]
+
+
 FOLLOWS = """async ([url, late, other, loud]) => {
   const { follows } = await import(url);
   const pattern = [1, 0, 1, 1, 0, 0, 1, 0];
