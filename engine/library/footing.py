@@ -27,15 +27,30 @@ _LASTING = {
 
 def check_footing(settings: LibrarySettings) -> None:
     """Raises `SettingsError`."""
-    path = sqlite_file(settings.database)
+    path, storage = sqlite_file(settings.database), settings.storage
+    if path is not None and _is_absent(path) and _holds_tracks(storage):
+        raise SettingsError(
+            f"SHAZAM_DATABASE={settings.database!r} is not there or empty, and SHAZAM_STORAGE="
+            f"{storage!r} holds the files of tracks, which its rows name. Bring it back, or name "
+            "another folder to begin anew. Example: SHAZAM_STORAGE=build/studio/objects"
+        )
     if path is not None and (why := _unusable(path)):
         raise SettingsError(
             f"SHAZAM_DATABASE={settings.database!r}: {why}. Name a file in a folder that this "
             "process may write, or bring a copy of the database back. Example: "
             "SHAZAM_DATABASE=sqlite:///build/studio/library.sqlite"
         )
-    if "://" not in settings.storage:
-        _check_folder(settings.storage)
+    if "://" not in storage:
+        _check_folder(storage)
+
+
+def _is_absent(path: Path) -> bool:
+    return not path.exists() or (path.is_file() and not path.stat().st_size)
+
+
+def _holds_tracks(storage: str) -> bool:
+    tracks = Path(storage) / "audio"
+    return "://" not in storage and tracks.is_dir() and any(tracks.iterdir())
 
 
 def _unusable(path: Path) -> str:

@@ -48,6 +48,11 @@ class Retention:
         async with self._database.reading() as connection:
             return list(await connection.scalars(asked.limit(limit)))
 
+    async def knows_any(self) -> bool:
+        """Whether there is any sample at all."""
+        async with self._database.reading() as connection:
+            return bool(await connection.scalar(select(exists(select(SampleRow.track_id)))))
+
     async def unknown(self, sha256s: Iterable[str]) -> set[str]:
         """Those of these contents that no sample names: objects whose row was never written."""
         asked = sorted(set(sha256s))

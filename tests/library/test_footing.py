@@ -32,6 +32,23 @@ def test_what_is_not_there_yet_is_made(tmp_path: Path) -> None:
     assert (tmp_path / "new/objects").is_dir()
 
 
+def test_a_database_that_is_gone_while_its_files_are_there_is_not_begun_anew(
+    tmp_path: Path,
+) -> None:
+    """Its worker would take all of them for nobody's, and an hour later remove them."""
+    track = tmp_path / "objects/audio/0123/audio.wav"
+    track.parent.mkdir(parents=True)
+    track.touch()
+    for there in (False, True):
+        if there:
+            (tmp_path / "library.sqlite").touch()
+        with pytest.raises(SettingsError, match="is not there or empty, and SHAZAM_STORAGE="):
+            _checked(tmp_path)
+    assert not (tmp_path / "library.sqlite").stat().st_size
+    sqlite3.connect(tmp_path / "library.sqlite").execute("CREATE TABLE t (c)").connection.close()
+    _checked(tmp_path)
+
+
 def test_a_file_that_is_no_database_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
     garbage = bytes(range(256)) * 80
     (tmp_path / "library.sqlite").write_bytes(garbage)

@@ -60,6 +60,10 @@ class Tidying:
     async def _orphans(self) -> list[str]:
         """Contents in the store that no sample names, and that are not young."""
         old = await asyncio.to_thread(self._old)
+        if old and not await self._retention.knows_any():
+            # More likely the wrong database, or one that was lost, than files of nobody.
+            logger.warning("%d contents are stored and no row names any: they stay", len(old))
+            return []
         return sorted(await self._retention.unknown(old)) if old else []
 
     def _old(self) -> set[str]:

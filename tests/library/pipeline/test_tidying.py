@@ -54,6 +54,18 @@ def test_an_object_without_a_row_goes_after_an_hour(house: House) -> None:
     assert _keys(house) == [f"uploads/{kept.sha256}"]
 
 
+def test_where_there_is_no_row_at_all_nothing_is_removed(house: House) -> None:
+    """As where a worker is given another database, or an empty one."""
+    house.put(clip(1, 0.1))
+    _age(house, 3_601)
+    before = _keys(house)
+    _tidy(house)
+    assert _keys(house) == before
+    house.submit(house.put(clip(2, 0.1)))
+    _tidy(house)
+    assert len(_keys(house)) == 1
+
+
 def test_a_young_object_keeps_the_others_of_its_content(house: House) -> None:
     stray = house.put(clip(1, 0.1))
     _age(house, 3_601)
