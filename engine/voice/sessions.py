@@ -107,7 +107,7 @@ class Sessions:
                         **reference.columns(),
                     )
                 )
-                await add(connection, "reference", owner, {}, session_id=session_id)
+                await add(connection, "reference", owner, _kind(reference), session_id=session_id)
             return await self._whole(connection, session_id)
 
     async def get(self, session_id: str, owner: str | None) -> Session:
@@ -129,7 +129,7 @@ class Sessions:
             for name in kept:
                 told[name] = told[name] if told[name] is not None else getattr(session, name)
             await self._set(connection, session_id, **told, reference_id=None, lyrics=None)
-            await queue_again(connection, jobs["reference"], {}, forget=None)
+            await queue_again(connection, jobs["reference"], _kind(reference), forget=None)
             if "take" in jobs:
                 await _unjudge(connection, jobs["take"])
             return await self._whole(connection, session_id)
@@ -326,6 +326,11 @@ class Sessions:
         async with self._database.writing() as connection:
             done = await connection.execute(update(SessionRow).where(*this).values(**values))
             return bool(done.rowcount)
+
+
+def _kind(reference: Reference) -> dict[str, Any]:
+    """What of a reference's source tells where its job waits."""
+    return {"kind": reference.source["kind"]}
 
 
 async def _unjudge(connection: AsyncConnection, job: VoiceJob) -> None:

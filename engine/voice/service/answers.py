@@ -31,7 +31,7 @@ from engine.voice.jobs import VoiceJobs
 from engine.voice.lyrics.found import LyricsSources
 from engine.voice.lyrics.lines import Lyrics
 from engine.voice.lyrics.song import Song
-from engine.voice.pipeline.named import NAMED
+from engine.voice.pipeline.named import queue_of
 from engine.voice.records import Session, VoiceJob
 from engine.voice.removing import delete_folder
 from engine.voice.service import told
@@ -376,7 +376,7 @@ class VoiceAnswers:
         # It is written down: where workers cannot be told, they find it themselves.
         with contextlib.suppress(DatabaseUnavailable):
             if await self._jobs.may_begin(job.job_id):
-                await self.library.pipeline.start(job.job_id, job.attempt, NAMED[job.kind])
+                await self.library.pipeline.start(job.job_id, job.attempt, *queue_of(job))
                 await self._jobs.enqueued(job.job_id, job.attempt)
 
     async def _delete(self, folder: str) -> None:

@@ -99,6 +99,20 @@ VOICE = {
     "The field 'track_id' is missing. Send JSON: {\"track_id\": 12}.": (
         'Le champ « track_id » manque. Envoyez du JSON : {{"track_id": 12}}.'
     ),
+    # pipeline/
+    "The worker's artifact does not hold the audio of this track. Serve both from the same.": (
+        "L'artefact de l'ouvrier n'a pas le son de ce morceau. Servez les deux du même."
+    ),
+    "What was made of the reference is gone. Begin a new session.": (
+        "Ce qui avait été fait de l'original n'est plus là. Commencez une nouvelle session."
+    ),
+    "The file is empty: it has 0 bytes. {}": f"{_EMPTY} : il a 0 octet. {{0:said}}",
+    "The file has pictures and no sound in it. {}": (
+        "Le fichier contient des images et pas de son. {0:said}"
+    ),
+    "The recording is longer than {} s. Send a part of it.": (
+        "L'enregistrement dure plus de {0} s. Envoyez-en une partie."
+    ),
     "It was cancelled.": "Cela a été annulé.",
     # lyrics/, jury/: to whoever reads the log, and in a task that failed
     "LRCLib answers {}, and nothing of use.": "LRCLib répond {0}, et rien d'utile.",

@@ -1,0 +1,460 @@
+"""The steps of a reference and of a take: keys of objects → keys of objects and facts, as JSON.
+
+Each may run twice: what it writes has one name for one content, and is written before it ends. A
+part whose models are not there tells so, and what needs it is not measured: that is no failure.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from engine.base.errors import AudioNotFound, EmptyFile, ObjectNotFound, SessionNotFound
+from engine.base.files import file_sha256
+from engine.library.pipeline.line import Task, Told
+from engine.library.pipeline.pool import Cancelled
+from engine.library.sources.source import FetchCancelled, Fetched, Limits
+from engine.voice.lyrics.given import given
+from engine.voice.lyrics.lines import Lyrics
+from engine.voice.lyrics.song import Song
+from engine.voice.pipeline.kit import Kit
+from engine.voice.pipeline.named import VERSION
+from engine.voice.records import Session, VoiceJob
+from engine.voice.references import Reference
+from engine.voice.sessions import folder_of
+from engine.voice.settings import MOST_S
+
+ORIGINAL, VOCALS, INSTRUMENTALS = "original.flac", "vocals.flac", "instrumentals.flac"
+MELODY, ALIGNMENT = "melody.npz", "alignment.npz"
+FLAC = "audio/flac"
+# A task may take so many seconds, and so many more for each second of the recording.
+LIMITS = {
+    "separate": (120.0, 2.0),
+    "listen": (120.0, 1.0),
+    "words": (120.0, 2.0),
+    "align": (60.0, 1.0),
+    "score": (60.0, 0.5),
+}
+# Before it is decoded nobody knows how long it is.
+RECEIVE_S = 300.0
+
+
+@dataclass(frozen=True)
+class Work:
+    """One step of one attempt of a job, and what those before it told."""
+
+    kit: Kit
+    task: Task
+
+    @property
+    def job(self) -> VoiceJob:
+        job: VoiceJob = self.task.job
+        return job
+
+    @property
+    def told(self) -> dict[str, Told]:
+        return self.task.told
+
+    def session(self) -> Session:
+        """Whose job this is. Raises `Cancelled` where it is gone, or its audio is."""
+        kit, session_id = self.kit, self.job.session_id or ""
+        try:
+            session = kit.bench.rows(lambda: kit.sessions.get(session_id, None))
+        except SessionNotFound:
+            raise Cancelled(self.job.workflow_id) from None
+        if session.silent_at is not None:
+            raise Cancelled(self.job.workflow_id)
+        return session
+
+    def reference(self, reference_id: str) -> Reference:
+        found = self.kit.bench.rows(lambda: self.kit.references.get(reference_id))
+        if found is None:
+            raise ObjectNotFound("What was made of the reference is gone. Begin a new session.")
+        return found
+
+    def path(self, name: str) -> Path:
+        """Where a child writes what will be an object."""
+        return self.kit.bench.folder(self.job.job_id) / name
+
+    def keep(self, keys: Mapping[str, str]) -> None:
+        """Put files that a child wrote, by their names, under these keys."""
+        for name, key in keys.items():
+            media_type = FLAC if name.endswith(".flac") else "application/octet-stream"
+            self.kit.bench.objects.put(key, self.path(name), media_type=media_type)
+
+    @contextlib.contextmanager
+    def at_hand(self, *keys: str | None) -> Iterator[list[str | None]]:
+        """Objects as paths of files not to be changed; None stays None."""
+        with contextlib.ExitStack() as stack:
+            bench, into = self.kit.bench, self.kit.bench.folder(self.job.job_id)
+            yield [
+                None if key is None else str(stack.enter_context(bench.objects.local(key, into)))
+                for key in keys
+            ]
+
+    def child(self, task: str, duration_s: float, **arguments: Any) -> Told:
+        fixed, each = LIMITS.get(task, (RECEIVE_S, 0.0))
+        return self.kit.bench.pool.run(
+            self.job.workflow_id,
+            task,
+            arguments,
+            seconds=fixed + each * duration_s,
+            report=self.task.report,
+            wanted=self.task.wanted,
+        )
+
+
+# --- the reference: each step is remembered by its content
+
+
+def fetch(work: Work) -> Told:
+    """What is sung beside, wherever it is → FLAC, and what was made of the same content before."""
+    with _found(work) as (path, sha256, lasting):
+        rows, references = work.kit.bench.rows, work.kit.references
+        reference = rows(lambda: references.of_content(sha256, lasting=lasting))
+        told = _remembered(work, reference, "fetch")
+        if told is None:
+            key = reference.key(ORIGINAL)
+            facts = work.child(
+                "received",
+                0.0,
+                source=str(path),
+                original=str(work.path(ORIGINAL)),
+                max_s=MOST_S,
+            )
+            work.keep({ORIGINAL: key})
+            told = {**facts, "sha256": sha256, "objects": {"original": key}}
+            _remember(work, reference, "fetch", told)
+    _name(work, reference, told)
+    return {**told, "reference_id": reference.reference_id}
+
+
+def _name(work: Work, reference: Reference, told: Told) -> None:
+    """Tell the session what it is about, as soon as that is known."""
+    session_id = work.job.session_id
+    if session_id is None:
+        return
+    sessions, rows = work.kit.sessions, work.kit.bench.rows
+    rows(lambda: sessions.described(session_id, told.get("tags") or {}))
+    if not rows(lambda: sessions.known_reference(session_id, reference.reference_id)):
+        raise Cancelled(work.job.workflow_id)
+
+
+@contextlib.contextmanager
+def _found(work: Work) -> Iterator[tuple[Path, str, bool]]:
+    """The sound of a reference as a file at hand, the sha256 of its content, and whether that is a
+    track's, which stays."""
+    job, bench = work.job, work.kit.bench
+    source = job.asked if job.session_id is None else work.session().source
+    kind = source["kind"]
+    if kind == "link":
+        path = _follow(work, source["url"])
+        yield path, file_sha256(path), bool(source.get("lasting"))
+    elif kind == "artifact":
+        yield _of_artifact(work, source), source["sha256"], True
+    else:
+        with bench.objects.local(source["key"], bench.folder(job.job_id)) as path:
+            yield path, source["sha256"], kind == "sample"
+
+
+def _of_artifact(work: Work, source: Mapping[str, Any]) -> Path:
+    """A file of the artifact that is served; workers have the same one."""
+    path: Path = work.kit.bench.artifact / str(source["name"])
+    if not path.is_file() or file_sha256(path) != source["sha256"]:
+        raise AudioNotFound(
+            "The worker's artifact does not hold the audio of this track. Serve both from the same."
+        )
+    return path
+
+
+def _follow(work: Work, url: str) -> Path:
+    bench, settings = work.kit.bench, work.kit.bench.settings
+    into = Path(tempfile.mkdtemp(prefix="fetched-", dir=bench.folder(work.job.job_id)))
+    limits = Limits(
+        settings.max_source_bytes, MOST_S, settings.source_timeout_s, work.task.unwanted
+    )
+    try:
+        found = bench.sources.fetch(url, into, limits)
+    except FetchCancelled:
+        raise Cancelled(work.job.workflow_id) from None
+    if not found.path.stat().st_size:
+        raise EmptyFile("There are 0 bytes behind this link. Send one to a recording.")
+    _describe(work, found)
+    return found.path
+
+
+def _describe(work: Work, found: Fetched) -> None:
+    session_id = work.job.session_id
+    if session_id is not None:
+        told = {name: getattr(found, name) for name in ("title", "artist", "album")}
+        if not found.audio_shared:
+            told["audio_shared"] = False
+        work.kit.bench.rows(lambda: work.kit.sessions.described(session_id, told))
+
+
+def separate_reference(work: Work) -> Told:
+    """The reference's voice, and the rest."""
+    fetched = work.told["fetch"]
+    reference = work.reference(fetched["reference_id"])
+    told = _remembered(work, reference, "separate_reference")
+    if told is None:
+        told = _separated(work, fetched, reference.key)
+        if "missing" not in told:  # models that come later are asked then
+            _remember(work, reference, "separate_reference", told)
+    return told
+
+
+def pitch_reference(work: Work) -> Told:
+    """Its melody, and the curve that a singer sees beforehand."""
+    fetched, separated = work.told["fetch"], work.told["separate_reference"]
+    reference = work.reference(fetched["reference_id"])
+    told = _remembered(work, reference, "pitch_reference")
+    by_voice = "missing" not in separated
+    if told is None or told["by_voice"] != by_voice or _may_hear_more(work, told):
+        key = reference.key(MELODY)
+        told = {**_listened(work, fetched, separated, key), "by_voice": by_voice}
+        _remember(work, reference, "pitch_reference", told)
+    return told
+
+
+def _may_hear_more(work: Work, told: Told) -> bool:
+    """Models of pitch came after this was heard."""
+    return not told["pitch"] and work.kit.absent("pitch") is None
+
+
+def lyrics(work: Work) -> Told:
+    """The words: as they were sent, else of the first source that has them."""
+    session = work.session()
+    found = given(session.words)
+    if found is None:
+        duration_s = work.told["fetch"]["duration_s"]
+        song = Song(session.title, session.artist, session.album, duration_s)
+        found = work.kit.lyrics.find(song)
+    kit = work.kit
+    if not kit.bench.rows(lambda: kit.sessions.found_lyrics(session.session_id, found)):
+        raise Cancelled(work.job.workflow_id)
+    kit.bench.clear(work.job.job_id)
+    return {"source": found and found.source, "lines": len(found.lines) if found else 0}
+
+
+def words_reference(work: Work) -> Told:
+    """When each word of a track is sung, as it is heard."""
+    fetched, separated = work.told["fetch"], work.told["separate_reference"]
+    reference = work.reference(fetched["reference_id"])
+    told = _remembered(work, reference, "words_reference")
+    if told is None:
+        told = _worded(work, fetched, separated, None)
+        if "missing" not in told:
+            _remember(work, reference, "words_reference", told)
+    kit, job = work.kit, work.job
+    rows = work.kit.bench.rows
+    if not rows(lambda: kit.jobs.tell(job.job_id, job.attempt, told)):
+        raise Cancelled(job.workflow_id)
+    kit.bench.clear(job.job_id)
+    return {"words": len(told.get("words") or [])}
+
+
+# --- the take
+
+
+def separate_user(work: Work) -> Told:
+    """The recording → FLAC, then the singer's voice and the rest."""
+    recording, key = _recording(work), _take_key(work)
+    with work.at_hand(recording["key"]) as [source]:
+        facts = work.child(
+            "received", 0.0, source=source, original=str(work.path(ORIGINAL)), max_s=MOST_S
+        )
+    work.keep({ORIGINAL: key(ORIGINAL)})
+    received = {**facts, "objects": {"original": key(ORIGINAL)}}
+    separated = _separated(work, received, key)
+    objects = {**received["objects"], **separated.get("objects", {})}
+    return {**received, **separated, "objects": objects}
+
+
+def _recording(work: Work) -> Mapping[str, Any]:
+    recording = work.session().recording
+    if recording is None or recording["take"] != work.job.asked["take"]:
+        raise Cancelled(work.job.workflow_id)
+    return recording
+
+
+def _take_key(work: Work) -> Callable[[str], str]:
+    """Keys of what is made of this take."""
+    folder = f"{folder_of(work.job.session_id or '')}/{work.job.asked['take']}"
+    return lambda name: f"{folder}/{name}"
+
+
+def pitch(work: Work) -> Told:
+    """The singer's melody."""
+    separated = work.told["separate_user"]
+    return _listened(work, separated, separated, _take_key(work)(MELODY))
+
+
+def words(work: Work) -> Told:
+    """What was sung, as it is heard; nobody listens where there are no words to compare with."""
+    if work.session().lyrics is None:
+        return {"missing": "Nobody told the words of this song."}
+    separated = work.told["separate_user"]
+    return _worded(work, separated, separated, None)
+
+
+def align(work: Work) -> Told:
+    """When each moment of the reference was sung."""
+    key = _take_key(work)(ALIGNMENT)
+    mine, theirs, _ = _melodies(work)
+    with work.at_hand(mine, theirs) as [user, reference]:
+        told = work.child(
+            "align",
+            _duration_s(work),
+            user_melody=user,
+            reference_melody=reference,
+            alignment=str(work.path(ALIGNMENT)),
+        )
+    work.keep({ALIGNMENT: key})
+    return {**told, "objects": {"alignment": key}}
+
+
+def score(work: Work) -> Told:
+    """The number, its parts, phrase by phrase; no language model is asked."""
+    session, asked = work.session(), work.job.asked
+    mine, theirs, facts = _melodies(work)
+    heard = work.told["words"]
+    alignment = work.told["align"]["objects"]["alignment"]
+    confidences = {
+        "user": work.told["separate_user"].get("confidence"),
+        "reference": facts.get("separate_reference", {}).get("confidence"),
+    }
+    with work.at_hand(mine, theirs, alignment) as [user, reference, aligned]:
+        results = work.child(
+            "score",
+            _duration_s(work),
+            user_melody=user,
+            reference_melody=reference,
+            alignment=aligned,
+            words=heard.get("words"),
+            lyrics=_lines(session.lines()),
+            transposition=int(asked.get("transposition", 0)),
+            offset_s=0.0,
+            separation=confidences,
+        )
+    return {"results": results}
+
+
+def jury(work: Work) -> Told:
+    """What three say of it; then all that came of the take is written down."""
+    session, results = work.session(), work.told["score"]["results"]
+    language = work.job.asked.get("language", "en")
+    comments = work.kit.jury.comments(results, session.title, session.artist, language)
+    whole = {**results, "language": language, "jury": comments}
+    kit = work.kit
+    if not kit.bench.rows(lambda: kit.sessions.judged(session.session_id, whole)):
+        raise Cancelled(work.job.workflow_id)
+    kit.bench.clear(work.job.job_id)
+    return {"by": [one["by"] for one in comments]}
+
+
+def _melodies(work: Work) -> tuple[str, str, Mapping[str, Told]]:
+    """The key of the singer's, that of the reference's, and what was told of the reference."""
+    reference = work.reference(work.session().reference_id or "")
+    mine = work.told["pitch"]["objects"]["melody"]
+    return mine, reference.key(MELODY), reference.facts
+
+
+def _duration_s(work: Work) -> float:
+    return float(work.told["separate_user"]["duration_s"])
+
+
+def _lines(found: Lyrics | None) -> list[dict[str, Any]] | None:
+    return None if found is None else [asdict(line) for line in found.lines]
+
+
+# --- what both are made of
+
+
+def _separated(work: Work, received: Told, key: Callable[[str], str]) -> Told:
+    """A recording's voice and the rest, under keys of this folder; `missing` where nothing here can
+    tell them apart."""
+    if why := work.kit.absent("separation"):
+        return {"missing": why, "objects": {}}
+    with work.at_hand(received["objects"]["original"]) as [original]:
+        told = work.child(
+            "separate",
+            received["duration_s"],
+            source=original,
+            vocals=str(work.path(VOCALS)),
+            instrumentals=str(work.path(INSTRUMENTALS)),
+            models=str(work.kit.models),
+        )
+    keys = {VOCALS: key(VOCALS), INSTRUMENTALS: key(INSTRUMENTALS)}
+    work.keep(keys)
+    objects = {"vocals": keys[VOCALS], "instrumentals": keys[INSTRUMENTALS]}
+    return {**told, "objects": objects}
+
+
+def _stems(received: Told, separated: Told) -> tuple[str, str | None]:
+    """The key of a voice, and that of the rest; where nothing told them apart, all of it is the
+    voice."""
+    objects = separated.get("objects", {})
+    return objects.get("vocals") or received["objects"]["original"], objects.get("instrumentals")
+
+
+def _listened(work: Work, received: Told, separated: Told, key: str) -> Told:
+    with work.at_hand(*_stems(received, separated)) as [vocals, instrumentals]:
+        told = work.child(
+            "listen",
+            received["duration_s"],
+            vocals=vocals,
+            instrumentals=instrumentals,
+            melody=str(work.path(MELODY)),
+            models=str(work.kit.models),
+        )
+    work.keep({MELODY: key})
+    return {**told, "objects": {"melody": key}}
+
+
+def _worded(work: Work, received: Told, separated: Told, language: str | None) -> Told:
+    if why := work.kit.absent("words"):
+        return {"missing": why}
+    with work.at_hand(*_stems(received, separated)) as [vocals, instrumentals]:
+        return work.child(
+            "words",
+            received["duration_s"],
+            vocals=vocals,
+            instrumentals=instrumentals,
+            models=str(work.kit.models),
+            language=language,
+        )
+
+
+def _remembered(work: Work, reference: Reference, step: str) -> Told | None:
+    """What a step told of this content before, where that is of this version and still there."""
+    told = reference.facts.get(step)
+    if told is None or told.get("version") != VERSION:
+        return None
+    exists = work.kit.bench.objects.exists
+    return told if all(exists(key) for key in told.get("objects", {}).values()) else None
+
+
+def _remember(work: Work, reference: Reference, step: str, told: Told) -> None:
+    value = {**told, "version": VERSION}
+    references = work.kit.references
+    work.kit.bench.rows(lambda: references.tell(reference.reference_id, step, value))
+
+
+RUN: dict[str, Callable[[Work], Told]] = {
+    "fetch": fetch,
+    "separate_reference": separate_reference,
+    "pitch_reference": pitch_reference,
+    "lyrics": lyrics,
+    "words_reference": words_reference,
+    "separate_user": separate_user,
+    "pitch": pitch,
+    "words": words,
+    "align": align,
+    "score": score,
+    "jury": jury,
+}
