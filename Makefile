@@ -38,12 +38,14 @@ $(VENV)/.serves: requirements/sound.lock
 serve: $(VENV)/.serves  ## install what serving needs, and serve ARTIFACT (and the demo's sound) at PORT
 	$(BIN)/python -m engine serve '$(ARTIFACT)' --port $(PORT)
 
-$(VENV)/.studio: requirements/library.lock
-	@$(INSTALL) requirements/library.lock 'about 330 MB'
+$(VENV)/.studio: requirements/voice.lock
+	@$(INSTALL) requirements/voice.lock 'about 405 MB'
 	@touch $@ $(VENV)/.serves
 
-# Nothing but SQLite and a folder, build/studio: no other server to start.
-studio: $(VENV)/.studio  ## serve covers, sound and a library that grows, with its worker, at PORT
+# Nothing but SQLite and a folder, build/studio: no other server to start. What voices are heard with
+# comes once, 222 MB; what cannot be fetched is told, and not measured then.
+studio: $(VENV)/.studio  ## serve covers, sound, a library that grows and voice, with its worker, at PORT
+	@test "$$SHAZAM_VOICE" = none || $(BIN)/python -m engine voice-models
 	$(BIN)/python -m engine studio --port $(PORT)
 
 # A bento of one artifact, pinned: ARTIFACT=folder, tag or URL; RECIPE=bentofile.gpu.yaml for GPUs, the
@@ -145,7 +147,9 @@ lock:  ## newest versions of everything, tried and written down
 	build/lock/bin/python -m pip freeze > requirements/library.lock
 	for kind in sound library; do grep -viE "^($(COVERS))==" requirements/$$kind.lock \
 	  > requirements/$$kind.image.lock; done
-	build/lock/bin/python -m pip install --quiet -c requirements/library.lock \
+	build/lock/bin/python -m pip install --quiet -c requirements/library.lock -r requirements/voice.in
+	build/lock/bin/python -m pip freeze > requirements/voice.lock
+	build/lock/bin/python -m pip install --quiet -c requirements/voice.lock \
 	  -r requirements/build.in -r requirements/dev.in
 	build/lock/bin/python -m pip check
 	build/lock/bin/python -m pip freeze | sed 's/+cpu$$//' > requirements/all.lock

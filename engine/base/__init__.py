@@ -14,6 +14,7 @@ In: the environment, this machine, this disk. Out: settings, failures with names
     texts      a caller's words: whether they show anything, and what a line can hold
     strict     JSON of foreign hands → fields of exactly the types it promised
     odds       evidence → probabilities, and whether they mean what they say
+    unpickle   a pickle of plain data, read without running what it names
     needs      packages that not every installation has
     progress   what a long command says while it runs
     version    which version this is

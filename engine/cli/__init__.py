@@ -9,6 +9,7 @@ options) beside `_x` (what it does).
     covers     build, import, add, remove, compact, query, identify; what they do with covers
     sound      what these and others do with tracks
     library    work: the library's workers
+    voice      voice-models: what voices are heard with
     studio     studio, fold, rehear: a library on one machine, and beside another artifact
     trials     evaluate
     completion a script by which a shell completes the command

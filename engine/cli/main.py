@@ -13,7 +13,7 @@ from typing import Any
 
 from engine.base.errors import ShazamError
 from engine.base.version import VERSION
-from engine.cli import artifacts, completion, covers, library, studio, trials
+from engine.cli import artifacts, completion, covers, library, studio, trials, voice
 from engine.cli.terminal import Commands, Run, drop_output, fail, open_terminal, program
 
 # In the order of the help; each stands beside the function that runs it.
@@ -28,6 +28,7 @@ OFFERED = (
     artifacts.offer_serve,
     studio.offer_studio,
     library.offer_work,
+    voice.offer_voice_models,
     covers.offer_query,
     covers.offer_identify,
     trials.offer_evaluate,

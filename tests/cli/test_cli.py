@@ -39,6 +39,7 @@ COMMANDS = (
     "serve",
     "studio",
     "work",
+    "voice-models",
     "query",
     "identify",
     "evaluate",

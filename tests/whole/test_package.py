@@ -34,7 +34,7 @@ def required(name: str) -> list[str]:
 def test_the_package_requires_what_the_files_of_requirements_say() -> None:
     assert sorted(PYPROJECT["dependencies"]) == sorted([*required("covers"), *required("serve")])
     extras = PYPROJECT["optional-dependencies"]
-    stands_on = {"ray": "build", "library": "sound"}
+    stands_on = {"ray": "build", "library": "sound", "voice": "library"}
     for name, other in stands_on.items():
         assert extras[name][0] == f"shazam-visual[{other}]"
         assert extras[name][1:] == required(name)

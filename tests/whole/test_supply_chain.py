@@ -94,11 +94,11 @@ def test_all_who_name_the_base_image_name_the_same() -> None:
 
 
 def test_each_lock_is_a_part_of_the_next() -> None:
-    serve, sound, library, everything = (
+    serve, sound, library, voice, everything = (
         set((PROJECT / "requirements" / name).read_text().split())
-        for name in ("serve.lock", "sound.lock", "library.lock", "all.lock")
+        for name in ("serve.lock", "sound.lock", "library.lock", "voice.lock", "all.lock")
     )
-    assert serve < sound < library < everything
+    assert serve < sound < library < voice < everything
     assert all(re.fullmatch(r"[\w.-]+==[\w.+]+", line) for line in everything)
 
 

@@ -16,7 +16,7 @@ FILES: dict[Part, tuple[str, ...]] = {
     "pitch": ("model.onnx",),
     "words": ("model.bin", "config.json", "tokenizer.json", "vocabulary.txt"),
 }
-_PACKAGES: dict[Part, str] = {"words": "faster_whisper"}
+PACKAGES: dict[Part, str] = {"words": "faster_whisper"}
 
 
 def present(folder: Path) -> dict[Part, str | None]:
@@ -25,7 +25,7 @@ def present(folder: Path) -> dict[Part, str | None]:
 
 
 def _missing(folder: Path, part: Part) -> str | None:
-    package = _PACKAGES.get(part)
+    package = PACKAGES.get(part)
     if package is not None and not is_installed(package):
         return f"{package} is not installed. Run: {how_to_install('voice.in')}"
     try:
