@@ -73,16 +73,17 @@ function begin() {
 }
 
 /** Sing a track of the service's: a session of its own. */
-export async function sing(track_id, { go }) {
-  say(t("waiting"));
-  const { session_id } = await session.start({ track_id }, looking.signal);
-  go({ ...blank, sing: session_id }, { focus: true });
-}
+export const sing = (track_id, page) => startAnd(page, { track_id });
 
 /** A file of a song that was dropped here. */
-export async function give(reference, { go }) {
-  const { session_id } = await session.start({ title: nameOf(reference), reference }, looking.signal, tellSent);
-  go({ ...blank, sing: session_id }, { focus: true });
+export const give = (reference, page) => startAnd(page, { title: nameOf(reference), reference }, tellSent);
+
+/** Start a session with a song and go there, unless somebody went elsewhere meanwhile. */
+async function startAnd({ go }, song, tell) {
+  const here = location.href;
+  say(t("waiting"));
+  const { session_id } = await session.start(song, looking.signal, tell);
+  if (location.href === here) go({ ...blank, sing: session_id }, { focus: true });
 }
 
 const nameOf = (file) => file.name.replace(/\.\w+$/, "");
@@ -115,13 +116,16 @@ function fill(box, rows, none) {
 function finder(page) {
   const field = make("input", { type: "search", name: "q", maxLength: 200, autocomplete: "off", enterKeyHint: "search" });
   const form = make("form", { role: "search", ariaLabel: t("sing_find") }, make("h3", {}, t("sing_find")), make("div", { className: "entry" }, make("label", {}, t("sing_words"), field), make("button", { className: "solid" }, t("sing_go"))));
+  let asked = 0;
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     const words = field.value.trim();
+    const mine = (asked += 1);
     const box = form.closest(".chooser");
     box.querySelector(".past").hidden = Boolean(words) || !box.querySelector(".past li");
     try {
       const found = await session.songs(words, looking.signal);
+      if (mine !== asked) return; // others are looked for by now
       fill(box, found.map((song) => songRow(song, page)), words ? "sing_none" : "sing_empty");
       say(t("tracks_n", { n: found.length }));
     } catch (error) {
@@ -177,10 +181,7 @@ function own(page) {
   const text = (name) => make("label", {}, t(`sing_song_${name}`), make("input", { name, type: "text", maxLength: LONGEST[name], autocomplete: "off" }));
   const words = make("textarea", { name: "lyrics", rows: 4, maxLength: LONGEST.lyrics, placeholder: t("sing_lyrics_example") });
   const about = [make("div", { className: "fields" }, text("title"), text("artist")), make("label", {}, t("sing_song_lyrics"), words)];
-  const begun = async (song) => {
-    const { session_id } = await session.start(song.given, looking.signal, song.tell);
-    page.go({ ...blank, sing: session_id }, { focus: true });
-  };
+  const begun = ({ given, tell }) => startAnd(page, given, tell);
   return make("details", {}, make("summary", {}, t("sing_own")), source(t("sing_own_text"), about, begun));
 }
 
@@ -291,8 +292,7 @@ async function again(found, page) {
   const { track_id = null, url = null, title, artist } = told;
   if (track_id === null && !url) return singable(told) ? enter(found, page) : page.go({ ...blank, sing: "" }, { focus: true });
   const known = Object.fromEntries(Object.entries({ title, artist }).filter(([, value]) => value));
-  const { session_id } = await session.start(track_id === null ? { url, ...known } : { track_id }, looking.signal);
-  page.go({ ...blank, sing: session_id }, { focus: true });
+  return startAnd(page, track_id === null ? { url, ...known } : { track_id });
 }
 
 const enter = (found, page) => openBooth(found.session, () => refresh(found, page));
@@ -326,6 +326,7 @@ const FRONTS = {
     tell(told);
     pursue(() =>
       session.followStatus(told.session_id, looking.signal, (now) => {
+        if (!box.isConnected) return "";
         if (!singable(now) && now.state === "preparing") return tell(now) ?? "soon";
         found.session = now;
         say(show(found, { sing: now.session_id }, page).said);
@@ -342,7 +343,7 @@ const FRONTS = {
     const song = { audio_url: session.audioAt(told.session_id, "ref", "original"), duration_s: told.reference.duration_s, waveform_url: null };
     doing(box, make("p", {}, t("sing_ready_text")), start, player(song, titled(told)));
     // Its notes, and the song without its voice, may still be on their way.
-    if (told.state === "preparing") pursue(() => session.followStatus(told.session_id, looking.signal, (now) => Object.assign(told, now).state === "preparing" && "later"));
+    if (told.state === "preparing") pursue(() => session.followStatus(told.session_id, looking.signal, (now) => box.isConnected && Object.assign(told, now).state === "preparing" && "later"));
     return t("sing_ready");
   },
 
@@ -351,9 +352,10 @@ const FRONTS = {
     pursue(async () => {
       await session.followAnalysis(found.session.session_id, looking.signal, (now) => {
         tell(now);
+        if (!box.isConnected) return "";
         return ["done", "failed", "cancelled"].includes(now.state) ? "" : "soon";
       });
-      await refresh(found, page);
+      if (box.isConnected) await refresh(found, page);
     });
     return t("sing_judging");
   },

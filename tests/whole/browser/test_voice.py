@@ -220,6 +220,20 @@ def test_a_song_of_ones_own_is_given_by_link_or_file(sings, fake: Fake) -> None:
     assert fake.calls(f"/api/session/{SESSION}/fallback-source")[0].file[:3] == b"ID3"
 
 
+def test_who_went_elsewhere_is_not_called_back(sings, fake: Fake) -> None:
+    page = sings(f"/?sing={SESSION}", FakeVoice(state="preparing", reference=None))
+    expect(front(page, "preparing")).to_be_visible()
+    page.get_by_role("link", name="Tracks").click()
+    expect(page.locator("#shelf .row")).to_have_count(30)
+    fake.voice.told |= {"state": "ready", "reference": reference()}  # type: ignore[union-attr]
+    with page.expect_response("**/status") as last:
+        pass
+    assert last.value.json()["state"] == "ready"
+    page.evaluate("() => new Promise(requestAnimationFrame)")
+    expect(page.locator("#shelf .row")).to_have_count(30)
+    expect(page.locator(".booth-front")).to_have_count(0)
+
+
 def test_results_say_what_was_measured_and_play_any_phrase(sings, fake: Fake) -> None:
     missing = {"not_measured": ["lyrics"], "lyrics": None}
     page = sings(f"/?sing={SESSION}", done(transposition={"offered": -3, "accepted": 0}, **missing))
