@@ -1,5 +1,6 @@
 // Requests that outlive an overloaded, sleeping or unreachable service, within bounds.
 import { base, kind } from "./address.js";
+import { enterKey, keyed } from "./key.js";
 import { language } from "./language.js";
 
 const SHOWN = 13; // the best and twelve more
@@ -24,6 +25,9 @@ export class Trouble extends Error {
     this.status = status;
   }
 }
+
+/** With a key all that was refused is there: what the page has begun with, too. */
+const startAnew = () => location.reload();
 
 const aborted = () => new DOMException("", "AbortError");
 
@@ -60,7 +64,7 @@ async function bounded(path, options, signal, limit, ticks = () => {}) {
   }, SECOND);
   try {
     if (signal.aborted) throw aborted();
-    const headers = { "Accept-Language": language(), ...options.headers };
+    const headers = { "Accept-Language": language(), ...keyed(), ...options.headers };
     const response = await fetch(base + path.slice(1), { ...options, headers, signal: stopper.signal });
     // Read here: a body that never ends must run into the limit too.
     return { response, text: await response.text() };
@@ -137,6 +141,8 @@ export async function request(path, options, signal, tell) {
       if (busy > BUSY_TRIES) throw new Trouble("busy");
       const asked = Number(reply.response.headers.get("Retry-After")) || busy;
       await pause(Math.min(Math.max(1, Math.ceil(asked)), LONGEST_PAUSE), signal, tell);
+    } else if (code === "unauthorized" && (await enterKey())) {
+      startAnew();
     } else if (!code && (!reply || status >= 502 || reply.response.ok)) {
       // Nobody there, a gateway without its service, or an answer cut short.
       broken += 1;

@@ -4,6 +4,7 @@ import { base, blank, kind, left, ofSound, read, write } from "./address.js";
 import { Trouble, abilities, about, answer, genres, identify, identifyMany } from "./api.js";
 import * as camera from "./camera.js";
 import * as finds from "./finds.js";
+import { hasKey, keep } from "./key.js";
 import { switchLanguage, t, translate } from "./language.js";
 import { TooLarge, isRecording, pictureIn, prepare } from "./picture.js";
 import * as results from "./results.js";
@@ -605,6 +606,11 @@ $("language").addEventListener("click", () => {
   draw();
   results.clear(); // or a panel would keep its buttons
   again();
+});
+$("forget-key").hidden = !hasKey();
+$("forget-key").addEventListener("click", () => {
+  keep("");
+  location.reload();
 });
 // By hand: a fragment would be a history entry of its own, without an answer.
 document.querySelector(".skip").addEventListener("click", (event) => {

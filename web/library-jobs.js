@@ -2,6 +2,7 @@
 // those do not come through.
 import { base } from "./address.js";
 import { Trouble, request, sleep } from "./api.js";
+import { keyed } from "./key.js";
 import { language } from "./language.js";
 import { upload } from "./upload.js";
 
@@ -69,7 +70,7 @@ async function streamed(id, signal, tell) {
   signal.addEventListener("abort", stop, { once: true });
   let clock = setTimeout(stop, SILENCE);
   try {
-    const headers = { Accept: "text/event-stream", "Accept-Language": language() };
+    const headers = { Accept: "text/event-stream", "Accept-Language": language(), ...keyed() };
     const response = await fetch(`${base}api/v1/jobs/${id}/events`, { headers, cache: "no-store", signal: stopper.signal });
     if (!response.headers.get("Content-Type")?.startsWith("text/event-stream")) throw new Trouble("cut");
     const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();

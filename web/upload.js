@@ -1,6 +1,7 @@
 // A form that is sent and says how much of it has left.
 import { base } from "./address.js";
 import { Trouble } from "./api.js";
+import { keyed } from "./key.js";
 import { language } from "./language.js";
 
 /** POST `body` (FormData) to `path` → the JSON of its answer; `tell(part)` hears how much of it (0–1)
@@ -22,7 +23,8 @@ export function upload(path, body, signal, tell) {
     asked.addEventListener("loadend", () => signal.removeEventListener("abort", stop));
     signal.addEventListener("abort", stop, { once: true });
     asked.open("POST", base + path.slice(1));
-    asked.setRequestHeader("Accept-Language", language());
+    const headers = { "Accept-Language": language(), ...keyed() };
+    for (const [name, value] of Object.entries(headers)) asked.setRequestHeader(name, value);
     asked.send(body);
   });
 }

@@ -768,6 +768,18 @@ def test_keys_are_asked_for_everywhere_but_at_the_probes(
                 wrong = {"Authorization": "Bearer wrong"}
                 is_error(http.get(path, headers=wrong), 403, "unauthorized")
             is_error(http.post("/api/search-by-image", files={"file": cover}), 401, "unauthorized")
+            # The page is there to enter a key, and tells no more than that.
+            browser = {"Accept": "text/html", "Cookie": "shazam_key=wrong"}
+            page = http.get("/?album=1", headers=browser)
+            assert (page.status_code, "og:title" in page.text) == (200, False)
+            [script, *_] = re.findall(r'src="(web/[^"]+)"', page.text)
+            assert http.get(f"/{script}").status_code == http.get("/sw.js").status_code == 200
+            is_error(http.get("/api/albums", headers=browser), 403, "unauthorized")
+            cookie = {"Cookie": "shazam_key=second-key"}
+            assert "og:title" in http.get("/?album=1", headers={**browser, **cookie}).text
+            assert http.get("/health", headers=cookie).status_code == 200
+            sent = http.post("/api/search-by-image", files={"file": cover}, headers=cookie)
+            is_error(sent, 401, "unauthorized")
             for headers in ({"X-API-Key": "second-key"}, {"Authorization": "Bearer first-key"}):
                 assert http.get("/health", headers=headers).status_code == 200
             is_error(http.get("/api/genres", headers={"X-API-Key": hashed}), 403, "unauthorized")

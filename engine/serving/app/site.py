@@ -21,6 +21,7 @@ from typing import Any
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import HTMLResponse, JSONResponse
 from pydantic import BaseModel, Field, create_model
+from starlette.datastructures import Headers
 
 from engine.base.errors import NotFound, NotReady, ShazamError
 from engine.base.places import PROJECT
@@ -30,6 +31,7 @@ from engine.serving.app.capability import Capability, documented
 from engine.serving.app.failures import Absent, handle_failures
 from engine.serving.app.snippets import Call, add_snippets
 from engine.serving.http.bodies import BodyLimits
+from engine.serving.http.exchange import current_caller
 from engine.serving.http.french import MESSAGES, OTHERWISE
 from engine.serving.http.languages import Language, Languages
 from engine.serving.http.page import AT_ROOT, Reply, load_page, wants_html, wants_json
@@ -43,7 +45,8 @@ from engine.serving.watch.metrics import Metrics
 LAST_THREADS_S = 5.0
 # Told whatever the load: it costs little, and a platform that cannot ask kills the process. The
 # page's files, since a page that is half there is worse than none.
-FREE = ("/health", "/metrics", "/web/")
+FILES = "/web/"
+FREE = ("/health", "/metrics", FILES)
 # For how long, once its own capability is open, `/readyz` waits for those beside it.
 READY_WITHOUT_S = 30.0
 ENDPOINTS = {
@@ -99,6 +102,7 @@ class Site:
             "probes": self._probes(),
             "free": FREE,
             "listened": _listened(self._all),
+            "is_page": _is_page,
             "sealed": tuple(path for one in self._all for path in one.sealed),
             "bodies": BodyLimits(usual, self._limits()),
             "settings": self._settings,
@@ -266,7 +270,10 @@ class Site:
         return JSONResponse(banner.model_dump(), headers={"Vary": "Accept"})
 
     async def _preview(self, request: Request, name: str, value: str) -> Preview | None:
-        """None where nothing is known of it, now or at all: the page itself says what is wrong."""
+        """None where nothing is known of it, now or at all: the page itself says what is wrong. Nor
+        for who has no key: the page is there to enter one."""
+        if self._settings.api_keys and not current_caller():
+            return None
         with contextlib.suppress(ShazamError, sqlite3.Error):
             for one in self._all:
                 if name in one.previews:
@@ -325,6 +332,16 @@ def _listened(capabilities: Sequence[Capability]) -> Callable[[str], bool]:
         return lambda _: False
     patterns = [re.sub(r"\\{\w+\\}", "[^/]+", re.escape(path)) for path in templates]
     return lambda path: re.fullmatch("|".join(patterns), path) is not None
+
+
+def _is_page(path: str, headers: Headers) -> bool:
+    """Whether the page is asked for, or one of its files: they say nothing of what is served, and
+    let a key be entered."""
+    return (
+        path.startswith(FILES)
+        or path in AT_ROOT
+        or (path == "/" and wants_html(headers.get("accept")))
+    )
 
 
 def _alive() -> dict[str, str]:

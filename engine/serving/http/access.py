@@ -2,6 +2,10 @@
 
 Keys are held as their sha256, never as they are. That is enough for keys a machine made (32 random
 bytes): a slow hash defends words that people choose, and would cost each request its time.
+
+A browser sends no header of ours for a picture, for sound or for an address that is opened. For
+those the page keeps the key in a cookie, too, which is taken where something is only read: what
+another site's page can make a browser send changes nothing.
 """
 
 from __future__ import annotations
@@ -12,11 +16,14 @@ import math
 import time
 from collections import OrderedDict
 from collections.abc import Callable
+from urllib.parse import unquote
 
 from starlette.datastructures import Headers
+from starlette.requests import cookie_parser
 
 from engine.base.errors import Overloaded, Unauthorized
 
+COOKIE = "shazam_key"
 # Callers whose rate is remembered; of more, the one who has been quiet longest is forgotten.
 REMEMBERED_CALLERS = 10_000
 
@@ -38,12 +45,15 @@ class Access:
         # Token buckets: caller → (requests left, when that was so).
         self._buckets: OrderedDict[bytes, tuple[float, float]] = OrderedDict()
 
-    def check_key(self, headers: Headers) -> bytes | None:
-        """The digest of the key that was sent, None where none is needed. Raises `Unauthorized`."""
+    def check_key(self, headers: Headers, *, reads: bool = False) -> bytes | None:
+        """The digest of the key that was sent, None where none is needed; `reads`: by a request
+        that changes nothing. Raises `Unauthorized`."""
         if not self._digests:
             return None
         scheme, _, token = headers.get("authorization", "").partition(" ")
         key = headers.get("x-api-key") or (token.strip() if scheme.lower() == "bearer" else "")
+        if not key and reads:
+            key = unquote(cookie_parser(headers.get("cookie", "")).get(COOKIE, ""))
         if not key:
             raise Unauthorized(
                 "This service needs a key: send 'Authorization: Bearer KEY' or 'X-API-Key: KEY'."

@@ -29,7 +29,7 @@ from typing import Any
 
 from starlette.datastructures import Headers
 
-from engine.base.errors import DeadlineExceeded, Overloaded, ShazamError
+from engine.base.errors import DeadlineExceeded, Overloaded, ShazamError, Unauthorized
 from engine.base.settings import Settings
 from engine.serving.http.access import Access
 from engine.serving.http.bodies import Bodies, BodyLimits
@@ -107,6 +107,7 @@ class Front:
         free: Collection[str],
         listened: Callable[[str], bool] = lambda _: False,
         sealed: tuple[str, ...] = (),
+        is_page: Callable[[str, Headers], bool] = lambda *_: False,
         bodies: BodyLimits,
         settings: Settings,
         metrics: Callable[[], Metrics],
@@ -126,7 +127,7 @@ class Front:
         self._free_below = tuple(path for path in free if path.endswith("/"))
         self._access = Access(settings.api_keys, settings.rate_limit)
         self._bodies = Bodies(bodies, lambda: metrics().refused.inc())
-        self._listened, self._sealed = listened, sealed
+        self._listened, self._sealed, self._is_page = listened, sealed, is_page
         self._in_flight = self._listening = 0
         self._ending = asyncio.Event()
         self._refused, self._told_refused = 0, 0.0  # since they were told of, and when
@@ -251,10 +252,14 @@ class Front:
 
     def _check_caller(self, scope: Scope, headers: Headers) -> None:
         """The key, and the rate of whoever has it. Raises `Unauthorized`, `Overloaded` (429)."""
-        if self._sealed and scope["method"] == "GET" and scope["path"].startswith(self._sealed):
+        reads, path = scope["method"] in ("GET", "HEAD"), scope["path"]
+        sealed = self._sealed and scope["method"] == "GET" and path.startswith(self._sealed)
+        try:
+            key = None if sealed else self._access.check_key(headers, reads=reads)
+        except Unauthorized:
+            if not (reads and self._is_page(path, headers)):
+                raise
             key = None
-        else:
-            key = self._access.check_key(headers)
         exchange = current_exchange()
         if key is not None and exchange is not None:
             exchange.caller = key.hex()

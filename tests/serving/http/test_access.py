@@ -27,6 +27,20 @@ def test_any_of_several_keys_opens_and_a_hash_is_no_key() -> None:
     assert "old" not in repr(vars(access))
 
 
+def test_a_cookie_opens_what_is_read_and_nothing_else() -> None:
+    access = Access((digest("a key; of one"),), 0)
+    sent = Headers({"cookie": "other=1; shazam_key=a%20key%3B%20of%20one"})
+    assert access.check_key(sent, reads=True) == hashlib.sha256(b"a key; of one").digest()
+    with pytest.raises(Unauthorized) as refused:
+        access.check_key(sent)
+    assert refused.value.status == 401
+    with pytest.raises(Unauthorized) as wrong:
+        access.check_key(Headers({"cookie": "shazam_key=another"}), reads=True)
+    assert wrong.value.status == 403
+    both = Headers({"cookie": "shazam_key=another", "x-api-key": "a key; of one"})
+    assert access.check_key(both, reads=True) is not None
+
+
 def test_without_keys_all_may_ask() -> None:
     assert Access((), 0).check_key(Headers()) is None
 
