@@ -43,8 +43,8 @@ AT_ROOT = {
     "/apple-touch-icon.png": "icon-192.png",
 }
 
-# frame-ancestors stays open to all: demo sites show the page inside their own, and inside a frame it
-# has no session, and takes no key out of storage that a foreign frame could abuse.
+# frame-ancestors stays open to all: demo sites show the page inside their own, and inside a frame
+# it has no session, and takes no key out of storage that a foreign frame could abuse.
 _SHARED_POLICY = (
     "default-src 'none'; script-src 'self'; font-src 'self'; connect-src 'self'; "
     "form-action 'self'; base-uri 'none'; "
