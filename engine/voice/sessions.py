@@ -15,15 +15,17 @@ from sqlalchemy import Row, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from engine.base.errors import AudioExpired, SessionNotFound, SessionNotReady
+from engine.base.texts import as_one_line
 from engine.library.database import Database
 from engine.library.records import fit, now
 from engine.voice.jobs import add, end, of_session, queue_again
 from engine.voice.lyrics.lines import Lyrics
 from engine.voice.records import Session, VoiceJob, session_of
-from engine.voice.tables import ReferenceRow, SessionRow, VoiceJobRow
+from engine.voice.tables import ReferenceRow, SessionRow, VoiceJobRow, VoiceStepRow
 
 FOLDER = "voice/sessions"
 _MOST_ASKED = 500
+_LONGEST_NAME = 500  # letters, of what a source tells
 EXPIRED = "The audio of this session was removed, as it is after two hours. Begin a new session."
 # Of a take, what its transposition, language and words may change.
 JUDGED = ("align", "score", "jury")
@@ -228,7 +230,7 @@ class Sessions:
                 return False
             names = ("title", "artist", "album", "audio_shared")
             new = {
-                name: fit(told[name])
+                name: _named(told[name])
                 for name in names
                 if told.get(name) is not None
                 and (name == "audio_shared" or getattr(row, name) is None)
@@ -265,6 +267,10 @@ class Sessions:
             for job in (await of_session(connection, session_id)).values():
                 if job.is_active:
                     await end(connection, job, "failed", AudioExpired.code, EXPIRED)
+                # What steps told is for a next attempt, and there is none without audio.
+                await connection.execute(
+                    delete(VoiceStepRow).where(VoiceStepRow.job_id == job.job_id)
+                )
             await self._set(connection, session_id, silent_at=now())
 
     async def living(self, session_ids: Collection[str]) -> dict[str, bool]:
@@ -326,6 +332,11 @@ class Sessions:
         async with self._database.writing() as connection:
             done = await connection.execute(update(SessionRow).where(*this).values(**values))
             return bool(done.rowcount)
+
+
+def _named(said: Any) -> Any:
+    """A name as a source tells it, in one line."""
+    return as_one_line(said)[:_LONGEST_NAME] if isinstance(said, str) else said
 
 
 def _kind(reference: Reference) -> dict[str, Any]:

@@ -124,12 +124,8 @@ class Extra:
 
 
 def extras(bench: Bench, running: Running, concurrency: int) -> list[Extra]:
-    """Those of all rooms that are installed and wanted. Found where they lie, as this room names
-    none of those above it."""
-    found = []
-    for path in sorted(ENGINE.glob("*/pipeline/extra.py")):
-        module = import_module(f"engine.{path.parts[-3]}.pipeline.extra")
-        extra: Extra | None = module.open_extra(bench, running, concurrency)
-        if extra is not None:
-            found.append(extra)
-    return found
+    """Those of all rooms that are installed. Found where they lie, as this room names none of those
+    above it."""
+    names = [path.parts[-3] for path in sorted(ENGINE.glob("*/pipeline/extra.py"))]
+    rooms = [import_module(f"engine.{name}.pipeline.extra") for name in names]
+    return [room.open_extra(bench, running, concurrency) for room in rooms]

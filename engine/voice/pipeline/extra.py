@@ -8,21 +8,24 @@ from engine.library.pipeline.running import Running
 from engine.voice.models import present
 from engine.voice.pipeline.kit import Kit
 from engine.voice.pipeline.workflow import lines_at
+from engine.voice.references import References
 from engine.voice.removing import Removing
+from engine.voice.sessions import Sessions
 from engine.voice.settings import NONE, VoiceSettings
 
 
-def open_extra(bench: Bench, running: Running, concurrency: int) -> Extra | None:
-    """None where it is switched off. Raises `SettingsError`."""
+def open_extra(bench: Bench, running: Running, concurrency: int) -> Extra:
+    """Where it is switched off nobody sings, and audio of before is removed in time all the same.
+    Raises `SettingsError`."""
     settings = VoiceSettings.from_environment()
-    if settings.voice == NONE:
-        return None
-    kit = Kit.of(bench, settings, concurrency)
     removing = Removing(
-        kit.sessions,
-        kit.references,
+        Sessions(bench.database),
+        References(bench.database),
         bench.objects,
         audio_s=settings.voice_audio_s,
         keep_days=bench.settings.keep_days,
     )
+    if settings.voice == NONE:
+        return Extra((), beside=removing.run)
+    kit = Kit.of(bench, settings, concurrency)
     return Extra(lines_at(kit, running), {"voice": present(kit.models)}, removing.run)

@@ -10,6 +10,7 @@ from typing import Any, Literal, cast
 from starlette.requests import Request
 
 from engine.base.errors import EmptyFile, InvalidRequest, PayloadTooLarge
+from engine.base.texts import as_one_line
 from engine.library.service.forms import LONGEST_URL, LONGEST_WORDS
 from engine.serving.http.exchange import current_exchange
 from engine.serving.http.forms import given, integer, number, read_json, refuse_unknown, words
@@ -110,7 +111,7 @@ def _short(fields: Mapping[str, Any], name: str) -> str | None:
     said = words(fields, name)
     if said is not None and len(said) > LONGEST_WORDS:
         raise InvalidRequest(f"{name} is longer than {LONGEST_WORDS} letters.")
-    return said.strip() if said else None
+    return as_one_line(said.strip()) if said else None
 
 
 def checked_take(fields: Mapping[str, Any], file: Received | None) -> Received:
