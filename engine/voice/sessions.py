@@ -15,9 +15,8 @@ from sqlalchemy import Row, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from engine.base.errors import AudioExpired, SessionNotFound, SessionNotReady
-from engine.base.texts import as_one_line
 from engine.library.database import Database
-from engine.library.records import fit, now
+from engine.library.records import fit, named_in, now
 from engine.voice.jobs import add, end, of_session, queue_again
 from engine.voice.lyrics.lines import Lyrics
 from engine.voice.records import Session, VoiceJob, session_of
@@ -25,7 +24,6 @@ from engine.voice.tables import ReferenceRow, SessionRow, VoiceJobRow, VoiceStep
 
 FOLDER = "voice/sessions"
 _MOST_ASKED = 500
-_LONGEST_NAME = 500  # letters, of what a source tells
 EXPIRED = "The audio of this session was removed, as it is after two hours. Begin a new session."
 # Of a take, what its transposition, language and words may change.
 JUDGED = ("align", "score", "jury")
@@ -228,13 +226,10 @@ class Sessions:
             row = (await connection.execute(asked)).one_or_none()
             if row is None:
                 return False
-            names = ("title", "artist", "album", "audio_shared")
-            new = {
-                name: _named(told[name])
-                for name in names
-                if told.get(name) is not None
-                and (name == "audio_shared" or getattr(row, name) is None)
-            }
+            named = named_in(told, ("title", "artist", "album"))
+            new = {name: said for name, said in named.items() if getattr(row, name) is None}
+            if told.get("audio_shared") is False:
+                new["audio_shared"] = False
             if new:
                 await self._set(connection, session_id, **new)
             return True
@@ -332,11 +327,6 @@ class Sessions:
         async with self._database.writing() as connection:
             done = await connection.execute(update(SessionRow).where(*this).values(**values))
             return bool(done.rowcount)
-
-
-def _named(said: Any) -> Any:
-    """A name as a source tells it, in one line."""
-    return as_one_line(said)[:_LONGEST_NAME] if isinstance(said, str) else said
 
 
 def _kind(reference: Reference) -> dict[str, Any]:

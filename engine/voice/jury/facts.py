@@ -18,7 +18,8 @@ FLAT_CENTS, LATE_MS = 15.0, 40.0
 
 @dataclass(frozen=True)
 class Facts:
-    """`scores` are 0…100 of what was measured. `quoted` is what strangers wrote: names and words of
+    """`score` is None where nobody sang, or nothing could be measured; `scores` are 0…100 of what
+    was. `quoted` is what strangers wrote: names and words of
     a song, which may say anything."""
 
     score: float | None
@@ -39,7 +40,7 @@ class Facts:
             "weakest_line": phrases[0].get("text") if phrases else None,
         }
         return cls(
-            _number(results.get("score")),
+            _number(results.get("score")) if _is_heard(results) else None,
             {part: score for part, score in scores.items() if score is not None},
             _told(results, "pitch", "median_cents"),
             _told(results, "rhythm", "median_ms"),
@@ -63,6 +64,12 @@ class Facts:
         if self.weakest == "rhythm" and abs(late) >= LATE_MS:
             return "late" if late > 0 else "early"
         return None
+
+
+def _is_heard(results: Mapping[str, Any]) -> bool:
+    """Whether anything was sung where the reference sings."""
+    coverage = results.get("coverage")
+    return not isinstance(coverage, Mapping) or _number(coverage.get("sung")) != 0.0
 
 
 def _told(results: Mapping[str, Any], part: str, name: str) -> float | None:

@@ -64,9 +64,51 @@ _NOTHING: Mapping[Language, str] = {
     "fr": "Je n'ai pas assez entendu ta voix pour la juger. Chante plus près du micro, et "
     "recommence.",
 }
-_ALL_WELL: Mapping[Language, str] = {
-    "en": "Keep it exactly like that.",
-    "fr": "Ne change rien.",
+_ALL_WELL: Mapping[Language, Mapping[str, str]] = {
+    "en": {
+        "coach": "Keep it exactly like that.",
+        "critic": "There is nothing that I would leave out.",
+        "fan": "I would not change a thing about it.",
+    },
+    "fr": {
+        "coach": "Ne change rien.",
+        "critic": "Il n'y a rien que je couperais.",
+        "fan": "Surtout, ne change rien pour moi.",
+    },
+}
+# What the critic misses: the weakest part.
+_MISSED: Mapping[Language, Mapping[str, str]] = {
+    "en": {
+        "pitch": "It is the notes that wander.",
+        "flat": "The notes hang a little low.",
+        "sharp": "The notes are pushed a little high.",
+        "rhythm": "It is the beat that goes missing.",
+        "late": "The voice trails behind the band.",
+        "early": "The voice cannot wait for the band.",
+        "lyrics": "It is the words that get lost on the way.",
+    },
+    "fr": {
+        "pitch": "Ce sont les notes qui s'égarent.",
+        "flat": "Les notes sont un peu trop basses.",
+        "sharp": "Les notes sont un peu trop hautes.",
+        "rhythm": "C'est le rythme qui se perd en route.",
+        "late": "La voix traîne derrière la musique.",
+        "early": "La voix ne sait pas attendre la musique.",
+        "lyrics": "Ce sont les paroles qui se perdent en route.",
+    },
+}
+# What the fan liked: the best part.
+_LIKED: Mapping[Language, Mapping[str, str]] = {
+    "en": {
+        "pitch": "Your tune is what I take home with me.",
+        "rhythm": "You had my foot tapping to the beat.",
+        "lyrics": "I understood your words, and that is rare.",
+    },
+    "fr": {
+        "pitch": "C'est ta mélodie que j'emporte avec moi.",
+        "rhythm": "Mon pied battait la mesure avec toi.",
+        "lyrics": "J'ai compris tes paroles, et c'est rare.",
+    },
 }
 # The weakest part, and where it went one way, which.
 _ADVICE: Mapping[Language, Mapping[str, str]] = {
@@ -92,15 +134,21 @@ _ADVICE: Mapping[Language, Mapping[str, str]] = {
 
 
 def comment(persona: str, facts: Facts, language: Language) -> str:
-    """Two sentences; the same for the same take."""
+    """Two sentences or three; the same for the same take."""
     if facts.score is None:
         return _NOTHING[language]
     step = bisect(STEPS, facts.score)
-    return f"{_OPENINGS[language][persona][step]} {_advice(facts, language)}"
+    return f"{_OPENINGS[language][persona][step]} {_remark(persona, facts, language)}"
 
 
-def _advice(facts: Facts, language: Language) -> str:
-    weakest = facts.weakest
-    if weakest is None or facts.scores[weakest] >= STEPS[-1]:
-        return _ALL_WELL[language]
-    return _ADVICE[language][facts.direction or weakest]
+def _remark(persona: str, facts: Facts, language: Language) -> str:
+    """The coach tells what to do, the critic what is missing, the fan what was liked."""
+    best, weakest = facts.best, facts.weakest
+    if best is None or weakest is None or facts.scores[weakest] >= STEPS[-1]:
+        return _ALL_WELL[language][persona]
+    if persona == "coach":
+        return _ADVICE[language][facts.direction or weakest]
+    # Where nothing was good, a fan is honest.
+    if persona == "critic" or facts.scores[best] < STEPS[0]:
+        return _MISSED[language][facts.direction or weakest]
+    return _LIKED[language][best]

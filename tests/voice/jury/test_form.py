@@ -88,12 +88,21 @@ def test_each_template_has_the_form_itself(
 
 def test_a_template_says_what_was_weakest_and_which_way() -> None:
     assert "late" in comment("coach", FACTS, "en")
-    assert "retard" in comment("critic", FACTS, "fr")
+    assert "traîne" in comment("critic", FACTS, "fr")
+    assert "tune" in comment("fan", FACTS, "en"), "the best part"
     flat = Facts.of({**RESULTS, "pitch": {"score": 10, "median_cents": -40}}, None, None)
-    assert "below the note" in comment("fan", flat, "en")
+    assert "below the note" in comment("coach", flat, "en")
+    assert len({comment(one.name, FACTS, "en") for one in PERSONAS}) == 3
 
 
 def test_a_part_that_scored_nothing_is_the_weakest() -> None:
     facts = Facts.of({**RESULTS, "lyrics": {"score": 0, "wer": 1.0}}, None, None)
     assert facts.weakest == "lyrics"
     assert Facts.of({"score": None, "not_measured": ["pitch"]}, None, None).weakest is None
+
+
+def test_where_nobody_sang_nothing_is_made_up() -> None:
+    silent = Facts.of({**RESULTS, "score": 0.0, "coverage": {"sung": 0.0, "sure": 0.0}}, None, None)
+    assert silent.score is None
+    assert "could not hear enough" in comment("fan", silent, "en")
+    assert Facts.of({**RESULTS, "coverage": {"sung": 0.5}}, None, None).score == 78.4

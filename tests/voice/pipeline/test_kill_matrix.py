@@ -66,16 +66,14 @@ def test_a_worker_killed_anywhere_loses_and_repeats_nothing_of_a_reference(choir
 
 @pytest.mark.timeout(1_200)
 def test_a_worker_killed_anywhere_loses_and_repeats_nothing_of_a_take(choir: Choir) -> None:
-    first = choir.worker()
-    beside = choir.until_state(choir.start(clip(0)), "ready")
-    assert first.stop() == 0
+    ready = [choir.start(clip(0)) for _ in cases("take")]  # the first is remembered for all
+    helper = choir.worker()
+    for session in ready:
+        choir.until_state(session, "ready")
+    assert helper.stop() == 0
     sessions = []
     for number, (step, point) in enumerate(cases("take")):
-        session = choir.start(clip(0))  # whose reference is remembered
-        helper = choir.worker()
-        choir.until_state(session, "ready")
-        assert helper.stop() == 0
-        session = choir.sing(session, clip(100 + number))
+        session = choir.sing(ready[number], clip(100 + number))
         sessions.append(session)
         assert session.judging is not None
         choir.worker(f"take.{step}:{point}", DIES_OF=session.judging.job_id).killed()
@@ -87,4 +85,4 @@ def test_a_worker_killed_anywhere_loses_and_repeats_nothing_of_a_take(choir: Cho
         assert choir.runs_of(done.judging) == expected("take", step, point), (step, point)
         assert done.results is not None
         assert (done.score, len(done.results["jury"])) == (78.0, 3)
-        assert done.reference_id == choir.now(beside).reference_id
+        assert done.reference_id == choir.now(ready[0]).reference_id
