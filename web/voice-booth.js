@@ -9,7 +9,7 @@ import { hearsTones } from "./voice-check.js";
 import { gauge, setGauge } from "./voice-gauge.js";
 import { midiOf } from "./voice-pitch.js";
 import { Octaves, drawRoll, noteAt, rangeOf } from "./voice-roll.js";
-import { analyse, audioAt, lyrics, sendTake, shiftLyrics } from "./voice-session.js";
+import { analyse, audioAt, sendTake, shiftLyrics } from "./voice-session.js";
 
 const COUNT = 4;
 const BEATS_S = [0.45, 0.9]; // of a count: a song's own beat, or twice or half of it
@@ -18,6 +18,7 @@ const BITS = 128_000;
 const SHORTEST_S = 3;
 const HEARD = 0.006; // of full scale, root mean square: somebody sings
 const BEHIND_S = 0.06; // a note is known so long after it was sung: half a window, and the way here
+const BEGUN_MS = 1000; // a microphone that is silent may never say that it is recorded
 const STILL_MS = 200; // between drawings, where motion is unwelcome
 const SHIFT_S = 0.5;
 
@@ -233,7 +234,7 @@ async function takeOf(booth) {
   Object.assign(booth, { trace: [], octaves: new Octaves(), loudest: 0 });
   const recorder = record(booth.microphone, { bits: BITS, name: "take" });
   signal.addEventListener("abort", recorder.end, { once: true });
-  await recorder.begun;
+  await Promise.race([recorder.begun, sleep(BEGUN_MS, signal)]);
   try {
     await song.play();
   } catch {
@@ -418,10 +419,9 @@ function nameOf(midi) {
 
 // ---- Lyrics -----------------------------------------------------------------------------------
 
-async function showLyrics(booth) {
-  const { session, verses, signal } = booth;
-  const known = session.reference?.lyrics ?? (await lyrics(session.session_id, signal).catch(() => null))?.lines ?? [];
-  booth.lines = known.filter((line) => line.text);
+function showLyrics(booth) {
+  const { session, verses } = booth;
+  booth.lines = (session.reference?.lyrics ?? []).filter((line) => line.text);
   verses.replaceChildren(...booth.lines.map((line) => make("li", {}, line.text)));
   if (!booth.lines.length) verses.replaceChildren(make("li", { className: "none" }, t("booth_no_lyrics")));
   if (booth.lines.some((line) => typeof line.from_s === "number")) shifter(booth);

@@ -1,7 +1,7 @@
 // The notes of the song and those of the voice, over time, as in a piano roll: drawn on a canvas.
 const AHEAD_S = 5;
 const BEHIND_S = 3;
-const ROOM = 4; // semitones above and below the song's notes
+const ROOM = 3; // semitones above and below the song's notes
 const LEAST = 14; // semitones that are shown
 const UNKNOWN = [45, 72]; // where nobody knows the song's notes: A2–C5
 const GAP_S = 0.25; // a line ends where nothing was sung for so long
@@ -13,7 +13,7 @@ export function rangeOf(curve) {
   const notes = (curve ?? []).map(([, midi]) => midi).filter((midi) => midi !== null).sort((a, b) => a - b);
   if (!notes.length) return UNKNOWN;
   const at = (part) => notes[Math.floor(part * (notes.length - 1))];
-  const [low, high] = [at(0.02) - ROOM, at(0.98) + ROOM];
+  const [low, high] = [at(0.005) - ROOM, at(0.995) + ROOM];
   const more = Math.max(0, LEAST - (high - low)) / 2;
   return [low - more, high + more];
 }

@@ -377,8 +377,8 @@ def test_a_voice_is_drawn_in_the_octave_of_the_song(module) -> None:
     told = module("voice-roll", ROLL)
     assert told["notes"] == [60, None, 72, None, 62]
     assert told["octaves"] == 1
-    assert told["range"][0] <= 60 - 4
-    assert told["range"][1] >= 62 + 4
+    assert told["range"][0] <= 60 - 3
+    assert told["range"][1] >= 72 + 3
     assert told["range"][1] - told["range"][0] >= 14
     assert told["unknown"] == [[45, 72], None, 0]
 
