@@ -25,6 +25,7 @@ from tracks import RATE, tune
 
 from .fake_service import Fake
 from .test_reach import PHONE
+from .test_sound import REFUSE
 
 SMALL_PHONE = {**PHONE, "viewport": {"width": 360, "height": 740}}
 WEB_PORT = "http://127.0.0.1:80/a.wav"  # this machine: refused before anything is asked
@@ -74,6 +75,7 @@ def studio(
         "SHAZAM_LIBRARY": "shared",
         "SHAZAM_DATABASE": f"sqlite:///{data / 'library.sqlite'}",
         "SHAZAM_STORAGE": str(data / "objects"),
+        "SHAZAM_VOICE_MODELS": str(data / "none"),  # what they hear is not measured
     }
     with (data / "worker.log").open("wb") as log:
         process = subprocess.Popen(
@@ -251,6 +253,28 @@ def test_filters_are_in_the_address_and_lead_to_what_fits(live, tmp_path: Path) 
     expect(row(page, "tune 53")).to_be_visible()
     page.go_back()
     expect(page.locator(".none")).to_have_text("Nothing fits these filters.")
+
+
+def test_a_recording_is_sung_to_judged_and_heard(live, tmp_path: Path) -> None:
+    path = recording(tmp_path, 55)
+    page = live("/", script=REFUSE % "NotFoundError")
+    page.get_by_role("link", name="Sing", exact=True).click()
+    page.get_by_text("Another song").click()
+    with page.expect_file_chooser() as song:
+        page.get_by_role("button", name="Choose a file").click()
+    song.value.set_files(path)
+    page.locator(".start").click()
+    with page.expect_file_chooser() as take:
+        page.get_by_role("button", name="From a file").click()
+    take.value.set_files(path)
+    page.get_by_role("button", name="To the jury").click()
+    expect(page.locator(".dial")).to_be_visible()
+    expect(page.locator("#title")).to_have_text("tune 55")
+    expect(page.locator(".jury blockquote")).to_have_count(3)
+    expect(page.locator(".parts .missing")).not_to_have_count(0)
+    page.get_by_role("button", name="Another song").click()
+    page.get_by_role("link", name="tune 55").click()
+    expect(page.locator(".dial")).to_be_visible()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
