@@ -12,7 +12,7 @@ const COLOURS = { lane: "#24252e", song: "#7c7f95", near: "#ffd21f", far: "#fff"
 export function rangeOf(curve) {
   const notes = (curve ?? []).map(([, midi]) => midi).filter((midi) => midi !== null).sort((a, b) => a - b);
   if (!notes.length) return UNKNOWN;
-  const at = (part) => notes[Math.floor(part * (notes.length - 1))];
+  const at = (part) => notes[Math.round(part * (notes.length - 1))];
   const [low, high] = [at(0.005) - ROOM, at(0.995) + ROOM];
   const more = Math.max(0, LEAST - (high - low)) / 2;
   return [low - more, high + more];
