@@ -171,7 +171,7 @@ def test_what_waits_is_there_after_a_reload_is_cancelled_and_tried_again(
         expect(page.locator(".going")).to_contain_text("Waiting for its turn")
         page.reload()
         expect(page.locator(".sample progress")).to_have_count(1)
-        expect(page.locator("#hear")).to_be_visible()  # all is there that comes by itself
+        expect(page.locator("#kinds")).to_be_visible()  # all is there that comes by itself
         moved = page.evaluate("window.shifts")
         screenshot(page, "library-waiting")
         page.get_by_role("button", name="Cancel").click()
@@ -323,6 +323,19 @@ def test_both_languages_say_the_same_things_of_the_library(visit, fake: Fake) ->
             "{sure}",
         ):
             assert (value in english) == (value in strings["fr"][key]), key
+
+
+@pytest.mark.parametrize("locale", ["en-GB", "fr-FR"])
+def test_on_a_phone_the_library_is_in_reach(live, screenshot, locale: str) -> None:
+    page = live("/", locale=locale, **SMALL_PHONE)
+    link = page.locator("#kinds [data-kind=library]")
+    expect(link).to_be_in_viewport(ratio=1)  # before anything is scrolled
+    screenshot(page, f"library-in-reach-{locale[:2]}")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    link.click()
+    expect(page.locator("#title")).to_be_in_viewport()
+    expect(page.locator("#link")).to_be_in_viewport(ratio=1)
+    screenshot(page, f"library-phone-{locale[:2]}")
 
 
 def test_where_there_is_no_library_nothing_is_said_of_it(visit, fake: Fake) -> None:
