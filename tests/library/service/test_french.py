@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from conftest import PROJECT
-from said import raised, told
+from said import NAMED, raised, told
 
+from engine.base import errors
 from engine.base.errors import JobFinished, QuotaExceeded
 from engine.library.service.forms import TRACK
 from engine.library.service.french import LIBRARY
@@ -61,6 +62,27 @@ def test_what_is_told_in_french_is_french_to_its_last_word() -> None:
     assert left == []
     numbers = [said for said in french.values() if said and re.search(r"\d[.,]\d{3}|\d\.\d", said)]
     assert numbers == []
+
+
+def test_every_code_that_a_job_may_fail_with_is_in_the_readme() -> None:
+    (table,) = re.findall(
+        r"\| `code` of a job \|.*?\n\n", (PROJECT / "README.md").read_text(), re.S
+    )
+    written = set(re.findall(r"`([a-z]+(?:_[a-z]+)*)`", table)) - {"code"}
+    rooms = [PROJECT / "engine/library" / room for room in ("pipeline", "sources", "analysis")]
+    files = [
+        *(path for room in rooms for path in room.rglob("*.py")),
+        PROJECT / "engine/sound/recording.py",
+    ]
+    raised = {name for path in files for name in re.findall(r"\b(\w+)\(", path.read_text())}
+    codes = {getattr(errors, name).code for name in raised & NAMED if hasattr(errors, name)}
+    assert codes - written <= {
+        "invalid_setting",
+        "invalid_request",
+        "database_unavailable",
+        "overloaded",
+    }
+    assert written <= {getattr(errors, name).code for name in NAMED if hasattr(errors, name)}
 
 
 def test_why_a_source_is_absent_is_said_in_french() -> None:
