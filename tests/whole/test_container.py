@@ -23,7 +23,9 @@ from engine.covers.manifest import read_manifest
 from engine.covers.service.settings import VARIABLES
 from engine.library.settings import VARIABLES as LIBRARY
 from engine.sound.service.settings import VARIABLES as SOUND
+from engine.voice.settings import VARIABLES as VOICE
 
+KNOWN = {**VARIABLES, **SOUND, **LIBRARY, **VOICE}
 RECIPES = (
     *("bentofile.yaml", "bentofile.gpu.yaml", "bentofile.sound.yaml"),
     "bentofile.library.yaml",
@@ -187,7 +189,7 @@ def test_recipes_name_files_and_settings_that_exist(name: str) -> None:
     assert os.access(PROJECT / content["docker"]["setup_script"], os.X_OK)
     for entry in content["envs"]:
         if entry["name"].startswith(PREFIX):
-            variable = {**VARIABLES, **SOUND, **LIBRARY}[entry["name"].removeprefix(PREFIX).lower()]
+            variable = KNOWN[entry["name"].removeprefix(PREFIX).lower()]
             variable.parse(entry["value"])
 
 
