@@ -5,6 +5,7 @@ const ROOM = 3; // semitones above and below the song's notes
 const LEAST = 14; // semitones that are shown
 const UNKNOWN = [45, 72]; // where nobody knows the song's notes: A2–C5
 const GAP_S = 0.25; // a line ends where nothing was sung for so long
+const LEAP = 7; // semitones: nobody slides so far, it is an octave misread or a new note
 const CLOSE = 0.5; // semitones: on the note
 const COLOURS = { lane: "#24252e", song: "#7c7f95", near: "#ffd21f", far: "#fff", now: "#fff" };
 
@@ -13,7 +14,7 @@ export function rangeOf(curve) {
   const notes = (curve ?? []).map(([, midi]) => midi).filter((midi) => midi !== null).sort((a, b) => a - b);
   if (!notes.length) return UNKNOWN;
   const at = (part) => notes[Math.round(part * (notes.length - 1))];
-  const [low, high] = [at(0.005) - ROOM, at(0.995) + ROOM];
+  const [low, high] = [at(0.02) - ROOM, at(0.98) + ROOM];
   const more = Math.max(0, LEAST - (high - low)) / 2;
   return [low - more, high + more];
 }
@@ -93,7 +94,8 @@ function lines(pen, points, x, y, colour) {
   points.forEach((point, place) => {
     const before = points[place - 1] ?? point;
     if (point[1] === null) return;
-    const joined = before[1] !== null && point[0] - before[0] < GAP_S ? before : point;
+    const near = before[1] !== null && point[0] - before[0] < GAP_S && Math.abs(point[1] - before[1]) < LEAP;
+    const joined = near ? before : point;
     pen.strokeStyle = colour(point);
     pen.beginPath();
     pen.moveTo(x(joined[0]), y(joined[1]));
