@@ -228,6 +228,9 @@ function history(past, page) {
 
 // ---- A session ----------------------------------------------------------------------------------
 
+/** Why something failed, in the page's own words where it has some; else in the service's, or these. */
+const why = (error, key) => t(`code_${error?.code}`) || error?.message || t(key);
+
 const singable = (told) => Boolean(told.reference?.audio?.includes("original"));
 
 /** What a session is at: done, gone, judging, unjudged, ready, failed or preparing. */
@@ -272,7 +275,6 @@ function showJudged(found, page) {
       busy(pressed, async () => {
         await session.erase(told.session_id);
         page.go({ ...blank, sing: "" }, { focus: true });
-        say(t("judged_erased"));
       }),
     other: () => page.go({ ...blank, sing: "" }, { focus: true }),
     accept: (transposition, pressed) =>
@@ -371,7 +373,7 @@ const FRONTS = {
     );
     const anew = make("button", { type: "button", className: "outline" }, t("sing_again"));
     anew.addEventListener("click", () => enter(found, page));
-    doing(box, make("p", {}, told.error?.message || t("sing_unjudged_text")), make("div", { className: "actions" }, once, anew));
+    doing(box, make("p", {}, why(told.error, "sing_unjudged_text")), make("div", { className: "actions" }, once, anew));
     return t("sing_unjudged");
   },
 
@@ -381,8 +383,8 @@ const FRONTS = {
       await session.instead(told.session_id, reference ? { reference } : { url }, looking.signal, tell);
       await refresh(found, page);
     };
-    const why = told.error?.message || t(told.state === "ready" ? "unshared" : "sing_failed_text");
-    doing(box, source(why, [], begun));
+    const text = why(told.error, told.state === "ready" ? "unshared" : "sing_failed_text");
+    doing(box, source(text, [], begun));
     return t("sing_failed");
   },
 
