@@ -17,6 +17,7 @@ from sqlalchemy import delete, exists, insert, select, update
 
 from engine.library.database import Database
 from engine.library.records import fit, now
+from engine.library.tables import SampleRow
 from engine.voice.tables import ReferenceRow, SessionRow
 
 FOLDER = "voice/references"
@@ -83,12 +84,14 @@ class References:
                 )
 
     async def let_go(self, unused_since: timedelta) -> int:
-        """Those that no session with audio names: of tracks, once they were not used for so long;
-        all others at once. Of how many."""
+        """Those that no session with audio names: of tracks that are there, once they were not used
+        for so long; all others at once. Of how many."""
         named = exists().where(SessionRow.reference_id == ReferenceRow.reference_id)
         needed = named.where(SessionRow.silent_at.is_(None))
         at = now()
-        old = ReferenceRow.lasting.is_(False) & (named | (ReferenceRow.used_at < at - YOUNG))
+        # A track of the library that is deleted leaves nothing.
+        held = ReferenceRow.lasting | exists().where(SampleRow.sha256 == ReferenceRow.sha256)
+        old = ~held & (named | (ReferenceRow.used_at < at - YOUNG))
         unused = ReferenceRow.used_at < at - unused_since
         async with self._database.writing() as connection:
             gone = await connection.execute(

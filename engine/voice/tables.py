@@ -125,7 +125,8 @@ class ReferenceRow(Table):
 
     reference_id: Mapped[str] = mapped_column(String(32), primary_key=True)
     sha256: Mapped[str] = mapped_column(Digest)
-    # It is of a track, which stays: so does this, for as long as somebody sings it now and then.
+    # It is of an artifact's track, which stays: so does this, for as long as somebody sings it now
+    # and then. Of a track of the library it stays no longer than that does.
     lasting: Mapped[bool]
     # Step → what it told: {"version", "objects": {name: key}, …}.
     facts: Mapped[dict[str, Any]] = mapped_column(JSON)

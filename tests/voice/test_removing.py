@@ -12,7 +12,9 @@ import pytest
 from sqlalchemy import update
 
 from engine.library.database import Database
+from engine.library.jobs import Jobs, Submission
 from engine.library.objects import Objects
+from engine.library.samples import Samples
 from engine.voice.references import YOUNG, References
 from engine.voice.removing import YOUNG_S, Removing
 from engine.voice.sessions import Reference, Sessions, folder_of, new_id
@@ -124,6 +126,27 @@ async def test_what_was_made_of_a_track_is_remembered_until_nobody_sings_it(
     await removing.remove()
     assert left(objects) == set()
     assert await references.get(made.reference_id) is None
+
+
+async def test_what_was_made_of_a_track_of_the_library_goes_with_it(
+    database: Database,
+    sessions: Sessions,
+    references: References,
+    objects: Objects,
+    removing: Removing,
+) -> None:
+    tracks, owner = Samples(database), Jobs(database)
+    job = await owner.submit(Submission("", "upload", sha256="1" * 64, upload_key="a", size=1))
+    session_id = await begun(database, sessions, objects, 10)
+    made = await references.of_content("1" * 64, lasting=False)
+    objects.put(made.key("vocals.flac"), b"sound")
+    assert await sessions.known_reference(session_id, made.reference_id)
+    await sessions.silence(session_id)
+    await removing.remove()
+    assert left(objects) == {made.key("vocals.flac")}
+    await tracks.delete(job.track_id)
+    await removing.remove()
+    assert left(objects) == set()
 
 
 async def test_what_nobody_named_yet_is_left_alone_while_it_is_young(

@@ -227,6 +227,24 @@ def test_a_file_may_be_sung_beside(stage: Stage) -> None:
     assert [line["text"] for line in told["reference"]["lyrics"]] == ["la la", "la"]
 
 
+def test_a_track_of_the_library_is_sung_beside_and_not_handed_out_where_it_may_not_be(
+    stage: Stage,
+) -> None:
+    files = {"file": ("tune.wav", sung(70, 6.0))}
+    sent = stage.mine.post("/api/v1/upload/file", files=files, data={"audio_shared": "false"})
+    assert sent.status_code == 202, sent.text
+    track_id, deadline = sent.json()["track_id"], time.monotonic() + 60
+    while stage.mine.get(f"/api/search/tracks/{track_id}").status_code != 200:
+        assert time.monotonic() < deadline, stage.worker_log.read_text()[-2000:]
+        time.sleep(0.2)
+    session_id = stage.start(track_id=track_id)
+    told = stage.until(session_id, "ready", "failed", within_s=60)
+    assert (told["state"], told["track_id"]) == ("ready", track_id)
+    assert told["reference"]["audio"] == []
+    refused = stage.mine.get(f"/api/audio/{session_id}/ref/original")
+    assert is_error(refused, 403, "audio_not_shared")
+
+
 def test_a_link_that_fails_has_another_sound_in_its_place(stage: Stage, links: LinkServer) -> None:
     links.at["/song.wav"] = Reply(sung(61))
     session_id = stage.start(url=f"{links.url}/nothing.wav", title="Night Garden")
@@ -343,7 +361,7 @@ def test_what_can_be_sung_is_found_and_remembered(stage: Stage, done: str) -> No
     assert first["audio_url"] == f"/api/tracks/{first['track_id']}/audio"
     assert stage.mine.get(f"/api/search/tracks/{TRACK}").json()["track_id"] == TRACK
     recent = stage.mine.get("/api/search/recent").json()
-    assert [one["track_id"] for one in recent["tracks"]] == [TRACK]
+    assert recent["tracks"][0]["track_id"] == TRACK
     past = stage.mine.get("/api/results/history", params={"limit": 50}).json()["results"]
     assert done in [one["session_id"] for one in past]
     assert all(one["score"] is not None for one in past)

@@ -146,8 +146,8 @@ def _name(work: Work, reference: Reference, told: Told) -> None:
 
 @contextlib.contextmanager
 def _found(work: Work) -> Iterator[tuple[Path, str, bool]]:
-    """The sound of a reference as a file at hand, the sha256 of its content, and whether that is a
-    track's, which stays."""
+    """The sound of a reference as a file at hand, the sha256 of its content, and whether that is an
+    artifact's track, which stays."""
     job, bench = work.job, work.kit.bench
     source = job.asked if job.session_id is None else work.session().source
     kind = source["kind"]
@@ -158,7 +158,7 @@ def _found(work: Work) -> Iterator[tuple[Path, str, bool]]:
         yield _of_artifact(work, source), source["sha256"], True
     else:
         with bench.objects.local(source["key"], bench.folder(job.job_id)) as path:
-            yield path, source["sha256"], kind == "sample"
+            yield path, source["sha256"], False
 
 
 def _of_artifact(work: Work, source: Mapping[str, Any]) -> Path:

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -74,13 +74,13 @@ class SessionAudio:
 
 
 class VoiceAnswers:
-    """`sound` and `library` are what is open of these."""
+    """`sound` and `library` are what is open of these; `search` gives what is searched now."""
 
     def __init__(
         self,
         library: Library,
         sound: SoundAnswers,
-        search: SoundSearch,
+        search: Callable[[], SoundSearch],
         lyrics: LyricsSources,
         audio_s: float,
     ) -> None:
@@ -353,13 +353,13 @@ class VoiceAnswers:
 
     async def _of_track(self, track_id: int) -> tuple[Track, dict[str, Any]]:
         """A track, and where its sound is for a worker. Raises `TrackNotFound`, `AudioNotFound`."""
-        search = self._search.seen_by(current_caller())
-        track = await asyncio.to_thread(search.track, track_id)
+        search = self._search()
+        track = await asyncio.to_thread(search.seen_by(current_caller()).track, track_id)
         if self._sound.is_held(track_id):
             sample = await self.library.samples.get(track_id, current_caller())
             told_of = {"kind": "sample", "key": sample.objects["wav"], "sha256": sample.sha256}
             return track, told_of
-        files = self._search.artifact.manifest.files
+        files = search.artifact.manifest.files
         if track.audio is not None and track.audio in files:
             entry = files[track.audio]
             return track, {"kind": "artifact", "name": track.audio, "sha256": entry.sha256}

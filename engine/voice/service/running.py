@@ -12,6 +12,7 @@ from engine.library.service import running as library
 from engine.library.service.opened import Library
 from engine.library.workers import Worker
 from engine.serving.watch.metrics import Metrics
+from engine.sound.search import SoundSearch
 from engine.sound.service import running as sound
 from engine.voice.lyrics.found import LyricsSources
 from engine.voice.references import References
@@ -48,16 +49,13 @@ class RunningVoice:
         await asyncio.gather(self._remove(opened), self._look(opened))
 
     async def _open(self) -> Library:
-        while (opened := library.RUNNING.library) is None or sound.RUNNING.sound is None:
-            await asyncio.sleep(_AGAIN_S)
-        while True:
-            with contextlib.suppress(NotReady):
-                search, hears = sound.RUNNING.sound.whole, sound.answers()
-                break
+        while (opened := library.RUNNING.library) is None or sound.RUNNING.answers is None:
             await asyncio.sleep(_AGAIN_S)
         settings = start.settings()
         lyrics = self.lyrics(opened)
-        self.answers = VoiceAnswers(opened, hears, search, lyrics, settings.voice_audio_s)
+        self.answers = VoiceAnswers(
+            opened, sound.RUNNING.answers, _search, lyrics, settings.voice_audio_s
+        )
         return opened
 
     def lyrics(self, opened: Library) -> LyricsSources:
@@ -124,6 +122,13 @@ class RunningVoice:
 
 
 RUNNING = RunningVoice()
+
+
+def _search() -> SoundSearch:
+    """What is open of sound now: another one after it has healed itself. Raises `NotReady`."""
+    if sound.RUNNING.sound is None:
+        raise NotReady(OPENING, retry_after_s=2)
+    return sound.RUNNING.sound.whole
 
 
 def answers() -> VoiceAnswers:

@@ -12,7 +12,7 @@ import pytest
 from link_server import LinkServer, Reply, as_json
 from voice.jury.test_form import GOOD, RESULTS
 
-from engine.voice.jury.jury import WITHIN_S, Jury
+from engine.voice.jury.jury import _GRACE_S, WITHIN_S, Jury
 
 CHAT = "/v1/chat/completions"
 
@@ -97,6 +97,10 @@ def test_where_no_server_speaks_a_template_does_in_time(server: LinkServer, faul
     assert time.monotonic() - begun < 1.5
     assert {one["by"] for one in comments} == {"template"}
     assert len({one["comment"] for one in comments}) == 3
+
+
+def test_all_that_is_waited_for_is_less_than_five_seconds() -> None:
+    assert WITHIN_S + _GRACE_S < 5
 
 
 def test_nobody_is_asked_where_there_is_no_server_or_no_score(server: LinkServer) -> None:
