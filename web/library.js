@@ -7,7 +7,7 @@ import { ended, follow, order, sendFile, sendLink } from "./library-jobs.js";
 import { sentences } from "./library-strings.js";
 import { pausePlaying, player, time } from "./player.js";
 import { head, lead, make, say } from "./results.js";
-import { row as trackRow, sheet, styled as sounds } from "./sound.js";
+import { row as trackRow, sheet, styled as sounds, tonality } from "./sound.js";
 
 learn(sentences);
 
@@ -292,7 +292,7 @@ function ready(sample) {
   name.dataset.track = sample.track_id;
   const facts = [
     sample.bpm ? t("bpm", { n: Math.round(sample.bpm) }) : null,
-    sample.key,
+    sample.key && tonality(sample.key),
     sample.loudness_lufs === null ? null : t("lufs", { level: number(Math.round(sample.loudness_lufs * 10) / 10) }),
     sample.duration_s ? time(sample.duration_s) : null,
   ];
@@ -536,7 +536,7 @@ function finder(page) {
         { className: "fields" },
         labelled("bpm_from", tempo("from")),
         labelled("bpm_to", tempo("to")),
-        labelled("filter_key", make("select", { name: "key" }, new Option(t("any_key"), ""), ...keys.map((key) => new Option(key, key)))),
+        labelled("filter_key", make("select", { name: "key" }, new Option(t("any_key"), ""), ...keys.map((key) => new Option(tonality(key), key)))),
         labelled("filter_status", make("select", { name: "status" }, new Option(t("any_status"), ""), ...STATES.map((state) => new Option(t(`status_${state}`), state)))),
         labelled("filter_creator", make("input", { name: "creator", type: "text", maxLength: 200, autocomplete: "off" })),
       ),

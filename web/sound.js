@@ -30,6 +30,14 @@ export const styled = sheet("sound.css");
 const title = (track) => track.title ?? t("untitled_track", { id: track.track_id });
 const named = (track) => (track.artist ? t("by", { title: title(track), artist: track.artist }) : title(track));
 
+/** A key as the service writes it ("F# minor") in the page's language; another stays as it is. */
+export function tonality(key) {
+  const [, note, sign, mode] = /^([A-G])(#|b)? (major|minor)$/.exec(key) ?? [];
+  if (!note) return key;
+  const name = t("notes").split(" ")["CDEFGAB".indexOf(note)];
+  return `${name}${sign ? t(sign === "#" ? "sharp" : "flat") : ""} ${t(mode)}`;
+}
+
 // ---- Asking ----------------------------------------------------------------------------------
 
 function recorded({ blob, name }) {
@@ -167,7 +175,7 @@ function facts(track, list, go) {
     parts.push(tag);
   }
   if (track.bpm) parts.push(make("span", {}, t("bpm", { n: Math.round(track.bpm) })));
-  if (track.key) parts.push(make("span", {}, track.key));
+  if (track.key) parts.push(make("span", {}, tonality(track.key)));
   if (track.audio_url) parts.push(toSing(track));
   return parts.length ? make("p", { className: "facts" }, ...parts) : null;
 }

@@ -338,6 +338,16 @@ def test_on_a_phone_the_library_is_in_reach(live, screenshot, locale: str) -> No
     screenshot(page, f"library-phone-{locale[:2]}")
 
 
+def test_keys_are_named_as_the_language_names_them(visit, fake: Fake) -> None:
+    page = visit(locale="fr-FR")
+    url = f"/web/{fake.page.digest}/sound.js"
+    ask = "async ([url, keys]) => keys.map((await import(url)).tonality)"
+    said = page.evaluate(ask, [url, ["D minor", "F# major", "Bb minor", "8A"]])
+    assert said == ["ré mineur", "fa dièse majeur", "si bémol mineur", "8A"]
+    page.get_by_role("button", name="English").click()
+    assert page.evaluate(ask, [url, ["F# major", "Bb minor"]]) == ["F# major", "Bb minor"]
+
+
 def test_where_there_is_no_library_nothing_is_said_of_it(visit, fake: Fake) -> None:
     page = visit()
     expect(page.locator("#shelf a.card")).to_have_count(36)
