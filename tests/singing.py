@@ -67,72 +67,93 @@ def melody(seed: int, count: int = 24, *, start_s: float = 0.5, low: int = 52) -
 
 
 def sing(
-    notes: Sequence[Note],
-    length_s: float,
-    *,
-    seed: int = 0,
-    vibrato_cents: float = 30,
-    breath: float = 0.01,
+    notes: Sequence[Note], length_s: float, *, seed: int = 0, vibrato_cents: float = 50
 ) -> Sung:
-    """Harmonics of a voice below 8 kHz, each as loud as the vowel's formants let it be."""
+    """A voice below 11 kHz: its harmonics are as loud as the vowel's formants let them be, vowels
+    glide into each other, a note begins with a consonant, and no tone is quite steady. A network
+    that knows voices takes anything plainer for an organ.
+    """
     random = np.random.default_rng(seed)
     count = round(length_s * RATE)
-    midi, loud, vowel = np.zeros(count), np.zeros(count), np.full(count, -1)
-    names = [*VOWELS]
+    midi, loud, hiss = np.zeros(count), np.zeros(count), np.zeros(count)
+    formants = np.zeros((count, 5, 3))
     before = notes[0].midi if notes else 60.0
     for note in notes:
         begin = round(note.start_s * RATE)
         end = min(count, begin + round(note.length_s * RATE))
-        if end - begin < 64 or begin < 0:
+        if begin < 0 or end - begin < 64:
             continue
         time = np.arange(end - begin) / RATE
-        slide = (before - note.midi) * np.exp(-time / 0.02) if abs(before - note.midi) < 13 else 0
-        swing = np.clip((time - 0.2) / 0.2, 0, 1) * vibrato_cents / 100
-        phase = 2 * np.pi * (5.5 * time + random.uniform())
-        midi[begin:end] = note.midi + slide + swing * np.sin(phase)
-        rise, fall = np.clip(time / 0.03, 0, 1), np.clip((time[-1] - time) / 0.05, 0, 1)
-        loud[begin:end] = np.minimum(rise, fall) * (0.85 + 0.15 * random.uniform())
-        vowel[begin:end] = names.index(note.vowel)
+        slide = (before - note.midi) * np.exp(-time / 0.04) if abs(before - note.midi) < 13 else 0
+        swing = np.sin(2 * np.pi * (5.5 * time + random.uniform()))
+        wide = np.clip((time - 0.15) / 0.2, 0, 1) * vibrato_cents / 100
+        midi[begin:end] = note.midi + slide + wide * swing
+        rise, fall = np.clip(time / 0.04, 0, 1), np.clip((time[-1] - time) / 0.06, 0, 1)
+        loud[begin:end] = np.minimum(rise, fall) * (1 + 0.15 * swing) * random.uniform(0.7, 1)
+        formants[begin:end] = VOWELS[note.vowel]
+        _add(hiss, max(0.0, note.start_s - 0.035), _consonant(random), 0.15)
         before = note.midi
-    hz = np.where(vowel >= 0, 440 * 2 ** ((midi - 69) / 12), 0.0)
-    samples = _harmonics(hz, vowel, loud, random, breath)
-    return Sung(samples, hz)
+    sung = np.flatnonzero(midi)
+    hz = np.zeros(count)
+    if not len(sung):
+        return Sung(np.zeros(count, np.float32), hz)
+    hz[sung] = 440 * 2 ** ((midi[sung] + _drift(count, random)[sung] - 69) / 12)
+    made = np.zeros(count)
+    made[sung] = _harmonics(hz, sung, _gliding(formants, sung), random) * loud[sung]
+    made = 0.5 * made / np.abs(made).max() + 0.5 * hiss
+    return Sung(made.astype(np.float32), hz)
+
+
+def _drift(count: int, random: np.random.Generator) -> Array:
+    """Semitones by which a tone wanders: some cents, over a second or two."""
+    steps = np.cumsum(random.normal(size=count // 441 + 2)) * 0.01
+    steps -= np.convolve(steps, np.ones(200) / 200, "same")
+    return np.interp(np.arange(count), 441 * np.arange(len(steps)), steps)
+
+
+def _gliding(formants: Array, sung: npt.NDArray[np.int64]) -> Array:
+    """(N, 5, 3) → (S, 5, 3): of the samples that are sung, each vowel on its way to the next."""
+    width = round(0.08 * RATE)
+    flat = formants.reshape(len(formants), -1)
+    made = np.empty((len(sung), flat.shape[1]))
+    for column in range(flat.shape[1]):
+        filled = np.interp(np.arange(len(flat)), sung, flat[sung, column])
+        total = np.cumsum(np.pad(filled, (width // 2 + 1, width - width // 2 - 1), "edge"))
+        mean = (total[width - 1 :] - np.pad(total, (1, 0))[: len(total) - width + 1]) / width
+        made[:, column] = mean[sung]
+    return made.reshape(-1, 5, 3)
 
 
 def _harmonics(
-    hz: Array, vowel: npt.NDArray[np.int64], loud: Array, random: np.random.Generator, breath: float
-) -> npt.NDArray[np.float32]:
-    phase = np.cumsum(2 * np.pi * hz / RATE)
-    sung = np.zeros(len(hz))
-    voiced = np.flatnonzero(hz)
-    if not len(voiced):
-        return sung.astype(np.float32)
-    f0, turned, which = hz[voiced], phase[voiced], vowel[voiced]
-    total = np.zeros(len(voiced))
-    for number in range(1, int(8_000 / max(60.0, f0.min())) + 1):
-        at = number * f0
-        audible = at < 8_000
-        if not audible.any():
-            break
-        level = _envelopes(which, at) / number * audible  # −6 dB an octave: source and lips
-        total += level * np.sin(number * turned)
-    noise = random.normal(size=len(voiced)) * breath
-    sung[voiced] = (total + noise) * loud[voiced]
-    peak = np.abs(sung).max()
-    return (0.5 * sung / (peak or 1)).astype(np.float32)
+    hz: Array, sung: npt.NDArray[np.int64], formants: Array, random: np.random.Generator
+) -> Array:
+    shaky = np.convolve(random.normal(size=len(hz)), np.ones(200) / 200, "same") * 0.03
+    phase = np.cumsum(2 * np.pi * hz * (1 + shaky) / RATE)[sung]
+    tone, total = hz[sung], np.zeros(len(sung))
+    # Loudness changes slowly: a value each 64 samples is enough.
+    every = np.arange(0, len(sung), 64)
+    slow, shape = tone[every], formants[every]
+    centres, levels, widths = shape[..., 0], 10 ** (shape[..., 1] / 20), 1.3 * shape[..., 2]
+    turn = np.exp(1j * phase).astype(np.complex64)
+    turned = np.ones(len(sung), np.complex64)
+    for number in range(1, int(11_000 / tone.min()) + 1):
+        turned *= turn
+        at = number * slow
+        near = 1 / np.sqrt(1 + ((at[:, None] - centres) / widths) ** 2)
+        level = 10 ** (-50 / 20) + (levels * near).sum(1)
+        # −6 dB an octave: of the throat −12, of the lips +6.
+        level = np.where(at < 11_000, level / number, 0)
+        total += np.interp(np.arange(len(sung)), every, level) * turned.imag
+    return total / np.abs(total).max() + 0.03 * random.normal(size=len(sung))
 
 
-def _envelopes(vowel: npt.NDArray[np.int64], hz: Array) -> Array:
-    """How loud a harmonic at `hz` is in its vowel, as amplitude."""
-    made = np.zeros(len(hz))
-    for number, formants in enumerate(VOWELS.values()):
-        here = vowel == number
-        at = hz[here]
-        level = np.full(len(at), 10 ** (-50 / 20))
-        for centre, decibel, width in formants:
-            level += 10 ** (decibel / 20) / np.sqrt(1 + ((at - centre) / width) ** 2)
-        made[here] = level
-    return made
+def _consonant(random: np.random.Generator) -> Array:
+    """70 ms of noise about some pitch from 3 to 7 kHz."""
+    count = round(0.07 * RATE)
+    hz = np.fft.rfftfreq(count, 1 / RATE)
+    near = np.exp(-(((hz - random.uniform(3_000, 7_000)) / 1_800) ** 2))
+    made = np.fft.irfft(np.fft.rfft(random.normal(size=count)) * near, count) * np.hanning(count)
+    return np.asarray(made / np.abs(made).max())
 
 
 def backing(notes: Sequence[Note], length_s: float, *, seed: int = 0) -> npt.NDArray[np.float32]:

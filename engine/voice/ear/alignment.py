@@ -31,6 +31,7 @@ _PLAIN = 0.12  # correlation of the music from which it tells the delay …
 _AHEAD = 1.15  # … how far ahead of others it has to be, that are so many frames away …
 _ALONE = 4
 _ENOUGH = 0.8  # … and of the best at any delay
+_ALIKE = 0.8  # cosine of two frames' chroma
 _USUAL, _EACH = 188, 8  # frames to each side, and from one that is asked for to the next
 _LATE = 38  # frames: nobody sings later than 0.6 s and goes on
 
@@ -268,6 +269,10 @@ def _same(user: Melody, reference: Melody, at: npt.NDArray[np.float64]) -> float
     drifts, or is out of tune, still sings that song."""
     inside = (at >= 0) & (at < len(user))
     index = np.clip(at, 0, len(user) - 1).astype(np.int64)
+    if not (user.hz.any() and reference.hz.any()):  # nothing there that hears pitch
+        both = inside & reference.sounds & user.sounds[index]
+        alike = np.einsum("tc,tc->t", user.chroma[index], reference.chroma)[both]
+        return float(np.mean(alike > _ALIKE)) if len(alike) else 0.0
     frames = np.flatnonzero(inside & reference.sure & user.sure[index])
     if not len(frames):
         return 0.0

@@ -62,12 +62,12 @@ def open_network(folder: Path, *, threads: int | None = None) -> Network:
     return Network(network(weights), threads=threads)
 
 
-def network(weights: Mapping[str, Tensors]) -> Any:
-    """The tensors of each stem → a model of OpenVINO."""
+def network(weights: Mapping[str, Tensors], frames: int = FRAMES, bins: int = BINS) -> Any:
+    """The tensors of each stem → a model of OpenVINO, for inputs of one size: multiples of 64."""
     openvino = import_openvino()
     from openvino import opset13 as ops
 
-    given = ops.parameter([1, 2, FRAMES, BINS], np.float32, name="magnitudes")
+    given = ops.parameter([1, 2, frames, bins], np.float32, name="magnitudes")
     voice, rest = (ops.power(_stem(ops, given, weights[stem]), np.float32(2)) for stem in STEMS)
     half = np.float32(_LEAST / 2)
     share = ops.divide(ops.add(voice, half), ops.add(ops.add(voice, rest), np.float32(_LEAST)))

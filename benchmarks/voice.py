@@ -1,0 +1,351 @@
+"""How well voices are separated, tracked, understood and judged, where the truth is known.
+
+    python benchmarks/voice.py --models build/studio/voice-models   # writes voice.json, voice.md
+    python benchmarks/voice.py … --only pitch,words
+
+- *Songs*: melodies of the 31 MIDI pieces of Debian's openttd-openmsx where one can be told, sung
+  by the synthetic voice of `tests/singing.py`; the piece without its melody, rendered by
+  FluidSynth, is the music behind it. *Words*: flite's, on a melody by WORLD. *Prompts*: a person
+  who speaks, of Debian's asterisk-core-sounds-en. Nothing was trained on any of it; constants were
+  chosen on melodies of `tests/singing.py`, and the level that the separating network hears on ten
+  mixtures of this kind.
+- Rooms are a tail of noise, microphones a filter, bleeding music is as loud as it says.
+
+Needs Debian's fluidsynth, flite and ffmpeg; mido and pyworld are put into an environment of their
+own below build/voice.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import time
+import wave
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from voice_takes import (
+    LINES,
+    OTHERS,
+    PROJECT,
+    RATE,
+    Array,
+    Song,
+    in_a_room,
+    microphone,
+    mixed,
+    prompts,
+    sang,
+    songs,
+    sung_words,
+)
+
+from singing import moved  # isort: skip
+
+from engine.voice.ear import tasks
+from engine.voice.ear.heard import Line, Word
+from engine.voice.ear.melody import Melody
+from engine.voice.ear.sounds import stereo
+from engine.voice.ear.wording import error_rate
+
+HERE = Path(__file__).resolve().parent
+WORK = PROJECT / "build" / "voice"
+LENGTH_S = 11.8  # an input of the network that separates
+
+
+def quiet(_: float) -> None: ...
+
+
+class Judge:
+    """The steps as a worker runs them, with files in a folder."""
+
+    def __init__(self, models: Path, work: Path) -> None:
+        self.models, self.work = str(models), work
+        work.mkdir(parents=True, exist_ok=True)
+
+    def hear(self, samples: Array, name: str) -> dict[str, Any]:
+        """(N, 2) → what `separate` and `listen` say, and the files of it."""
+        source, voice, rest, melody = (
+            str(self.work / f"{name}{end}") for end in (".wav", ".v.flac", ".i.flac", ".npz")
+        )
+        write(Path(source), samples)
+        told = tasks.separate(source, voice, rest, models=self.models, report=quiet)
+        told |= tasks.listen(voice, rest, melody, models=self.models, report=quiet)
+        return {**told, "source": source, "voice": voice, "rest": rest, "melody": melody}
+
+    def words(self, heard: dict[str, Any]) -> dict[str, Any]:
+        return tasks.words(
+            heard["voice"], heard["rest"], models=self.models, language="en", report=quiet
+        )
+
+    def score(self, user: dict[str, Any], reference: dict[str, Any], **more: Any) -> dict[str, Any]:
+        path = str(self.work / "alignment.npz")
+        tasks.align(user["melody"], reference["melody"], path, report=quiet)
+        asked = {"words": None, "lyrics": None, "transposition": 0, **more}
+        return tasks.score(user["melody"], reference["melody"], path, **asked, report=quiet)
+
+
+def write(path: Path, samples: Array) -> None:
+    whole = np.rint(np.clip(samples, -1, 1) * 32767).astype("<i2")
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(2)
+        file.setsampwidth(2)
+        file.setframerate(RATE)
+        file.writeframes(whole.tobytes())
+
+
+def si_sdr(heard: Array, true: Array) -> float:
+    """Scale-invariant, in dB (Le Roux et al., 2019), over both channels."""
+    count = min(len(heard), len(true))
+    a, b = (one[:count].ravel().astype(np.float64) for one in (heard, true))
+    target = (a @ b) / (b @ b) * b
+    return float(10 * np.log10((target @ target) / ((a - target) @ (a - target))))
+
+
+def right(melody: Melody, hz: np.ndarray) -> dict[str, float]:
+    """Raw pitch accuracy within 50 cents, over all that is sung; of what it is sure of; and how
+    much of it that is. Frames at the edge of a note are left out."""
+    at = np.minimum((np.arange(len(melody)) * 0.016 * RATE).astype(int), len(hz) - 1)
+    edge = round(0.02 * RATE)
+    inside = np.minimum(hz[np.maximum(at - edge, 0)], hz[np.minimum(at + edge, len(hz) - 1)]) > 0
+    true = hz[at]
+    sung = (true > 0) & inside
+    off = 1200 * np.abs(np.log2(np.maximum(melody.hz, 1) / np.where(sung, true, 1)))
+    sure = sung & melody.sure
+    return {
+        "raw": float((off[sung] < 50).mean()),
+        "of_sure": float((off[sure] < 50).mean()) if sure.any() else 0.0,
+        "sure": float(sure.sum() / sung.sum()),
+    }
+
+
+def separation(judge: Judge, made: Sequence[Song]) -> dict[str, Any]:
+    """Each song at 0 dB: the voice's SI-SDR before and after, and its pitch dry and after."""
+    rows = []
+    for number, song in enumerate(made):
+        sung = sang(song, seed=number)
+        both, voice = mixed(in_a_room(sung.samples, number), song.music, 0)
+        rows.append(_separated(judge, song.name, both, voice, sung.hz))
+    for number, line in enumerate(LINES[:3]):
+        samples, hz = sung_words(WORK, line, number)
+        both, voice = mixed(in_a_room(samples, number), made[number].music, 0)
+        rows.append(_separated(judge, f"words {number}", both, voice, hz))
+    for number, (samples, _) in enumerate(prompts(WORK, 4)):
+        both, voice = mixed(in_a_room(samples, number), made[number].music, 0)
+        rows.append(_separated(judge, f"prompt {number}", both, voice, None))
+    told = {
+        "rows": rows,
+        "gain_db_median": float(np.median([row["gain_db"] for row in rows])),
+        "gain_db_least": min(row["gain_db"] for row in rows),
+    }
+    sang_ = [row for row in rows if "dry" in row]
+    for name, part in (("songs", sang_[: len(made)]), ("words", sang_[len(made) :])):
+        for kind in ("dry", "mixed"):
+            told[f"{name}_{kind}"] = {
+                key: float(np.mean([row[kind][key] for row in part])) for key in part[0][kind]
+            }
+    return told
+
+
+def _separated(
+    judge: Judge, name: str, both: Array, voice: Array, hz: np.ndarray | None
+) -> dict[str, Any]:
+    told = judge.hear(both, "take")
+    kept = np.concatenate([*stereo(Path(told["voice"]))])
+    row: dict[str, Any] = {
+        "name": name,
+        "before_db": si_sdr(both, voice),
+        "after_db": si_sdr(kept, voice),
+        "confidence": told["confidence"],
+    }
+    row["gain_db"] = row["after_db"] - row["before_db"]
+    if hz is not None:
+        row["mixed"] = right(Melody.load(Path(told["melody"])), hz)
+        dry = judge.hear(voice, "dry")
+        row["dry"] = right(Melody.load(Path(dry["melody"])), hz)
+        row["dry_kept_db"] = dry["kept_db"]
+    print(json.dumps(row), flush=True)
+    return row
+
+
+def lost(judge: Judge, made: Sequence[Song]) -> dict[str, Any]:
+    """Recordings in which no voice is left, and those in which one is, by confidence."""
+    without = [judge.hear(song.music, "take")["confidence"] for song in made]
+    return {"without_a_voice": without}
+
+
+def spoken(judge: Judge, made: Sequence[Song]) -> dict[str, Any]:
+    """WER of a person's prompts and of sung words, by how loud they are over the music."""
+    told: dict[str, Any] = {}
+    sources = {
+        "prompts": prompts(WORK, 8),
+        "sung": [(sung_words(WORK, line, at)[0], line) for at, line in enumerate(LINES)],
+    }
+    for name, clips in sources.items():
+        for db in (None, 0.0, -6.0):
+            wrong = []
+            for number, (samples, text) in enumerate(clips):
+                music = made[number % len(made)].music
+                voice = in_a_room(samples, number)
+                take = voice if db is None else mixed(voice, music, db)[0]
+                found = judge.words(judge.hear(take, "take"))
+                words = [Word.of(word) for word in found["words"]]
+                wrong.append(min(1.0, error_rate(words, [Line(text)]) or 0.0))
+            told[f"{name} {'dry' if db is None else f'{db:+.0f} dB'}"] = {
+                "mean": float(np.mean(wrong)),
+                "each": wrong,
+            }
+            print(name, db, np.round(wrong, 2), flush=True)
+    return told
+
+
+def faults(judge: Judge, made: Sequence[Song]) -> dict[str, Any]:
+    """One fault at a time, on songs of music and voice, recorded in rooms: by headphones, and
+    beside loudspeakers that are 12 dB below the voice."""
+    rows = []
+    for number, song in enumerate(made):
+        reference = _reference(judge, song, number)
+        rows.append({"song": song.name, **_faults(judge, song, number, reference)})
+        print(json.dumps(rows[-1]), flush=True)
+    return {"rows": rows}
+
+
+def _reference(judge: Judge, song: Song, number: int) -> dict[str, Any]:
+    voice = in_a_room(sang(song, seed=90 + number).samples, 50 + number, wet=0.2)
+    both, dry = mixed(voice, song.music, 0)
+    return {**judge.hear(both, f"reference-{number}"), "both": both, "dry": dry}
+
+
+def _faults(
+    judge: Judge, song: Song, number: int, reference: dict[str, Any]
+) -> dict[str, list[float]]:
+    def take(loud: bool, seed: int = 0, before_s: float = 0, **moves: Any) -> Array:
+        voice = in_a_room(sang(song, seed=seed, notes=moved(song.notes, **moves)).samples, number)
+        made = mixed(voice, song.music, 12)[0] if loud else 0.5 * voice
+        return np.pad(made, ((round(before_s * RATE), 0), (0, 0)))
+
+    def judged(samples: Array, **more: Any) -> float:
+        found = judge.score(judge.hear(samples, "take"), reference, **more)
+        return float(found["score"])
+
+    random = np.random.default_rng(number)
+    late = [random.permutation(np.linspace(0, 2 * ms / 1000, len(song.notes))) for ms in LATE]
+    other = song_of(number + 1)
+    plain, loud = take(False), take(True)
+    return {
+        "the same file": [judged(reference["both"])],
+        "its voice alone": [judged(reference["dry"])],
+        "another voice, headphones": [judged(plain)],
+        "another voice, loudspeakers": [judged(loud)],
+        "cents, headphones": [judged(take(False, cents=cents)) for cents in CENTS],
+        "cents, loudspeakers": [judged(take(True, cents=cents)) for cents in CENTS],
+        "late, loudspeakers": [judged(take(True, late_s=ms / 1000)) for ms in LATE],
+        "late each note, headphones": [judged(take(False, late_s=each)) for each in late],
+        "latency 0.7 s": [judged(take(False, before_s=0.7)), judged(take(True, before_s=0.7))],
+        "20 dB less": [judged(0.1 * plain), judged(0.1 * loud)],
+        "another microphone": [judged(microphone(plain)), judged(microphone(loud))],
+        "3 semitones, accepted": [
+            judged(take(False, cents=300), transposition=3),
+            judged(take(True, cents=300), transposition=3),
+        ],
+        "silence": [judged(np.zeros_like(plain)), judged(np.asarray(0.2 * song.music))],
+        "another song": [
+            judged(0.5 * in_a_room(sang(other, seed=5).samples, number)),
+            judged(mixed(in_a_room(sang(other, seed=5).samples, number), song.music, 12)[0]),
+        ],
+    }
+
+
+CENTS, LATE = (0, 20, 50, 100, 200), (0, 50, 150, 300)
+_SONGS: list[Song] = []
+
+
+def song_of(number: int) -> Song:
+    return _SONGS[number % len(_SONGS)]
+
+
+def replaced(judge: Judge, made: Sequence[Song]) -> dict[str, Any]:
+    """Lines of which some words are others, sung as well: the score, and what of it is words."""
+    rows = []
+    for number, line in enumerate(LINES):
+        music = made[number].music
+        voice = in_a_room(sung_words(WORK, line, number)[0], number)
+        reference = judge.hear(mixed(voice, music, 0)[0], "reference")
+        random = np.random.default_rng(number)
+        order = random.permutation(len(line.split()))
+        found = []
+        for share in (0, 0.25, 0.5, 1.0):
+            words = line.split()
+            for at in order[: round(share * len(words))]:
+                words[at] = str(random.choice(OTHERS))
+            take = mixed(in_a_room(sung_words(WORK, " ".join(words), number)[0], number), music, 12)
+            heard = judge.hear(take[0], "take")
+            told = judge.words(heard)["words"]
+            result = judge.score(heard, reference, words=told, lyrics=[{"text": line}])
+            found.append([result["score"], result["lyrics"]["wer"], result["pitch"]["score"]])
+        rows.append({"line": line, "by_share": found})
+        print(json.dumps(rows[-1]), flush=True)
+    return {"rows": rows}
+
+
+def timed(judge: Judge, made: Sequence[Song]) -> dict[str, Any]:
+    """A take and a reference of three minutes, step by step, in seconds of the clock."""
+    parts, voices = [], []
+    for number in range(16):
+        song = song_of(number)
+        both, _ = mixed(in_a_room(sang(song, seed=number).samples, number), song.music, 0)
+        parts.append(both)
+        voices.append(mixed(in_a_room(sang(song, seed=9).samples, number), song.music, 12)[0])
+    whole, take = (np.concatenate(one)[: 180 * RATE] for one in (parts, voices))
+    took: dict[str, float] = {}
+
+    def clock(name: str, do: Callable[[], Any]) -> Any:
+        begins = time.monotonic()
+        made = do()
+        took[name] = round(time.monotonic() - begins, 1)
+        return made
+
+    judge.words(judge.hear(take[: 20 * RATE], "warm"))  # a worker has its networks open
+    user = clock("the take: separated, heard", lambda: judge.hear(take, "take"))
+    told = clock("the take: words", lambda: judge.words(user))
+    reference = clock("the reference: separated, heard", lambda: judge.hear(whole, "reference"))
+    clock("aligned, scored", lambda: judge.score(user, reference, words=told["words"], lyrics=[]))
+    took["all"] = round(sum(took.values()), 1)
+    took["remembered reference"] = round(took["all"] - took["the reference: separated, heard"], 1)
+    took["load of the machine"] = round(os.getloadavg()[0], 1)
+    took["MB held"] = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+    print(json.dumps(took), flush=True)
+    return took
+
+
+SECTIONS: dict[str, Callable[[Judge, Sequence[Song]], dict[str, Any]]] = {
+    "pitch": separation,
+    "lost": lost,
+    "words": spoken,
+    "faults": faults,
+    "replaced": replaced,
+    "time": timed,
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--models", type=Path, default=PROJECT / "build/studio/voice-models")
+    parser.add_argument("--songs", type=int, default=6)
+    parser.add_argument("--only", default=",".join(SECTIONS))
+    options = parser.parse_args()
+    _SONGS[:] = songs(WORK, options.songs, LENGTH_S)
+    judge = Judge(options.models.resolve(), WORK / "takes")
+    path = HERE / "voice.json"
+    found = json.loads(path.read_text()) if path.exists() else {}
+    for name in options.only.split(","):
+        found[name] = SECTIONS[name](judge, _SONGS)
+        path.write_text(json.dumps(found, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
