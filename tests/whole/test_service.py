@@ -826,6 +826,7 @@ def test_a_full_queue_answers_at_once_and_says_when_to_come_back(
         serve.end(made)  # type: ignore[attr-defined]
 
 
+@pytest.mark.alone
 def test_a_refusal_at_once_is_the_one_through_all_layers_and_keeps_the_connection(
     serve: Serve, tiny_artifact: Path, cover: bytes
 ) -> None:
@@ -839,7 +840,7 @@ def test_a_refusal_at_once_is_the_one_through_all_layers_and_keeps_the_connectio
     own = {"x-api-key": "key", "x-request-id": "mine"}
     try:
         with (
-            httpx.Client(base_url=made.url, timeout=10) as http,
+            httpx.Client(base_url=made.url, timeout=30) as http,
             socket.create_connection(("127.0.0.1", made.port), timeout=10) as holder,
         ):
             assert http.post("/api/search-by-image", files=files, headers=own).status_code == 200
@@ -901,7 +902,7 @@ def test_a_damaged_artifact_is_degraded_unready_and_heals_when_it_is_repaired(
     (folder / "index.faiss").write_bytes(index[:-1] + bytes([index[-1] ^ 1]))
     made = serve(folder, wait=False)
     try:
-        with httpx.Client(base_url=made.url, timeout=10) as http:
+        with httpx.Client(base_url=made.url, timeout=30) as http:
             deadline = time.monotonic() + 30
             while time.monotonic() < deadline:
                 try:
