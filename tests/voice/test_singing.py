@@ -349,6 +349,9 @@ def test_a_recording_that_is_none_fails_by_its_name(stage: Stage) -> None:
     assert stage.mine.post(f"/api/session/{session_id}/analyze").status_code == 202
     told = stage.until(session_id, "failed")
     assert told["error"]["code"] == "unreadable_audio"
+    assert told["error"]["message"].startswith("The file is not a recording")
+    said = stage.mine.get(f"/api/session/{session_id}/status", headers={"Accept-Language": "fr"})
+    assert said.json()["error"]["message"].startswith("Le fichier n'est pas")
     assert told["reference"]["state"] == "done"
     assert stage.send(session_id, sung(43)).json()["state"] == "recorded"
     assert stage.judged(session_id)["score"] == 78

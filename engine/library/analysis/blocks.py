@@ -29,20 +29,21 @@ RATE = 16_000  # Hz, of the one channel
 Samples = npt.NDArray[np.float32]
 
 
-def seconds(path: Path, rate: int = WIDE_RATE) -> Iterator[Samples]:
+def seconds(path: Path, rate: int = WIDE_RATE, name: str = "") -> Iterator[Samples]:
     """Its channels: (N, 1 or 2) float32 at `rate` Hz, −1…1, finite; N is a second's, but for the
-    last.
+    last. Failures call it `name`, or as its file is called.
 
     More than two channels are mixed to two. Raises `UnreadableAudio`, `InvalidRequest` (empty),
     `AudioTooShort` (not one sample).
     """
     count = 0
-    with opened(path, path.name) as recording:
+    name = name or path.name
+    with opened(path, name) as recording:
         for wide in _seconds(recording, rate):
             count += len(wide)
             yield wide
     if not count:
-        raise AudioTooShort(f"{path.name} holds no sound at all. {ADVICE}")
+        raise AudioTooShort(f"{name} holds no sound at all. {ADVICE}")
 
 
 def mono(path: Path) -> Iterator[Samples]:

@@ -23,12 +23,13 @@ RATE = 44_100
 _FULL = 32_767  # of 16 bits
 
 
-def stereo(path: Path) -> Iterator[Samples]:
+def stereo(path: Path, name: str = "") -> Iterator[Samples]:
     """(N, 2) float32 at 44.1 kHz, −1…1; N is a second's, but for the last. One channel is doubled.
+    Failures call it `name`, or as its file is called.
 
     Raises `UnreadableAudio`, `InvalidRequest` (empty), `AudioTooShort` (not one sample).
     """
-    for wide in seconds(path, RATE):
+    for wide in seconds(path, RATE, name):
         yield wide if wide.shape[1] == 2 else np.repeat(wide, 2, axis=1)
 
 

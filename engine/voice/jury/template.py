@@ -29,7 +29,7 @@ _OPENINGS: Mapping[Language, Mapping[str, tuple[str, ...]]] = {
         "fan": (
             "You dared to get up there, and that already deserves a cheer.",
             "I was humming along, and now and then you really had me.",
-            "I sang every word with you, that was fun.",
+            "I sang along all the way, that was fun.",
             "Wow, what a moment, I had goosebumps in the chorus.",
             "I am speechless, I want that again from the beginning.",
         ),
@@ -52,7 +52,7 @@ _OPENINGS: Mapping[Language, Mapping[str, tuple[str, ...]]] = {
         "fan": (
             "Tu as osé monter sur scène, et rien que pour ça je t'applaudis.",
             "Je fredonnais avec toi, et par moments tu m'as vraiment eu.",
-            "J'ai chanté chaque mot avec toi, c'était un plaisir.",
+            "J'ai chanté avec toi du début à la fin, un plaisir.",
             "Quel moment, j'ai eu des frissons dans le refrain.",
             "Je reste sans voix, je veux la réentendre depuis le début.",
         ),

@@ -18,6 +18,8 @@ from engine.voice.ear.sounds import RATE, Flac, stereo
 
 Report = Callable[[float], None]
 Facts = dict[str, Any]
+# As failures call it: where it lies is our own business.
+NAME = "The file"
 # A stream that does not tell its length is taken for one of a song's.
 _USUAL_S = 240.0
 
@@ -27,11 +29,11 @@ def received(source: str, original: str, *, max_s: float, report: Report) -> Fac
     cannot be looked for a place in. What the file says of itself."""
     path = Path(source)
     if not path.stat().st_size:
-        raise EmptyFile(f"The file is empty: it has 0 bytes. {ADVICE}")
+        raise EmptyFile(f"{NAME} is empty: it has 0 bytes. {ADVICE}")
     written = 0
     try:
         with Flac(Path(original)) as file:
-            for samples in stereo(path):
+            for samples in stereo(path, NAME):
                 written += len(samples)
                 if written > max_s * RATE:
                     raise AudioTooLong(
@@ -41,7 +43,7 @@ def received(source: str, original: str, *, max_s: float, report: Report) -> Fac
                 report(written / RATE / _USUAL_S)
     except UnreadableAudio as error:
         if error.details.get("streams") == 0:
-            raise NoSound(f"The file has pictures and no sound in it. {ADVICE}") from error
+            raise NoSound(f"{NAME} has pictures and no sound in it. {ADVICE}") from error
         raise
     tags = asdict(read_tags(path))
     told = {name: tags.get(name) for name in ("title", "artist", "album")}

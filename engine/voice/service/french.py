@@ -106,10 +106,6 @@ VOICE = {
     "What was made of the reference is gone. Begin a new session.": (
         "Ce qui avait été fait de l'original n'est plus là. Commencez une nouvelle session."
     ),
-    "The file is empty: it has 0 bytes. {}": f"{_EMPTY} : il a 0 octet. {{0:said}}",
-    "The file has pictures and no sound in it. {}": (
-        "Le fichier contient des images et pas de son. {0:said}"
-    ),
     "The recording is longer than {} s. Send a part of it.": (
         "L'enregistrement dure plus de {0} s. Envoyez-en une partie."
     ),
