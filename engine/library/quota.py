@@ -43,19 +43,30 @@ class Quota:
         await self._database.lock(connection, f"quota {owner}")
         await _count(connection, owner, 0, size)
 
+    async def send(self, owner: str, size: int) -> None:
+        """Count bytes that are to be stored and are no track. Raises `QuotaExceeded`."""
+        if self._size:
+            async with self._database.writing() as connection:
+                await self._database.lock(connection, f"quota {owner}")
+                _, spent = await _used(connection, owner)
+                self._refuse_bytes(spent, size)
+                await _count(connection, owner, 0, size)
+
     def _refuse(self, jobs: int, spent: int, size: int) -> None:
-        wait = _until_tomorrow()
         if self._jobs and jobs >= self._jobs:
             raise QuotaExceeded(
                 f"All {self._jobs} tracks of today are added. More can be added from midnight "
                 "(UTC) on.",
-                retry_after_s=wait,
+                retry_after_s=_until_tomorrow(),
             )
+        self._refuse_bytes(spent, size)
+
+    def _refuse_bytes(self, spent: int, size: int) -> None:
         if self._size and (spent >= self._size or spent + size > self._size):
             raise QuotaExceeded(
                 f"Of today's {self._size} bytes {max(0, self._size - spent)} are left, which is "
                 "too few. More can be added from midnight (UTC) on.",
-                retry_after_s=wait,
+                retry_after_s=_until_tomorrow(),
             )
 
 

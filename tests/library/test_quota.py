@@ -89,3 +89,13 @@ async def test_a_day_ends_at_midnight(database: Database, monkeypatch: pytest.Mo
     assert refused.value.retry_after_s == 11
     clock = datetime(2026, 11, 29, tzinfo=UTC)
     await jobs.submit(upload("two"))
+
+
+async def test_bytes_that_are_no_track_count_and_are_no_job(database: Database) -> None:
+    quota = Quota(database, jobs=1, size=2_000)
+    await quota.send("me", 600)
+    with pytest.raises(QuotaExceeded, match="1400 are left"):
+        await quota.send("me", 1_500)
+    await quota.send("they", 1_500)
+    await Jobs(database, quota=quota).submit(upload("one", "me"))  # 1,000 bytes
+    await quota.send("me", 400)

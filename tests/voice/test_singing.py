@@ -16,7 +16,7 @@ import httpx
 import pytest
 from conftest import PROJECT, Serve, is_error
 from fake_ear import CURVE
-from link_server import LinkServer, Reply
+from link_server import LinkServer, Reply, as_json
 from tracks import RATE, tune
 
 from engine.sound.audio import encode
@@ -114,6 +114,7 @@ def environment(tiny_sound: Path, data: Path, links: LinkServer) -> dict[str, st
         "SHAZAM_DATABASE": f"sqlite:///{data / 'library.sqlite'}",
         "SHAZAM_STORAGE": str(data / "objects"),
         "SHAZAM_LRCLIB_URL": "none",
+        "SHAZAM_JURY_URL": f"{links.url}/v1",
         "SHAZAM_TRUSTED_HOSTS": links.host,
         "SHAZAM_MAX_SOURCE_BYTES": "3000000",
     }
@@ -179,7 +180,7 @@ def test_the_parts_of_voice_are_named_by_health(stage: Stage) -> None:
     for part in ("worker", "separation", "pitch", "words"):
         assert told[part] == {"ok": True, "missing": None}
     assert told["lyrics"]["ok"] is False
-    assert told["jury"]["servers"] == ["template"]
+    assert told["jury"]["servers"] == ["openai-compatible", "template"]
 
 
 def test_the_same_take_is_judged_otherwise_without_being_heard_again(
@@ -200,6 +201,19 @@ def test_the_same_take_is_judged_otherwise_without_being_heard_again(
     rows.close()
     assert runs == dict.fromkeys(("separate_user", "pitch", "words", "align", "score", "jury"), 1)
     assert stage.worker_log.read_text().count("begins separate_user") < 3
+
+
+def test_a_server_comments_and_makes_no_number(stage: Stage, links: LinkServer, done: str) -> None:
+    comment = "You were a little late in the chorus, but the tune is there and it is lovely."
+    said = {"choices": [{"message": {"content": comment}}]}
+    links.at["/v1/chat/completions"] = as_json(said)
+    results = stage.judged(done, transposition=2)
+    del links.at["/v1/chat/completions"]
+    assert results["score"] == 80
+    assert {(one["comment"], one["by"]) for one in results["jury"]} == {
+        (comment, "openai-compatible")
+    }
+    stage.judged(done, transposition=3)
 
 
 def test_what_was_made_of_a_track_is_remembered(stage: Stage, done: str) -> None:

@@ -131,8 +131,10 @@ class VoiceAnswers:
             )
 
     async def record(self, session_id: str, file: Received) -> SessionModel:
-        """A take that came, in the place of the one before. Raises as `check_may_record`."""
+        """A take that came, in the place of the one before. Raises as `check_may_record`, and
+        `QuotaExceeded`."""
         before = await self._with_audio(session_id)
+        await self.library.quota.send(current_caller(), file.size)
         take = file.sha256[:_TAKE_LETTERS]
         folder = f"{folder_of(session_id)}/{take}"
         recording = Recording(take, f"{folder}/recording", file.size)
@@ -330,6 +332,7 @@ class VoiceAnswers:
     async def _reference(self, session_id: str, asked: Asked) -> Reference:
         """What was asked for, its file in the store."""
         if asked.file is not None:
+            await self.library.quota.send(current_caller(), asked.file.size)
             name = f"reference-{asked.file.sha256[:_TAKE_LETTERS]}"
             key = f"{folder_of(session_id)}/{name}/source"
             await asyncio.to_thread(self.library.objects.put, key, asked.file.path)

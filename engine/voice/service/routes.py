@@ -54,6 +54,7 @@ router = make_router(
         415: "`empty_file`",
         416: "`range_not_satisfiable`",
         422: "`link_refused`, `source_unavailable`, `part_unavailable`",
+        429: "`overloaded`, `quota_exceeded`: carries `Retry-After`",
         503: "`overloaded`, `not_ready`, `database_unavailable`, `storage_unavailable`",
         507: "`storage_full`",
     }
