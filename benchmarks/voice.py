@@ -236,15 +236,17 @@ def _faults(
     late = [random.permutation(np.linspace(0, 2 * ms / 1000, len(song.notes))) for ms in LATE]
     other = song_of(number + 1)
     plain, loud = take(False), take(True)
+    ours, aloud = judged(plain), judged(loud)
     return {
         "the same file": [judged(reference["both"])],
         "its voice alone": [judged(reference["dry"])],
-        "another voice, headphones": [judged(plain)],
-        "another voice, loudspeakers": [judged(loud)],
-        "cents, headphones": [judged(take(False, cents=cents)) for cents in CENTS],
-        "cents, loudspeakers": [judged(take(True, cents=cents)) for cents in CENTS],
-        "late, loudspeakers": [judged(take(True, late_s=ms / 1000)) for ms in LATE],
-        "late each note, headphones": [judged(take(False, late_s=each)) for each in late],
+        "cents, headphones": [ours, *(judged(take(False, cents=cents)) for cents in CENTS[1:])],
+        "cents, loudspeakers": [aloud, *(judged(take(True, cents=cents)) for cents in CENTS[1:])],
+        "late, loudspeakers": [aloud, *(judged(take(True, late_s=ms / 1000)) for ms in LATE[1:])],
+        "late each note, headphones": [
+            ours,
+            *(judged(take(False, late_s=each)) for each in late[1:]),
+        ],
         "latency 0.7 s": [judged(take(False, before_s=0.7)), judged(take(True, before_s=0.7))],
         "20 dB less": [judged(0.1 * plain), judged(0.1 * loud)],
         "another microphone": [judged(microphone(plain)), judged(microphone(loud))],
@@ -339,12 +341,12 @@ def main() -> None:
     parser.add_argument("--only", default=",".join(SECTIONS))
     options = parser.parse_args()
     _SONGS[:] = songs(WORK, options.songs, LENGTH_S)
-    judge = Judge(options.models.resolve(), WORK / "takes")
     path = HERE / "voice.json"
-    found = json.loads(path.read_text()) if path.exists() else {}
     for name in options.only.split(","):
-        found[name] = SECTIONS[name](judge, _SONGS)
-        path.write_text(json.dumps(found, indent=1) + "\n")
+        judge = Judge(options.models.resolve(), WORK / "takes" / name)
+        made = SECTIONS[name](judge, _SONGS)
+        found = json.loads(path.read_text()) if path.exists() else {}
+        path.write_text(json.dumps({**found, name: made}, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ from engine.voice.ear.melody import Melody
 
 By = Literal["backing", "voice"]
 Ints = npt.NDArray[np.int64]
-Delayed = Callable[[Ints], npt.NDArray[np.float32]]
+Delayed = Callable[[Ints, Ints], npt.NDArray[np.float32]]
 
 _WIDE_S, _NEAR_S = 1.6, 0.6  # to each side, of the two passes
 _COARSE = 4  # frames of 16 ms, in the search for where the whole lies
@@ -31,6 +31,8 @@ _PLAIN = 0.12  # correlation of the music from which it tells the delay …
 _AHEAD = 1.15  # … how far ahead of others it has to be, that are so many frames away …
 _ALONE = 4
 _ENOUGH = 0.8  # … and of the best at any delay
+# About a beginning: frames before it and after; and how far it may move, at what cost a frame.
+_ABOUT, _MOVED, _MOVE = (6, 8), 8, 0.02
 _ALIKE = 0.8  # cosine of two frames' chroma
 _USUAL, _EACH = 188, 8  # frames to each side, and from one that is asked for to the next
 _LATE = 38  # frames: nobody sings later than 0.6 s and goes on
@@ -91,6 +93,26 @@ def align(user: Melody, reference: Melody) -> Alignment:
     late = float(np.median(near[sung])) if by == "voice" and sung.any() else float(begins)
     told = np.where(inside, at, np.nan).astype(np.float32)
     return Alignment(told, late * FRAME_S, by, shift, _same(user, reference, at))
+
+
+def sharpened(
+    user: Melody, reference: Melody, alignment: Alignment, begins: Ints
+) -> npt.NDArray[np.float64]:
+    """(B,) frames of the reference at which notes begin → those of the user's, (B,): a path bends
+    little from note to note, and each beginning is moved to where its own surroundings fit best."""
+    if not (len(begins) and reference.hz.any() and user.hz.any()):
+        return alignment.at[begins].astype(np.float64)
+    cost = _by_pitch(user, reference, alignment.shift_cents)
+    about = np.arange(-_ABOUT[0], _ABOUT[1] + 1)
+    there = np.clip(begins[:, None] + about, 0, len(reference) - 1)
+    near = np.rint(np.nan_to_num(alignment.at[begins])).astype(np.int64)
+    moves = np.arange(-_MOVED, _MOVED + 1)
+    costs = [
+        cost(near[:, None] + about + move, there).sum(1) + _MOVE * abs(move)
+        for move in moves.tolist()
+    ]
+    best = np.argmin(np.stack(costs, 1), axis=1)
+    return np.asarray(alignment.at[begins] + moves[best], np.float64)
 
 
 def _place(user: Melody, reference: Melody) -> tuple[float, int]:
@@ -168,10 +190,10 @@ def _path(
 ) -> npt.NDArray[np.float64]:
     """The delay of each frame, in frames, so that the sum of costs and of bends is least.
 
-    `cost` takes a frame of the user's for each of the reference and gives (T,)."""
+    `cost` takes frames of the user's and those of the reference, and gives as many."""
     reach = round(reach_s / FRAME_S)
     base = np.rint(centre).astype(np.int64)
-    costs = np.stack([cost(frames + base + at) for at in range(-reach, reach + 1)], 1)
+    costs = np.stack([cost(frames + base + at, frames) for at in range(-reach, reach + 1)], 1)
     count, wide = costs.shape
     came = np.zeros((count, wide), np.int8)
     total = costs[0].astype(np.float64)
@@ -214,11 +236,11 @@ def _by_sound(user: Melody, reference: Melody, turn: int) -> Delayed:
     mine = np.roll(user.chroma, -turn, axis=1)
     loud, wanted = _loudness(user), _loudness(reference)
 
-    def cost(at: Ints) -> npt.NDArray[np.float32]:
+    def cost(at: Ints, there: Ints) -> npt.NDArray[np.float32]:
         inside = (at >= 0) & (at < len(user))
         at = np.clip(at, 0, len(user) - 1)
-        alike = np.einsum("tc,tc->t", mine[at], reference.chroma)
-        other = (1 - alike) * wanted + 0.5 * np.abs(loud[at] - wanted)
+        alike = np.einsum("...c,...c->...", mine[at], reference.chroma[there])
+        other = (1 - alike) * wanted[there] + 0.5 * np.abs(loud[at] - wanted[there])
         return np.where(inside, other, 1).astype(np.float32)
 
     return cost
@@ -229,13 +251,13 @@ def _by_pitch(user: Melody, reference: Melody, shift_cents: float) -> Delayed:
     theirs, sure, wanted = reference.midi, user.sure, reference.sure
     loud, loud_there = _loudness(user), _loudness(reference)
 
-    def cost(at: Ints) -> npt.NDArray[np.float32]:
+    def cost(at: Ints, there: Ints) -> npt.NDArray[np.float32]:
         inside = (at >= 0) & (at < len(user))
         at = np.clip(at, 0, len(user) - 1)
-        both = sure[at] & wanted
-        off = np.minimum(np.abs(np.nan_to_num(mine[at] - theirs, nan=9.0)), 3) / 3
-        tone = np.where(both, off, np.where(sure[at] == wanted, 0.3, 0.6))
-        other = tone + 0.4 * np.abs(loud[at] - loud_there)
+        both = sure[at] & wanted[there]
+        off = np.minimum(np.abs(np.nan_to_num(mine[at] - theirs[there], nan=9.0)), 3) / 3
+        tone = np.where(both, off, np.where(sure[at] == wanted[there], 0.3, 0.6))
+        other = tone + 0.4 * np.abs(loud[at] - loud_there[there])
         return np.where(inside, other, 1).astype(np.float32)
 
     return cost

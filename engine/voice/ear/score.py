@@ -12,14 +12,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from engine.voice.ear.alignment import Alignment
+from engine.voice.ear.alignment import Alignment, sharpened
 from engine.voice.ear.heard import FRAME_S, Array, Line, Word
 from engine.voice.ear.melody import Melody
 from engine.voice.ear.phrases import Phrase, phrases
 from engine.voice.ear.wording import error_rate
 
 WEIGHTS = {"pitch": 0.4, "rhythm": 0.3, "lyrics": 0.3}
-HALF_CENTS, HALF_MS = 75.0, 150.0  # so far off, a tone or a beginning counts half
+HALF_CENTS, HALF_MS = 75.0, 120.0  # so far off, a tone or a beginning counts half
 _STEEP = 1.5
 _SWING_S = 0.19  # over which a vibrato is its mean
 _SUNG_ENOUGH = 0.95  # of what the reference sings: breaths are each singer's own
@@ -36,8 +36,8 @@ Flags = npt.NDArray[np.bool_]
 @dataclass(frozen=True)
 class Take:
     """Frame by frame of the reference: `sung` by it within what was recorded, `present` the user's
-    voice, `both` sure of their tones, `cents` the user is too high (NaN elsewhere), `late_ms` the
-    user is, and the frames where a note `begins`."""
+    voice, `both` sure of their tones, `cents` the user is too high (NaN elsewhere). Note by note:
+    the frame where it `begins`, and by how much the user is late there, `late_ms`."""
 
     sung: Flags
     present: Flags
@@ -107,9 +107,10 @@ def compare(user: Melody, reference: Melody, alignment: Alignment, transposition
     higher = 1200 * alignment.octave + 100 * transposition
     raw = 100 * (user.midi[index] - reference.midi) - higher
     cents = _calmed(raw, both)
-    late = 1000 * ((alignment.at - np.arange(len(reference))) * FRAME_S - alignment.latency_s)
     begins = _beginnings(reference)
-    return Take(sung, present, both, cents, late.astype(np.float32), begins[inside[begins]])
+    begins = begins[inside[begins]]
+    late = (sharpened(user, reference, alignment, begins) - begins) * FRAME_S - alignment.latency_s
+    return Take(sung, present, both, cents, (1000 * late).astype(np.float32), begins)
 
 
 def _around(flags: Flags) -> Flags:
@@ -171,10 +172,10 @@ def _pitch(take: Take, known: float, where: Flags | None = None) -> dict[str, An
 
 
 def _rhythm(take: Take, known: float, where: Flags | None = None) -> dict[str, Any] | None:
-    begins = take.begins if where is None else take.begins[where[take.begins]]
+    asked = np.ones(len(take.begins), bool) if where is None else where[take.begins]
+    begins, late = take.begins[asked], take.late_ms[asked]
     if not len(begins):
         return None
-    late = take.late_ms[begins]
     sung = take.present[begins]
     good = _mean(_credit(late[sung], HALF_MS)) * min(1.0, _mean(sung) / _SUNG_ENOUGH)
     return {

@@ -75,8 +75,9 @@ def test_words_come_with_their_times_from_where_there_is_a_voice(
 def test_a_quarter_of_the_music_is_left_in(whisper: Whisper, tmp_path: Any) -> None:
     music = np.ones(4 * SECOND, np.float32)
     recogniser(tmp_path).words(VOICE, music)
-    added = whisper.asked["audio"] - VOICE * (0.1 / np.sqrt(np.mean(VOICE**2)))
-    np.testing.assert_allclose(added[: 4 * SECOND], BLEND, atol=1e-3)
+    gain = 0.1 / np.sqrt(np.mean(VOICE**2))  # to one level, both by as much
+    added = whisper.asked["audio"] - gain * VOICE
+    np.testing.assert_allclose(added[: 4 * SECOND], gain * BLEND, atol=1e-3)
 
 
 def test_where_nobody_sings_nothing_is_asked(whisper: Whisper, tmp_path: Any) -> None:
