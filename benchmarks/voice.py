@@ -334,6 +334,84 @@ SECTIONS: dict[str, Callable[[Judge, Sequence[Song]], dict[str, Any]]] = {
 }
 
 
+def report(found: dict[str, Any]) -> str:
+    """voice.json as a page."""
+    lines = ["# Voices: separated, tracked, understood, judged", "", "`python benchmarks/voice.py`"]
+    lines += ["", *(line.strip() for line in (__doc__ or "").splitlines() if line[:1] in "- ")]
+    if "pitch" in found:
+        lines += [
+            "",
+            "## Separation and pitch, voice and music at 0 dB",
+            *_of_pitch(found["pitch"]),
+        ]
+    if "lost" in found:
+        each = ", ".join(f"{one:.2f}" for one in found["lost"]["without_a_voice"])
+        lines += ["", f"Confidence where there is no voice at all: {each}; below 0.2 it is lost."]
+    if "words" in found:
+        lines += ["", "## Words that are wrong (WER, at most 1)", "", "| | mean | each |"]
+        lines += ["|---|---|---|"]
+        for name, row in found["words"].items():
+            each = " ".join(f"{one:.2f}" for one in row["each"])
+            lines.append(f"| {name} | {row['mean']:.2f} | {each} |")
+    if "faults" in found:
+        lines += ["", "## Scores, one fault at a time", "", *_of_faults(found["faults"]["rows"])]
+    if "replaced" in found:
+        lines += ["", "## Scores as words are replaced (none, a quarter, half, all)", ""]
+        lines += ["| Line | score | WER heard |", "|---|---|---|"]
+        for row in found["replaced"]["rows"]:
+            scores = " → ".join(f"{one[0]:.0f}" for one in row["by_share"])
+            wrong = " → ".join(f"{one[1]:.2f}" for one in row["by_share"])
+            lines.append(f"| {row['line']} | {scores} | {wrong} |")
+    if "time" in found:
+        lines += ["", "## A take of three minutes, seconds of the clock", "", "| | |", "|---|---|"]
+        lines += [f"| {name} | {value:g} |" for name, value in found["time"].items()]
+    return "\n".join(lines) + "\n"
+
+
+def _of_pitch(found: dict[str, Any]) -> list[str]:
+    lines = [
+        "",
+        "| Clip | SI-SDR before → after, dB | raw pitch accuracy dry | mixed | of what it is",
+    ]
+    lines[-1] += " sure of | sure |"
+    lines.append("|---|---|---|---|---|---|")
+    for row in found["rows"]:
+        told = f"| {row['name']} | {row['before_db']:.1f} → {row['after_db']:.1f} |"
+        if "dry" in row:
+            mixed_, dry = row["mixed"], row["dry"]
+            told += f" {dry['raw']:.3f} | {mixed_['raw']:.3f} | {mixed_['of_sure']:.3f} |"
+            told += f" {mixed_['sure']:.2f} |"
+        else:
+            told += " | | | |"
+        lines.append(told)
+    for kind in ("songs", "words"):
+        dry, both = found[f"{kind}_dry"], found[f"{kind}_mixed"]
+        lines.append(
+            f"| **{kind}, mean** | | {dry['raw']:.3f} | {both['raw']:.3f} | {both['of_sure']:.3f} |"
+            f" {both['sure']:.2f} |"
+        )
+    lines += ["", f"SI-SDR gained: median {found['gain_db_median']:.1f} dB, least "]
+    lines[-1] += f"{found['gain_db_least']:.1f} dB."
+    return lines
+
+
+def _of_faults(rows: list[dict[str, Any]]) -> list[str]:
+    names = [name for name in rows[0] if name != "song"]
+    lines = [
+        "| | " + " | ".join(row["song"] for row in rows) + " |",
+        "|---" * (len(rows) + 1) + "|",
+    ]
+    for name in names:
+        told = [" → ".join(f"{one:.1f}" for one in row[name]) for row in rows]
+        lines.append(f"| {name} | " + " | ".join(told) + " |")
+    lines += [
+        "",
+        f"Cents: {', '.join(map(str, CENTS))}; late: {', '.join(map(str, LATE))} ms. Where",
+    ]
+    lines[-1] += " two are given, the first is by headphones, the second beside loudspeakers."
+    return lines
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--models", type=Path, default=PROJECT / "build/studio/voice-models")
@@ -346,7 +424,9 @@ def main() -> None:
         judge = Judge(options.models.resolve(), WORK / "takes" / name)
         made = SECTIONS[name](judge, _SONGS)
         found = json.loads(path.read_text()) if path.exists() else {}
-        path.write_text(json.dumps({**found, name: made}, indent=1) + "\n")
+        found = {**found, name: made}
+        path.write_text(json.dumps(found, indent=1) + "\n")
+        path.with_suffix(".md").write_text(report(found))
 
 
 if __name__ == "__main__":
