@@ -45,13 +45,13 @@ def test_all_three_are_asked_of_the_first_server(server: LinkServer) -> None:
 
 
 def hangs(handler: BaseHTTPRequestHandler) -> None:
-    time.sleep(3)
+    time.sleep(6)
 
 
 def drips(handler: BaseHTTPRequestHandler) -> None:
     handler.send_response(200)
     handler.end_headers()
-    for _ in range(30):
+    for _ in range(60):
         handler.wfile.write(b" ")
         handler.wfile.flush()
         time.sleep(0.1)
@@ -83,8 +83,8 @@ def test_a_server_with_a_fault_is_followed_by_the_second(server: LinkServer, fau
     second.at[CHAT] = saying(GOOD)
     server.at[CHAT] = FAULTS[fault]
     begun = time.monotonic()
-    comments = asked(jury(server, second, within_s=1.2))
-    assert time.monotonic() - begun < 1.6
+    comments = asked(jury(server, second, within_s=2.4))
+    assert time.monotonic() - begun < 5
     assert {one["by"] for one in comments} == {"second"}
     second.close()
 
@@ -94,7 +94,7 @@ def test_where_no_server_speaks_a_template_does_in_time(server: LinkServer, faul
     server.at[CHAT] = FAULTS[fault]
     begun = time.monotonic()
     comments = asked(jury(server, server, within_s=1.0))
-    assert time.monotonic() - begun < 1.5
+    assert time.monotonic() - begun < 4
     assert {one["by"] for one in comments} == {"template"}
     assert len({one["comment"] for one in comments}) == 3
 
