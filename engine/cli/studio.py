@@ -17,7 +17,7 @@ def offer_studio(commands: Commands) -> None:
     made = commands.add(
         "studio",
         _studio,
-        "Serve covers, sound and a library that grows, with its worker, on this machine alone.",
+        "Serve covers, sound and a library that grows, with its worker: no other server.",
         "",
         "--port 8080 --data ~/my-library",
     )

@@ -30,6 +30,7 @@ from engine.library.records import (
     NAMES,
     Failure,
     Job,
+    announce,
     come_back,
     fit,
     hold_content,
@@ -240,6 +241,7 @@ class Jobs(Attempts):
         row = (await connection.execute(asked_row)).one_or_none()
         if row is None:
             return None
+        await _told_again(connection, row.track_id, submission)
         if row.state in _AGAIN:
             # The file was sent again, whatever became of what was stored before.
             _refuse_hasty(job_of(row))
@@ -271,6 +273,32 @@ class Jobs(Attempts):
     async def _all(self, asked: Select[JobRow]) -> list[Job]:
         async with self._database.reading() as connection:
             return [job_of(row) for row in await connection.execute(asked)]
+
+
+async def _told_again(connection: AsyncConnection, track_id: int, submission: Submission) -> None:
+    """Who sends a track of theirs again with names says what it is to be called from now on.
+
+    Audio that its source withholds stays withheld; what was uploaded its owner may share again.
+    """
+    asked = select(SampleRow).where(
+        SampleRow.track_id == track_id, SampleRow.owner == submission.owner
+    )
+    sample: Any = (await connection.execute(asked.with_for_update())).one_or_none()
+    told = fit(dict(submission.fields))
+    values = named_in(told, _TOLD)
+    shared = told.get("audio_shared")
+    if shared is False or (shared is True and sample is not None and sample.source == "upload"):
+        values["audio_shared"] = shared
+    if sample is None or not values:
+        return
+    if "creator" in values:
+        values["creator_plain"] = plain(values["creator"])
+    which = SampleRow.track_id == track_id
+    await connection.execute(update(SampleRow).where(which).values(values))
+    names = (values.get(name, getattr(sample, name)) for name in NAMES)
+    await keep_words(connection, track_id, names)
+    if sample.status == "ready":
+        await announce(connection, track_id, "ready")
 
 
 def _of_content(scope: str, sha256: str | None) -> Select[Any]:

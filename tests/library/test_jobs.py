@@ -49,6 +49,26 @@ async def test_the_same_content_is_the_same_job(jobs: Jobs, samples: Samples) ->
     assert (again.job_id, again.state, again.attempt) == (first.job_id, "done", 1)
 
 
+async def test_what_is_said_of_content_sent_again_is_said_of_its_track(
+    jobs: Jobs, samples: Samples
+) -> None:
+    first = await jobs.submit(upload("one", title="Blue Moon", artist="Someone"))
+    await finish(jobs, samples, first)
+    cursor = (await samples.changes_since(0)).cursor
+    assert await jobs.submit(upload("one", title="Red Moon", audio_shared=False))
+    sample = await samples.get(first.track_id)
+    assert (sample.title, sample.artist, sample.audio_shared) == ("Red Moon", "Someone", False)
+    assert (await samples.page(q="red moon")).total == 1
+    assert (await samples.page(q="blue")).total == 0
+    changes = (await samples.changes_since(cursor)).changes
+    assert [(one.track_id, one.kind) for one in changes] == [(first.track_id, "ready")]
+    await jobs.submit(upload("one", audio_shared=True))
+    assert (await samples.get(first.track_id)).audio_shared
+    await jobs.submit(upload("one", "they", title="Theirs", audio_shared=False))
+    sample = await samples.get(first.track_id)
+    assert (sample.title, sample.audio_shared) == ("Red Moon", True)
+
+
 async def test_the_same_content_from_many_processes_at_once_is_one_job(others: list[Jobs]) -> None:
     submitted = [jobs.submit(upload("one")) for jobs in others for _ in range(5)]
     assert len({job.job_id for job in await asyncio.gather(*submitted)}) == 1

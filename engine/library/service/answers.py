@@ -323,6 +323,11 @@ class LibraryAnswers:
 
     async def _ready(self, track_id: int) -> Sample:
         sample = await self._get(track_id)
+        if sample.status in ("failed", "cancelled"):
+            raise SampleNotReady(
+                f"Track {track_id} is {sample.status}: there is nothing of it. "
+                f"{API}/jobs/{sample.job_id} says why; it can be tried again or deleted."
+            )
         if sample.status != "ready":
             raise SampleNotReady(
                 f"Track {track_id} is {sample.status}: there is nothing of it to be had yet. See "
@@ -332,6 +337,11 @@ class LibraryAnswers:
 
 
 def _check_shared(sample: Sample) -> None:
+    if not sample.audio_shared and sample.licence is None:
+        raise AudioNotShared(
+            f"Who added track {sample.track_id} wants its audio kept here (audio_shared): it is "
+            "found by its sound and handed out to nobody."
+        )
     if not sample.audio_shared:
         raise AudioNotShared(
             f"The licence of track {sample.track_id} does not let this service hand out its audio."

@@ -124,6 +124,16 @@ _ASKED = {
         "engine work."
     ),
     "There is no preview of track {} here.": "Il n'y a pas ici d'extrait du morceau {0}.",
+    "Track {} is {}: there is nothing of it. {}/jobs/{} says why; it can be tried again or "
+    "deleted.": (
+        "Le morceau {0} est {1:said} : il n'y a rien à en obtenir. {2}/jobs/{3} dit pourquoi ; il "
+        "peut être réessayé ou supprimé."
+    ),
+    "Who added track {} wants its audio kept here (audio_shared): it is found by its sound and "
+    "handed out to nobody.": (
+        "Qui a ajouté le morceau {0} veut que son audio reste ici (audio_shared) : il est trouvé à "
+        "son écoute et n'est remis à personne."
+    ),
     "Track {} is {}: there is nothing of it to be had yet. See {}/jobs/{}.": (
         "Le morceau {0} est {1:said} : il n'y a encore rien à en obtenir. Voir {2}/jobs/{3}."
     ),
