@@ -129,8 +129,9 @@ SHARED: dict[str, Variable] = {
     "api_keys": Variable(
         _key_digests,
         "key-one,key-two",
-        "Keys that callers must send, comma-separated, each as it is or as `sha256:HEX` of it; "
-        "none: open to all",
+        "Keys of which callers must send one, as `X-API-Key: KEY` or `Authorization: Bearer KEY` "
+        "(`/livez` and `/readyz` ask for none); comma-separated, each as it is or as `sha256:HEX` "
+        "of it; none: open to all",
         secret=True,
     ),
     "rate_limit": Variable(
