@@ -85,7 +85,8 @@ class Judge:
     def score(self, user: dict[str, Any], reference: dict[str, Any], **more: Any) -> dict[str, Any]:
         path = str(self.work / "alignment.npz")
         tasks.align(user["melody"], reference["melody"], path, report=quiet)
-        asked = {"words": None, "lyrics": None, "transposition": 0, **more}
+        sure = {"user": user["confidence"], "reference": reference["confidence"]}
+        asked = {"words": None, "lyrics": None, "separation": sure, **more}
         return tasks.score(user["melody"], reference["melody"], path, **asked, report=quiet)
 
 
@@ -404,11 +405,9 @@ def _of_faults(rows: list[dict[str, Any]]) -> list[str]:
     for name in names:
         told = [" → ".join(f"{one:.1f}" for one in row[name]) for row in rows]
         lines.append(f"| {name} | " + " | ".join(told) + " |")
-    lines += [
-        "",
-        f"Cents: {', '.join(map(str, CENTS))}; late: {', '.join(map(str, LATE))} ms. Where",
-    ]
-    lines[-1] += " two are given, the first is by headphones, the second beside loudspeakers."
+    cents, late = (", ".join(map(str, each)) for each in (CENTS, LATE))
+    lines += ["", f"Cents: {cents}; late: {late} ms. Where two are given, the first is by"]
+    lines[-1] += " headphones, the second beside loudspeakers."
     return lines
 
 

@@ -6,7 +6,7 @@ The page beside the room's code, README.md, says what each number means, why, an
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -24,7 +24,7 @@ _STEEP = 1.5
 _SWING_S = 0.19  # over which a vibrato is its mean
 _SUNG_ENOUGH = 0.95  # of what the reference sings: breaths are each singer's own
 _SAME = (0.5, 0.75)  # `Alignment.same` of another song, and of the same one
-_TOLD_CENTS = 100.0
+_STEADY = (0.2, 0.4)  # `_steadiness` of another song, and of the same one
 _CURVE = 4  # frames a point of a phrase's curve
 _MOST_CENTS = 600.0
 _STEP_CENTS, _STEP_FRAMES = 70.0, 4  # a new note of a voice that does not stop
@@ -56,17 +56,22 @@ def score(
     lyrics: Sequence[Line] | None = None,
     transposition: int = 0,
     offset_s: float = 0.0,
+    lost: bool = False,
 ) -> dict[str, Any]:
     """The results of the contract but the jury's, and what was found on the way.
 
     `transposition`: whole semitones by which the user says to have sung higher; they are no fault.
-    `offset_s` is added to the times of `lyrics`.
+    `offset_s` is added to the times of `lyrics`. `lost`: no voice came out of the recording, and
+    what is heard there is music that was taken for one.
     """
     take = compare(user, reference, alignment, transposition)
+    if lost:
+        nobody = np.zeros_like(take.sung)
+        take = replace(take, present=nobody, both=nobody)
     wer = None
     if words is not None and lyrics:
         wer = error_rate(words, _recorded(lyrics, offset_s, alignment))
-    same = _share(alignment.same, *_SAME)
+    same = min(_share(alignment.same, *_SAME), _share(_steadiness(take), *_STEADY))
     known = max(same, 0.0 if wer is None else _share(1 - wer, 0.3, 0.6))
     parts = {
         "pitch": _pitch(take, known) if reference.hz.any() and user.hz.any() else None,
@@ -111,6 +116,13 @@ def compare(user: Melody, reference: Melody, alignment: Alignment, transposition
     begins = begins[inside[begins]]
     late = (sharpened(user, reference, alignment, begins) - begins) * FRAME_S - alignment.latency_s
     return Take(sung, present, both, cents, (1000 * late).astype(np.float32), begins)
+
+
+def _steadiness(take: Take) -> float:
+    """0…1: how much alike the delays of all beginnings are, whatever most of them is. A path finds
+    the tones of many melodies in a quick one, but not at the times of one."""
+    late = take.late_ms[take.present[take.begins]]
+    return _mean(_credit(late - np.median(late), HALF_MS)) if len(late) else 0.0
 
 
 def _around(flags: Flags) -> Flags:

@@ -29,7 +29,7 @@ MOST_THREADS = 4
 WORDS_S, WORDS_SHARE = 20.0, 0.5  # and so much of a recording's length may its words take
 LOST = 0.2  # confidence below which a voice is called lost, or was never there
 _CURVE_S = 0.1
-_VOICE_DB = (-26.0, -12.0)  # of the recording: nothing of a voice is left; a voice among music
+_VOICE_DB = (-17.0, -9.0)  # of the recording: some music taken for a voice; a voice among music
 _TONAL = (0.05, 0.35)  # share of a voice's energy that has a pitch
 
 
@@ -123,9 +123,12 @@ def score(
     separation: Mapping[str, float | None] | None = None,
     report: Report,
 ) -> Facts:
-    """The results of the contract without the jury."""
+    """The results of the contract without the jury. `separation` is the confidence of `separate`
+    for user and reference, None where nothing was separated; a voice that is lost is not heard."""
     from engine.voice.ear import score as scoring
 
+    sure = dict(separation or {})
+    lost = [who for who, one in sure.items() if one is not None and one < LOST]
     found = scoring.score(
         Melody.load(Path(user_melody)),
         Melody.load(Path(reference_melody)),
@@ -134,8 +137,9 @@ def score(
         lyrics=None if lyrics is None else [Line.of(line) for line in lyrics],
         transposition=transposition,
         offset_s=offset_s,
+        lost="user" in lost,
     )
-    return {**found, "separation": dict(separation or {})}
+    return {**found, "separation": {**sure, "lost": lost}}
 
 
 def _both(vocals: str, instrumentals: str | None) -> tuple[Samples, Samples | None]:

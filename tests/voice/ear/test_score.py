@@ -136,6 +136,18 @@ def test_silence_and_another_song_are_near_nothing() -> None:
         assert judged(heard(melody(seed)))["score"] <= 20
 
 
+def test_a_quick_melody_in_which_all_its_tones_are_found_is_another_song() -> None:
+    tones = sorted({note.midi for note in NOTES})
+    quick = [Note(0.5 + 0.12 * at, 0.11, tones[at % len(tones)]) for at in range(140)]
+    assert judged(heard(quick))["score"] <= 20
+
+
+def test_where_the_voice_was_lost_nothing_of_the_music_is_judged() -> None:
+    told = judged(heard(NOTES), lost=True)
+    assert told["score"] == 0
+    assert told["coverage"]["sung"] == 0
+
+
 def test_half_a_song_sung_is_half_a_score() -> None:
     told = judged(heard([note for note in NOTES if note.start_s < 7]))
     assert 20 < told["score"] < 60
