@@ -139,7 +139,7 @@ def score(
         offset_s=offset_s,
         lost="user" in lost,
     )
-    return {**found, "separation": {**sure, "lost": lost}}
+    return {**found, "separation": sure, "lost": lost}
 
 
 def _both(vocals: str, instrumentals: str | None) -> tuple[Samples, Samples | None]:
