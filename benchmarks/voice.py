@@ -338,7 +338,8 @@ SECTIONS: dict[str, Callable[[Judge, Sequence[Song]], dict[str, Any]]] = {
 def report(found: dict[str, Any]) -> str:
     """voice.json as a page."""
     lines = ["# Voices: separated, tracked, understood, judged", "", "`python benchmarks/voice.py`"]
-    lines += ["", *(line.strip() for line in (__doc__ or "").splitlines() if line[:1] in "- ")]
+    told = [line for line in (__doc__ or "").splitlines() if line.startswith(("- ", "  "))]
+    lines += ["", *(line for line in told if not line.startswith("    "))]
     if "pitch" in found:
         lines += [
             "",
