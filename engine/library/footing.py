@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
+import time
 from pathlib import Path
 
 from engine.base.errors import SettingsError
@@ -23,6 +24,8 @@ _LASTING = {
     sqlite3.SQLITE_NOTADB: "it is no SQLite database",
     sqlite3.SQLITE_CORRUPT: "it is damaged",
 }
+
+_LOOKED_THROUGH_S = 3.0
 
 
 def check_footing(settings: LibrarySettings) -> None:
@@ -64,6 +67,7 @@ def _unusable(path: Path) -> str:
             (version,) = connection.execute("PRAGMA user_version").fetchone()
             connection.execute(f"PRAGMA user_version = {version}")
             connection.execute("ROLLBACK")
+            return _damaged(connection)
     except OSError as error:
         return (
             "" if error.errno in FULL | PASSING else f"its folder cannot be made ({_words(error)})"
@@ -71,7 +75,20 @@ def _unusable(path: Path) -> str:
     except sqlite3.Error as error:
         # Extended codes have the plain one in their last eight bits.
         return _LASTING.get(getattr(error, "sqlite_errorcode", 0) & 0xFF, "")
-    return ""
+
+
+def _damaged(connection: sqlite3.Connection) -> str:
+    """Why what a file holds is not to be trusted; "" where it is, or there is too much of it to
+    know in time."""
+    ends = time.monotonic() + _LOOKED_THROUGH_S
+    connection.set_progress_handler(lambda: time.monotonic() > ends, 100_000)
+    try:
+        (found,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+    except sqlite3.OperationalError as error:
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF != sqlite3.SQLITE_INTERRUPT:
+            raise
+        return ""
+    return "" if found == "ok" else _LASTING[sqlite3.SQLITE_CORRUPT]
 
 
 def _check_folder(storage: str) -> None:

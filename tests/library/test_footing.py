@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 import subprocess
 import sys
@@ -55,6 +56,19 @@ def test_a_file_that_is_no_database_is_refused_and_left_as_it_is(tmp_path: Path)
     with pytest.raises(SettingsError, match=r"^SHAZAM_DATABASE='.*': it is no SQLite .* Example: "):
         _checked(tmp_path)
     assert (tmp_path / "library.sqlite").read_bytes() == garbage
+
+
+def test_a_database_with_damaged_pages_is_refused(tmp_path: Path) -> None:
+    _checked(tmp_path)
+    path = tmp_path / "library.sqlite"
+    with contextlib.closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("CREATE TABLE words (word TEXT)")
+        connection.executemany("INSERT INTO words VALUES (?)", [("word" * 50,)] * 2_000)
+    data = bytearray(path.read_bytes())
+    data[8_192:60_000] = bytes(60_000 - 8_192)
+    path.write_bytes(data)
+    with pytest.raises(SettingsError, match="it is damaged"):
+        _checked(tmp_path)
 
 
 def test_a_folder_that_is_a_file_is_refused(tmp_path: Path) -> None:

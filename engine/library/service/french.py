@@ -323,6 +323,7 @@ _FETCHED = {
         "Ce qui est derrière le lien a plus de {0:number} Mo. Donnez-en un plus court ou plus "
         "petit."
     ),
+    "The link leads on to what is no link.": "Le lien mène à ce qui n'est pas un lien.",
     "The link leads on and on: more than {} redirects.": (
         "Le lien mène toujours plus loin : plus de {0} redirections."
     ),

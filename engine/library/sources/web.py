@@ -153,8 +153,16 @@ class Web:
                 if content or "Authorization" in headers or "X-RapidAPI-Key" in headers:
                     # What an API is told goes to nobody else.
                     raise LinkFailed("The source's API sends us elsewhere: correct its address.")
-                url = urljoin(url, answer.headers["location"])
+                url = _joined(url, answer.headers["location"])
         raise LinkFailed(f"The link leads on and on: more than {MOST_REDIRECTS} redirects.")
+
+
+def _joined(url: str, location: str) -> str:
+    """Where a redirect leads to; whether one may go there is for the guard to say."""
+    try:
+        return urljoin(url, location)
+    except ValueError as error:
+        raise LinkRefused("The link leads on to what is no link.") from error
 
 
 @contextmanager

@@ -266,6 +266,7 @@ def test_redirects_without_end_are_given_up(
         "ftp://{inside}/x",
         "http://{inside}",
         "gopher://{inside}/_x",
+        "http://[::1",
     ],
 )
 def test_a_redirect_to_where_links_may_not_lead_is_refused(
