@@ -24,6 +24,9 @@ Ints = npt.NDArray[np.int64]
 Delayed = Callable[[Ints, Ints], npt.NDArray[np.float32]]
 
 _WIDE_S, _NEAR_S = 1.6, 0.6  # to each side, of the two passes
+# Cost of a frame behind the recording's end, or before its beginning: dearer, and what was not sung
+# any more is squeezed into its last moments.
+_OUTSIDE = 0.25
 _COARSE = 4  # frames of 16 ms, in the search for where the whole lies
 _BEND = (0.25, 0.15)  # cost of one step of delay, of the two passes
 _FAR_S = 30.0  # at such a distance a place must fit twice as well as where it should be
@@ -241,7 +244,7 @@ def _by_sound(user: Melody, reference: Melody, turn: int) -> Delayed:
         at = np.clip(at, 0, len(user) - 1)
         alike = np.einsum("...c,...c->...", mine[at], reference.chroma[there])
         other = (1 - alike) * wanted[there] + 0.5 * np.abs(loud[at] - wanted[there])
-        return np.where(inside, other, 1).astype(np.float32)
+        return np.where(inside, other, _OUTSIDE).astype(np.float32)
 
     return cost
 
@@ -258,7 +261,7 @@ def _by_pitch(user: Melody, reference: Melody, shift_cents: float) -> Delayed:
         off = np.minimum(np.abs(np.nan_to_num(mine[at] - theirs[there], nan=9.0)), 3) / 3
         tone = np.where(both, off, np.where(sure[at] == wanted[there], 0.3, 0.6))
         other = tone + 0.4 * np.abs(loud[at] - loud_there[there])
-        return np.where(inside, other, 1).astype(np.float32)
+        return np.where(inside, other, _OUTSIDE).astype(np.float32)
 
     return cost
 

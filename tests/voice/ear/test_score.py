@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from dataclasses import fields
 from functools import cache
 from typing import Any
 
@@ -166,6 +167,20 @@ LINES = [Line("the river runs beside the road", 0.0), Line("and carries all our 
 
 def words(text: str) -> list[Word]:
     return [Word(one, 0.5 * at, 0.5 * at + 0.4, 0.9) for at, one in enumerate(text.split())]
+
+
+@pytest.mark.parametrize("seconds", [4.0, 7.0, 9.5, 13.0])
+def test_a_perfect_take_that_ends_early_is_perfect_to_its_end(seconds: float) -> None:
+    whole = heard(NOTES)
+    count = round(seconds / FRAME_S)
+    cut = Melody(*(getattr(whole, one.name)[:count] for one in fields(Melody)))
+    told = judged(cut)
+    assert told["score"] >= 95
+    for phrase in told["phrases"]:
+        if phrase["from_s"] > seconds:
+            assert phrase["score"] is None
+        elif phrase["to_s"] <= seconds - 1:
+            assert phrase["score"] >= 95
 
 
 def test_the_score_falls_with_each_word_that_is_another() -> None:
