@@ -20,7 +20,7 @@ FLAT_CENTS, LATE_MS = 15.0, 40.0
 class Facts:
     """`score` is None where nobody sang, or nothing could be measured; `scores` are 0…100 of what
     was. `quoted` is what strangers wrote: names and words of
-    a song, which may say anything."""
+    a song, which may say anything; no server is told them, and no comment repeats them."""
 
     score: float | None
     scores: Mapping[Part, float]

@@ -1,8 +1,7 @@
 """What a server wrote → a comment as it may be shown, or why it may not.
 
-Whoever wrote a song's title or words may have made the server say something else, and a server may
-say what it likes: what is shown has the form of a comment in the singer's language, and says no
-number but the score itself.
+A server may say what it likes: what is shown has the form of a comment in the singer's language,
+says no number but the score itself, and speaks of no part that was not measured.
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ import re
 import unicodedata
 
 from engine.library.words import words_of
-from engine.voice.jury.facts import Facts, Language
+from engine.voice.jury.facts import Facts, Language, Part
 
 LEAST_LETTERS, MOST_LETTERS = 25, 320
 MOST_SENTENCES = 4
@@ -37,6 +36,35 @@ _ASIDE = re.compile(
     r"mod[eè]le de langage|ignore|json|api|user|utilisateur)\b",
     re.I,
 )
+# A word in capitals is an order of somebody's, or noise.
+_SHOUTED = re.compile(r"\b[^\W\d_]{4,}\b")
+_SPEAKS_OF: dict[Language, dict[Part, re.Pattern[str]]] = {
+    "en": {
+        "pitch": re.compile(
+            r"\b(pitch\w*|intonation|notes?|(in|of) (tune|key)|off[- ]key|sharp|flat|melod\w+)\b",
+            re.I,
+        ),
+        "rhythm": re.compile(
+            r"\b(rhythm\w*|tempo|timing|beats?|groove|on time|late|early|rush\w*)\b", re.I
+        ),
+        "lyrics": re.compile(
+            r"\b(lyrics?|words?|diction|pronunciation|pronounc\w+|enunciat\w+|articulat\w+|"
+            r"syllables?|verses?)\b",
+            re.I,
+        ),
+    },
+    "fr": {
+        "pitch": re.compile(
+            r"\b(justesse|juste|justes|intonation|notes?|mélodi\w+|fausse\w*|faux|hauteur)\b", re.I
+        ),
+        "rhythm": re.compile(
+            r"\b(rythm\w+|tempo|mesure|en (retard|avance)|en place|cadence|temps)\b", re.I
+        ),
+        "lyrics": re.compile(
+            r"\b(paroles?|mots?|textes?|diction|prononc\w+|articul\w+|syllabes?)\b", re.I
+        ),
+    },
+}
 _FUNCTION_WORDS: dict[Language, frozenset[str]] = {
     "en": frozenset(
         (
@@ -66,6 +94,8 @@ def checked(text: str, facts: Facts, language: Language) -> str | None:
         and all(_is_written(letter) for letter in comment)
         and _is_in(language, comment)
         and not _says_a_number(comment, facts, language)
+        and not _speaks_of_what_was_not_measured(comment, facts, language)
+        and not any(word.isupper() for word in _SHOUTED.findall(comment))
         and not _quotes(comment, facts)
     )
     return comment if good else None
@@ -96,6 +126,11 @@ def _says_a_number(comment: str, facts: Facts, language: Language) -> bool:
         if number not in own and not (of_all and own):
             return True
     return _NUMBER_WORDS[language].search(comment) is not None
+
+
+def _speaks_of_what_was_not_measured(comment: str, facts: Facts, language: Language) -> bool:
+    spoken = _SPEAKS_OF[language].items()
+    return any(part not in facts.scores and said.search(comment) for part, said in spoken)
 
 
 def _quotes(comment: str, facts: Facts) -> bool:

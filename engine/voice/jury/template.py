@@ -113,22 +113,22 @@ _LIKED: Mapping[Language, Mapping[str, str]] = {
 # The weakest part, and where it went one way, which.
 _ADVICE: Mapping[Language, Mapping[str, str]] = {
     "en": {
-        "pitch": "Sing the tune slowly on one vowel first, then put the words back.",
+        "pitch": "Sing the tune slowly on one vowel first, then as it is.",
         "flat": "You sit a little below the note: more breath, and think each note from above.",
         "sharp": "You push a little above the note: less pressure, and let it settle.",
         "rhythm": "Clap the beat along with the original once, then sing it again.",
         "late": "You come in a little late: breathe earlier, and start with the beat.",
         "early": "You come in a little early: wait for the beat, it will carry you.",
-        "lyrics": "Read the words aloud in rhythm before you sing them, they deserve to be heard.",
+        "lyrics": "Read the words aloud before you sing them, they deserve to be heard.",
     },
     "fr": {
-        "pitch": "Chante d'abord l'air lentement sur une voyelle, puis remets les paroles.",
+        "pitch": "Chante d'abord l'air lentement sur une voyelle, puis tel qu'il est.",
         "flat": "Tu es un peu sous la note : plus de souffle, et pense chaque note par le haut.",
         "sharp": "Tu pousses un peu au-dessus de la note : moins de pression, laisse-la venir.",
         "rhythm": "Frappe le rythme avec l'original une fois, puis rechante.",
         "late": "Tu pars un peu en retard : respire plus tôt, et pars avec le temps.",
         "early": "Tu pars un peu en avance : attends le temps, il va te porter.",
-        "lyrics": "Lis les paroles à voix haute en rythme avant de chanter, elles le méritent.",
+        "lyrics": "Lis les paroles à voix haute avant de chanter, elles le méritent.",
     },
 }
 

@@ -65,6 +65,37 @@ def test_what_is_no_comment_is_not_shown(text: str, why: str) -> None:
     assert checked(text, FACTS, "en") is None, why
 
 
+@pytest.mark.parametrize(
+    ("part", "language", "said"),
+    [
+        ("lyrics", "en", "You were lovely, and every word of it was clear to me."),
+        ("lyrics", "fr", "Tu as bien chanté, et ta diction est un plaisir."),
+        ("pitch", "en", "You were lovely, and you hit every one of the notes."),
+        ("pitch", "fr", "Tu as bien chanté, et la justesse est un plaisir."),
+        ("rhythm", "en", "You were lovely, and you kept the beat with the band."),
+        ("rhythm", "fr", "Tu as bien chanté, et le rythme est un plaisir."),
+    ],
+)
+def test_no_comment_speaks_of_what_was_not_measured(
+    part: str, language: Language, said: str
+) -> None:
+    assert checked(said, FACTS, language) == said
+    unheard = Facts.of({**RESULTS, part: None}, None, None)
+    assert checked(said, unheard, language) is None
+
+
+@pytest.mark.parametrize("language", ["en", "fr"])
+@pytest.mark.parametrize("measured", ["pitch", "rhythm", "lyrics"])
+@pytest.mark.parametrize("score", [0, 40, 60, 80, 100])
+def test_no_template_speaks_of_what_was_not_measured(
+    language: Language, measured: str, score: float
+) -> None:
+    facts = Facts.of({"score": score, measured: {"score": score}}, None, None)
+    for persona in PERSONAS:
+        said = comment(persona.name, facts, language)
+        assert checked(said, facts, language) == said
+
+
 def test_a_number_in_words_is_seen_in_french_too() -> None:
     assert checked("Tu as cent points pour moi, et le refrain est un plaisir.", FACTS, "fr") is None
 
