@@ -26,7 +26,7 @@ Report = Callable[[float], None]
 Facts = dict[str, Any]
 
 MOST_THREADS = 4
-WORDS_S, WORDS_SHARE = 12.0, 0.2  # and so much of a recording's length may its words take
+WORDS_S, WORDS_SHARE = 20.0, 0.2  # and so much of a recording's length may its words take
 LOST = 0.2  # confidence below which a voice is called lost, or was never there
 _CURVE_S = 0.1
 _VOICE_DB = (-17.0, -9.0)  # of the recording: some music taken for a voice; a voice among music

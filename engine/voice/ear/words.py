@@ -23,7 +23,7 @@ BLEND = 0.25
 _LEAST_VOICE_S = 0.8  # in the whole of it: below that nobody sings
 _VOICED = {"threshold": 0.35, "min_silence_duration_ms": 1_500, "speech_pad_ms": 400}
 _LOUD = 0.1  # root mean square to which a voice is brought
-_BEAM = 2  # of prompts at −6 dB 0.27 of the words are wrong; with 5 beams 0.26, with one 0.35
+_BEAM = 2  # of prompts at −6 dB 0.28 of the words are wrong; with 5 beams 0.26, with one 0.35
 _MOST_TOKENS = 120  # of 30 s: four a second; what is no words is else heard as 220 of one
 _DOUBTFUL, _UNLIKELY = 0.8, -1.0  # of a segment: no speech, and what was heard is improbable
 
