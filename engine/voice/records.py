@@ -109,8 +109,23 @@ class Session:
         return "ready" if job is not None and job.state == "done" else "preparing"
 
     def lines(self) -> Lyrics | None:
-        """Its words, moved as was asked for."""
-        return None if self.lyrics is None else self.lyrics.moved(self.lyrics_offset_s)
+        """Its words, moved as was asked for; they end as the reference does."""
+        if self.lyrics is None:
+            return None
+        moved = self.lyrics.moved(self.lyrics_offset_s)
+        duration_s = (self.reference or {}).get("fetch", {}).get("duration_s")
+        return moved if duration_s is None else moved.ended(duration_s)
+
+    @property
+    def judged_take(self) -> str | None:
+        """The take whose results are here; None where there are none."""
+        return None if self.results is None else self.results.get("take")
+
+    @property
+    def judges_the_last(self) -> bool:
+        """Whether the results are of the take that came last, beside the reference there is now."""
+        asked = {} if self.judging is None else self.judging.asked
+        return self.judged_take is not None and self.judged_take == self.take == asked.get("take")
 
     def of(
         self, jobs: Mapping[Kind, VoiceJob], reference: Mapping[str, dict[str, Any]] | None

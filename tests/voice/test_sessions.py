@@ -43,7 +43,7 @@ async def sung(sessions: Sessions, jobs: VoiceJobs) -> Session:
     await sessions.record(session.session_id, "", TAKE)
     session = await sessions.analyze(session.session_id, "", Wish())
     await end(jobs, session.judging)
-    await sessions.judged(session.session_id, {"score": 78.0})
+    await sessions.judged(session.session_id, {"score": 78.0, "take": TAKE.take})
     return await sessions.get(session.session_id, "")
 
 
@@ -103,6 +103,27 @@ async def test_a_reference_that_fails_takes_the_take_along_until_there_is_anothe
     assert (session.preparing.state, session.preparing.attempt) == ("queued", 2)
     session = await sessions.analyze(at, "", Wish())
     assert session.state == "analyzing"
+
+
+async def test_results_are_of_the_last_take_until_another_comes(
+    sessions: Sessions, jobs: VoiceJobs
+) -> None:
+    session = await sung(sessions, jobs)
+    at = session.session_id
+    assert session.judges_the_last
+    assert not (await sessions.record(at, "", OTHER)).judges_the_last
+    session = await sessions.analyze(at, "", Wish())
+    await fail(jobs, session.judging)
+    session = await sessions.get(at, "")
+    assert (session.state, session.judges_the_last) == ("failed", False)
+    assert session.judged_take == TAKE.take
+
+
+async def test_results_are_not_of_a_reference_that_came_after_them(
+    sessions: Sessions, jobs: VoiceJobs
+) -> None:
+    session = await sung(sessions, jobs)
+    assert not (await sessions.replace(session.session_id, "", REFERENCE)).judges_the_last
 
 
 async def test_what_is_being_worked_on_is_not_changed_under_it(
@@ -208,7 +229,7 @@ async def test_results_stay_when_the_audio_is_gone(sessions: Sessions, jobs: Voi
     at = session.session_id
     await sessions.silence(at)
     session = await sessions.get(at, "")
-    assert (session.state, session.results) == ("done", {"score": 78.0})
+    assert (session.state, session.results) == ("done", {"score": 78.0, "take": "aaaa"})
     assert [one.session_id for one in await sessions.history("", 10)] == [at]
     for call in (
         sessions.record(at, "", OTHER),

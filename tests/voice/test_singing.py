@@ -344,6 +344,8 @@ def test_what_is_wrong_is_said(stage: Stage, done: str) -> None:
     assert is_error(large, 413, "payload_too_large")
     empty = stage.mine.post(start, files={"reference": ("a.wav", b"")})
     assert is_error(empty, 415, "empty_file")
+    long = stage.mine.get(f"/api/session/{'x' * 5_000}/status")
+    assert is_error(long, 404, "session_not_found")
     session_id = stage.start(track_id=TRACK)
     assert is_error(stage.send(session_id, b""), 415, "empty_file")
     at = f"/api/session/{session_id}"
@@ -367,8 +369,17 @@ def test_a_recording_that_is_none_fails_by_its_name(stage: Stage) -> None:
     said = stage.mine.get(f"/api/session/{session_id}/status", headers={"Accept-Language": "fr"})
     assert said.json()["error"]["message"].startswith("Le fichier n'est pas")
     assert told["reference"]["state"] == "done"
+    results = stage.mine.get(f"/api/session/{session_id}/results")
+    assert is_error(results, 409, "session_not_ready")
+    assert "The file is not a recording" in results.json()["error"]["message"]
     assert stage.send(session_id, sung(43)).json()["state"] == "recorded"
-    assert stage.judged(session_id)["score"] == 78
+    judged = stage.judged(session_id)
+    assert judged["score"] == 78
+    assert judged["take"] == {"is_last": True, "last_state": "done", "last_error": None}
+    stage.send(session_id, sung(44))
+    results = stage.mine.get(f"/api/session/{session_id}/results")
+    assert results.json()["take"]["is_last"] is False
+    assert results.json()["take"]["last_state"] == "recorded"
 
 
 def test_what_can_be_sung_is_found_and_remembered(stage: Stage, done: str) -> None:
@@ -398,7 +409,8 @@ def test_the_words_of_a_track_are_heard_for_whoever_asks(stage: Stage) -> None:
     assert (words["language"], words["words"][0]["text"]) == ("en", "la")
     again = stage.mine.post(f"{at}/generate", json={"track_id": TRACK}).json()
     assert again["task_id"] == told["task_id"]
-    assert is_error(stage.mine.get(f"{at}/task/none"), 404, "job_not_found")
+    for nobody in ("none", "", "x" * 5_000):
+        assert is_error(stage.mine.get(f"{at}/task/{nobody}"), 404, "job_not_found")
     assert is_error(stage.mine.get(f"/api/lyrics/track/{TRACK}"), 404, "lyrics_not_found")
 
 

@@ -51,12 +51,34 @@ class Lyrics:
         moved = (Line(one.text, later(one.from_s), later(one.to_s)) for one in self.lines)
         return Lyrics(self.source, tuple(moved))
 
+    def within(self, duration_s: float) -> Lyrics:
+        """The same, without times where these leave nothing to be sung in a recording so long."""
+        if not self.synced or any(_is_within(line, duration_s) for line in self.lines):
+            return self
+        return Lyrics(self.source, tuple(Line(line.text) for line in self.lines))
+
+    def ended(self, duration_s: float) -> Lyrics:
+        """The same, no line being sung after a recording so long has ended."""
+
+        def until(line: Line) -> float | None:
+            if line.from_s is None or line.to_s is None:
+                return line.to_s
+            return min(line.to_s, max(line.from_s, duration_s))
+
+        lines = (Line(one.text, one.from_s, until(one)) for one in self.lines)
+        return Lyrics(self.source, tuple(lines))
+
     def to_json(self) -> dict[str, Any]:
         return {"source": self.source, "lines": [asdict(line) for line in self.lines]}
 
     @classmethod
     def of_json(cls, told: dict[str, Any]) -> Lyrics:
         return cls(told["source"], tuple(map(Line.of, told["lines"])))
+
+
+def _is_within(line: Line, duration_s: float) -> bool:
+    begins = line.from_s is not None and line.from_s < duration_s
+    return begins and (line.to_s is None or line.to_s > 0)
 
 
 def parsed(text: str, source: str) -> Lyrics | None:

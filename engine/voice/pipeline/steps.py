@@ -336,7 +336,7 @@ def score(work: Work) -> Told:
             reference_melody=reference,
             alignment=aligned,
             words=heard.get("words"),
-            lyrics=_lines(session.lines()),
+            lyrics=_lines(session.lines(), facts["fetch"]["duration_s"]),
             transposition=int(asked.get("transposition", 0)),
             offset_s=0.0,
             separation=confidences,
@@ -349,7 +349,7 @@ def jury(work: Work) -> Told:
     session, results = work.session(), work.told["score"]["results"]
     language = work.job.asked.get("language", "en")
     comments = work.kit.jury.comments(results, session.title, session.artist, language)
-    whole = {**results, "language": language, "jury": comments}
+    whole = {**results, "language": language, "jury": comments, "take": work.job.asked["take"]}
     kit = work.kit
     if not kit.bench.rows(lambda: kit.sessions.judged(session.session_id, whole)):
         raise Cancelled(work.job.workflow_id)
@@ -368,8 +368,8 @@ def _duration_s(work: Work) -> float:
     return float(work.told["separate_user"]["duration_s"])
 
 
-def _lines(found: Lyrics | None) -> list[dict[str, Any]] | None:
-    return None if found is None else [asdict(line) for line in found.lines]
+def _lines(found: Lyrics | None, duration_s: float) -> list[dict[str, Any]] | None:
+    return None if found is None else [asdict(line) for line in found.within(duration_s).lines]
 
 
 # --- what both are made of

@@ -165,11 +165,16 @@ class VoiceAnswers:
     async def results(self, session_id: str) -> ResultsModel:
         """Raises `SessionNotFound`, `SessionNotReady`."""
         session = await self._session(session_id)
-        if session.results is None:
-            raise SessionNotReady(
-                "Nothing was judged in this session yet. Send a recording, then ask for analyze."
-            )
-        return told.results_model(session)
+        if session.results is not None:
+            return told.results_model(session)
+        if session.state == "failed":
+            error = session.told.error if session.told else None
+            raise SessionNotReady(f"Nothing could be judged: {error.message if error else ''}")
+        if session.state == "analyzing":
+            raise SessionNotReady("The recording is being judged. Ask for its results shortly.")
+        raise SessionNotReady(
+            "Nothing was judged in this session yet. Send a recording, then ask for analyze."
+        )
 
     async def history(self, limit: int) -> History:
         found = await self._sessions.history(current_caller(), limit)

@@ -39,6 +39,10 @@ VOICE = {
         "Rien n'a encore été évalué dans cette session. Envoyez un enregistrement, puis demandez "
         "analyze."
     ),
+    "Nothing could be judged: {}": "Rien n'a pu être évalué : {0:said}",
+    "The recording is being judged. Ask for its results shortly.": (
+        "L'évaluation de l'enregistrement est en cours. Redemandez bientôt ses résultats."
+    ),
     "The words of this song are being looked for. Ask again shortly.": (
         f"Les paroles de cette chanson sont en cours de recherche. {_SOON}"
     ),

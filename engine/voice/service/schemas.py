@@ -105,6 +105,14 @@ class Comment(BaseModel):
     by: Literal["openai-compatible", "second", "template"]
 
 
+class TakeModel(BaseModel):
+    """Which take the results are of: one that came after it may wait, be judged, or have failed."""
+
+    is_last: bool = Field(description="false where another recording, or reference, came since")
+    last_state: SessionState = Field(description="of the session with the take that came last")
+    last_error: Failure | None
+
+
 class ResultsModel(BaseModel):
     """What a take was worth: engine/voice/README.md says what each number means."""
 
@@ -122,6 +130,7 @@ class ResultsModel(BaseModel):
     not_measured: list[str] = []
     phrases: list[Phrase] = []
     jury: list[Comment] = []
+    take: TakeModel
 
 
 class PastResult(BaseModel):

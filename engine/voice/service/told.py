@@ -21,6 +21,7 @@ from engine.voice.service.schemas import (
     ReferenceModel,
     ResultsModel,
     SessionModel,
+    TakeModel,
     TaskModel,
     What,
 )
@@ -127,7 +128,18 @@ def results_model(session: Session) -> ResultsModel:
     results: dict[str, Any] = dict(session.results or {})
     for name in ("session_id", "track_id", "title", "artist", "analyzed_at"):
         results[name] = getattr(session, name)
+    results["take"] = _take(session)
     return ResultsModel(**results)
+
+
+def _take(session: Session) -> TakeModel:
+    """How what was judged stands to the take that came last."""
+    job = session.told
+    return TakeModel(
+        is_last=session.judges_the_last,
+        last_state=session.state,
+        last_error=failure(job.error if job else None),
+    )
 
 
 def past_result(session: Session) -> PastResult:

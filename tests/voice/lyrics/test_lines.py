@@ -58,6 +58,25 @@ def test_lines_are_moved_and_not_before_the_beginning() -> None:
     assert lyrics is not None
     assert [(one.from_s, one.to_s) for one in lyrics.moved(-2).lines] == [(0, 1), (1, 16)]
     assert lyrics.moved(0.5).lines[0].from_s == 1.5
+
+
+@pytest.mark.parametrize("seconds", [600, -600])
+def test_lines_that_are_moved_out_of_a_recording_are_compared_without_times(seconds: float) -> None:
+    lyrics = parsed("[00:01.00]One\n[00:03.00]Two", "given")
+    assert lyrics is not None
+    assert lyrics.within(4.0) == lyrics
+    assert lyrics.moved(seconds).within(4.0).lines == (Line("One"), Line("Two"))
+
+
+def test_no_line_is_sung_after_the_recording() -> None:
+    lyrics = parsed("[00:01.00]One\n[00:03.00]Two", "given")
+    assert lyrics is not None
+    ends = [(1.0, 3.0), (3.0, 4.5)]
+    assert [(one.from_s, one.to_s) for one in lyrics.ended(4.5).lines] == ends
+    late = lyrics.moved(10.0).ended(4.5).lines
+    assert [(one.from_s, one.to_s) for one in late] == [(11, 11), (13, 13)]
+    plain = Lyrics("given", (Line("One"),))
+    assert plain.ended(4.5) == plain.within(4.5) == plain
     assert Lyrics("given", (Line("One"),)).moved(3).lines[0].from_s is None
 
 
