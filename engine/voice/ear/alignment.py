@@ -38,6 +38,7 @@ _ENOUGH = 0.8  # … and of the best at any delay
 _ABOUT, _MOVED, _MOVE = (6, 8), 8, 0.02
 _ALIKE = 0.8  # cosine of two frames' chroma
 _USUAL, _EACH = 188, 8  # frames to each side, and from one that is asked for to the next
+_MOST_CENTS = 3_050  # two octaves and a half: who is farther off is no singer of that melody
 _LATE = 38  # frames: nobody sings later than 0.6 s and goes on
 
 
@@ -279,12 +280,12 @@ def _differences(
 def _shift(user: Melody, reference: Melody, at: npt.NDArray[np.float64], so_far: float) -> float:
     """By how many cents most of one is higher than most of the other."""
     off = _differences(user, reference, at)
-    off = off[np.abs(off) < 4_800]
+    off = off[np.abs(off) < _MOST_CENTS]
     if len(off) < 10:
         return so_far
-    counts = np.bincount(((off + 4_800) // 25).astype(np.int64), minlength=384).astype(float)
+    counts = np.bincount(((off + _MOST_CENTS) // 25).astype(np.int64), minlength=244).astype(float)
     kernel = np.exp(-0.5 * (np.arange(-6, 7) / 2) ** 2)
-    most = 25 * (np.convolve(counts, kernel, "same").argmax() + 0.5) - 4_800
+    most = 25 * (np.convolve(counts, kernel, "same").argmax() + 0.5) - _MOST_CENTS
     near = off[np.abs(off - most) < 150]
     return float(np.median(near)) if len(near) else float(most)
 

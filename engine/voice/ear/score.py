@@ -29,6 +29,8 @@ _CURVE = 4  # frames a point of a phrase's curve
 _MOST_CENTS = 600.0
 _STEP_CENTS, _STEP_FRAMES = 70.0, 4  # a new note of a voice that does not stop
 _ONSET_GAP_S = 0.12
+_NOISE = 0.25  # share of what sounds that has a sure tone: of noise up to 0.15, of a voice 0.9
+_FEWEST = 5  # points of a curve, of which a phrase can be judged
 
 Flags = npt.NDArray[np.bool_]
 
@@ -101,6 +103,13 @@ def score(
         },
         "same_song": round(known, 3),
     }
+
+
+def is_noise(user: Melody) -> bool:
+    """Whether what sounds has so few sure tones that nobody sings; never where nothing that hears
+    pitch was there."""
+    heard = user.sure[user.sounds]
+    return bool(user.hz.any() and len(heard) and heard.mean() < _NOISE)
 
 
 def compare(user: Melody, reference: Melody, alignment: Alignment, transposition: int = 0) -> Take:
@@ -212,11 +221,12 @@ def _told(phrase: Phrase, take: Take, alignment: Alignment, known: float) -> dic
     there = alignment.at[where]
     there = there[np.isfinite(there)] * FRAME_S
     weight = sum(one for one, _ in parts)
+    enough = len(frames) >= _FEWEST or not np.isfinite(take.cents).any()
     return {
         "from_s": round(phrase.from_s, 2),
         "to_s": round(phrase.to_s, 2),
         "text": phrase.text,
-        "score": round(sum(a * b for a, b in parts) / weight, 1) if parts else None,
+        "score": round(sum(a * b for a, b in parts) / weight, 1) if parts and enough else None,
         "cents": [
             [round(float(at), 2), round(float(off))]
             for at, off in zip(frames * FRAME_S, cents, strict=True)

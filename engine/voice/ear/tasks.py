@@ -129,8 +129,11 @@ def score(
 
     sure = dict(separation or {})
     lost = [who for who, one in sure.items() if one is not None and one < LOST]
+    user = Melody.load(Path(user_melody))
+    if "user" not in lost and scoring.is_noise(user):
+        lost.append("user")
     found = scoring.score(
-        Melody.load(Path(user_melody)),
+        user,
         Melody.load(Path(reference_melody)),
         Alignment.load(Path(alignment)),
         words=None if words is None else [Word.of(word) for word in words],

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from functools import cache
 from typing import Any
 
@@ -19,7 +19,7 @@ from singing import Note, melody, moved
 from engine.voice.ear.alignment import Alignment, align
 from engine.voice.ear.heard import FRAME_S, Line, Word
 from engine.voice.ear.melody import Melody
-from engine.voice.ear.score import WEIGHTS, score
+from engine.voice.ear.score import WEIGHTS, is_noise, score
 
 LENGTH_S = 18.0
 NOTES = melody(2)
@@ -147,6 +147,28 @@ def test_where_the_voice_was_lost_nothing_of_the_music_is_judged() -> None:
     told = judged(heard(NOTES), lost=True)
     assert told["score"] == 0
     assert told["coverage"]["sung"] == 0
+
+
+def test_noise_has_no_sure_tones_and_a_voice_has() -> None:
+    voice = heard(NOTES)
+    seldom = np.where(np.arange(len(voice)) % 8 == 0, 0.9, 0.1).astype(np.float32)
+    loud = np.full(len(voice), -20, np.float32)
+    assert is_noise(replace(voice, confidence=seldom, level_db=loud))
+    assert not is_noise(voice)
+    assert not is_noise(heard([]))  # silence is silence
+
+
+def test_nobody_is_three_octaves_off() -> None:
+    told = judged(heard(moved(NOTES, cents=3_600)))
+    assert abs(told["octave"]) <= 2
+    assert told["pitch"]["score"] < 10
+
+
+def test_a_phrase_of_which_nothing_was_heard_has_no_score() -> None:
+    told = judged(heard([note for note in NOTES if note.start_s < LENGTH_S / 2]))
+    assert told["phrases"][0]["score"] >= 95
+    assert told["phrases"][-1]["cents"] == []
+    assert told["phrases"][-1]["score"] is None
 
 
 def test_half_a_song_sung_is_half_a_score() -> None:
