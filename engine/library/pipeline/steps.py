@@ -98,7 +98,9 @@ def _follow(work: Work, url: str) -> Told:
     into = Path(tempfile.mkdtemp(prefix="fetched-", dir=bench.folder(job.job_id)))
     settings = bench.settings
     limits = Limits(
-        settings.max_source_bytes, settings.max_source_s, settings.source_timeout_s, work.unwanted
+        *(settings.max_source_bytes, settings.max_source_s, settings.source_timeout_s),
+        cancelled=work.unwanted,
+        report=work.report,
     )
     name = job.source if job.source in bench.sources.states() else None
     try:

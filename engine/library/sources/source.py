@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -16,14 +17,20 @@ class FetchCancelled(Exception):
     """Whoever asked for a link wants it no more."""
 
 
+def _unheard(share: float) -> None:
+    pass
+
+
 @dataclass(frozen=True)
 class Limits:
-    """What one link may cost."""
+    """What one link may cost, and who hears how far it is."""
 
     max_bytes: int
     max_s: float  # of sound, where a source tells it beforehand
     timeout_s: float  # of waiting, all together
     cancelled: threading.Event = field(default_factory=threading.Event)
+    # Hears which part of the file (0…1) is there, where its server says how long it is.
+    report: Callable[[float], None] = _unheard
 
     @classmethod
     def of(cls, settings: LibrarySettings) -> Limits:

@@ -255,7 +255,8 @@ def _refuse_encoding(answer: Answer) -> None:
 
 def _keep(body: Iterator[bytes], answer: Answer, into: Path, limits: Limits) -> None:
     declared = answer.headers.get("content-length", "")
-    if declared.isdigit() and int(declared[:20]) > limits.max_bytes:
+    length = int(declared[:20]) if declared.isdigit() else 0
+    if length > limits.max_bytes:
         raise too_large(limits)
     size = 0
     with into.open("wb") as file:
@@ -264,6 +265,8 @@ def _keep(body: Iterator[bytes], answer: Answer, into: Path, limits: Limits) -> 
             if size > limits.max_bytes:
                 raise too_large(limits)
             file.write(block)
+            if length:
+                limits.report(min(size / length, 1.0))
 
 
 def too_large(limits: Limits) -> LinkTooLarge:

@@ -228,6 +228,18 @@ def test_who_wants_it_no_more_waits_no_longer(
     assert time.monotonic() - began < 2
 
 
+@pytest.mark.parametrize(("length", "last"), [(None, 1.0), ("", None)])
+def test_how_far_it_is_is_told_by_bytes_where_its_length_is_known(
+    server: LinkServer, fetch: Callable[..., Fetched], length: str | None, last: float | None
+) -> None:
+    server.at["/x"] = Reply(TONE * 60, length=length)
+    heard: list[float] = []
+    fetch("/x", Limits(100_000, 60, 30, report=heard.append))
+    assert heard == sorted(heard)
+    assert (heard[-1] if heard else None) == last
+    assert last is None or 0 < heard[0] < 1
+
+
 # Redirects
 
 
