@@ -238,8 +238,11 @@ _FETCHED = {
     ),
     "The file behind the link is empty.": "Le fichier derrière le lien est vide.",
     "{} is not on the public internet, and links are followed only there. Upload the file "
-    "instead.": (
-        "{0} n'est pas sur l'internet public, et les liens ne sont suivis que là. " + _UPLOAD_IT
+    "instead, or have whoever runs this service name the host in SHAZAM_TRUSTED_HOSTS, as the link "
+    "writes it.": (
+        "{0} n'est pas sur l'internet public, et les liens ne sont suivis que là. Envoyez plutôt "
+        "le fichier, ou demandez à qui tient ce service de nommer l'hôte dans "
+        "SHAZAM_TRUSTED_HOSTS, comme l'écrit le lien."
     ),
     "A link with a line break or another control in it is not followed.": (
         "Un lien qui contient un saut de ligne ou un autre caractère de contrôle n'est pas suivi."

@@ -169,7 +169,8 @@ def _refuse_private(host: str, addresses: list[str]) -> None:
     if not all(is_public(address) for address in addresses):
         raise LinkRefused(
             f"{_shortened(host)} is not on the public internet, and links are followed only there. "
-            "Upload the file instead."
+            "Upload the file instead, or have whoever runs this service name the host in "
+            "SHAZAM_TRUSTED_HOSTS, as the link writes it."
         )
 
 

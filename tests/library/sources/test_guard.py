@@ -146,6 +146,12 @@ def saying(**names: list[str]) -> Resolve:
     return resolve
 
 
+def test_who_is_refused_a_private_address_is_told_how_it_is_permitted() -> None:
+    with pytest.raises(LinkRefused, match="name the host in SHAZAM_TRUSTED_HOSTS"):
+        Guard().admit("http://10.0.0.5/a.wav")
+    Guard(["10.0.0.5"]).admit("http://10.0.0.5/a.wav")
+
+
 @pytest.mark.parametrize(
     "host",
     ["localtest.me", "0x7f.1", "127.1", "2130706433", "0177.0.0.1", "localhost", "127.0.0.1"],
