@@ -283,8 +283,9 @@ _FETCHED = {
         "Ce qui est derrière le lien n'est pas venu en {0:number} s. Réessayez, ou envoyez le "
         "fichier."
     ),
-    "This is no link of {}. Send it to the right one.": (
-        "Ce n'est pas un lien de {0}. Envoyez-le au bon endroit."
+    "This is no link of {}. Send it to /api/v1/process/submit, which takes links of all sources.": (
+        "Ce n'est pas un lien de {0}. Envoyez-le à /api/v1/process/submit, qui accepte les liens "
+        "de toutes les sources."
     ),
     "Links of this source are not taken here: {}": (
         "Les liens de cette source ne sont pas acceptés ici : {0:said}"

@@ -130,5 +130,6 @@ class Sources:
                 raise SourceUnavailable(f"Links of this source are not taken here: {reason}")
             return source
         raise InvalidRequest(
-            f"This is no link of {name or 'any source'}. Send it to the right one."
+            f"This is no link of {name or 'any source'}. Send it to /api/v1/process/submit, which "
+            "takes links of all sources."
         )

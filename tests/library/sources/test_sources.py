@@ -71,7 +71,9 @@ def test_a_link_goes_to_the_source_that_takes_it(
 def test_a_route_of_one_source_takes_its_links_alone(keys: LibrarySettings) -> None:
     sources = Sources.of(keys)
     assert sources.check("https://youtu.be/x", "youtube") == "youtube"
-    with pytest.raises(InvalidRequest, match="no link of youtube"):
+    with pytest.raises(
+        InvalidRequest, match=r"no link of youtube\. Send it to /api/v1/process/submit"
+    ):
         sources.check("https://open.spotify.com/track/x", "youtube")
     with pytest.raises(InvalidRequest, match="no link of spotify"):
         sources.check("https://youtu.be/x", "spotify")
