@@ -111,7 +111,7 @@ def added(page: Any, path: Path) -> Any:
     """The row of a recording that is ready."""
     page.set_input_files("#files", path)
     made = row(page, path.stem)
-    expect(made.locator(".wave svg")).to_have_count(2, timeout=30_000)
+    expect(made.locator(".wave svg")).to_have_count(2, timeout=90_000)
     return made
 
 
@@ -181,7 +181,7 @@ def test_what_waits_is_there_after_a_reload_is_cancelled_and_tried_again(
         again.click()
         expect(page.locator(".going")).to_contain_text("Waiting for its turn")
     track = row(page, "tune 51")
-    expect(track.locator(".wave svg")).to_have_count(2, timeout=30_000)
+    expect(track.locator(".wave svg")).to_have_count(2, timeout=90_000)
     assert page.evaluate("window.shifts") - moved < 0.02  # its row was as high from the start
     # The same content is the same track.
     page.set_input_files("#files", recording(tmp_path, 51))
@@ -212,7 +212,7 @@ def test_what_failed_says_why_and_can_be_tried_again(
     path.write_bytes(wav(np.zeros((long, 1), "<i2"), RATE))
     page.set_input_files("#files", path)
     failed = page.locator(".sample", has_text=silent)
-    expect(failed.locator(".why")).to_be_visible(timeout=30_000)
+    expect(failed.locator(".why")).to_be_visible(timeout=90_000)
     expect(
         failed.get_by_role("button", name="Réessayer" if locale[0] == "f" else "again")
     ).to_be_visible()

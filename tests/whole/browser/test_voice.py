@@ -226,10 +226,7 @@ def test_who_went_elsewhere_is_not_called_back(sings, fake: Fake) -> None:
     page.get_by_role("link", name="Tracks").click()
     expect(page.locator("#shelf .row")).to_have_count(30)
     fake.voice.told |= {"state": "ready", "reference": reference()}  # type: ignore[union-attr]
-    with page.expect_response("**/status") as last:
-        pass
-    assert last.value.json()["state"] == "ready"
-    page.evaluate("() => new Promise(requestAnimationFrame)")
+    page.wait_for_timeout(2_500)  # longer than from one question about it to the next
     expect(page.locator("#shelf .row")).to_have_count(30)
     expect(page.locator(".booth-front")).to_have_count(0)
 
