@@ -8,9 +8,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from engine.library.contents import Content, settle
 from engine.library.database import Database
-from engine.library.ledger import Ledger
+from engine.library.ledger import Ledger, ended
 from engine.library.quota import Quota
-from engine.library.records import Failure, Job, announce, fit, job_of, now, once_free
+from engine.library.records import Failure, Job, announce, fit, job_of, once_free
 from engine.library.tables import ACTIVE, JobRow, SampleRow, State, Status
 
 
@@ -54,18 +54,8 @@ async def end_job(
     failure: Failure | None = None,
 ) -> None:
     """End a job, whose row is held, otherwise than well."""
-    at = now()
-    await connection.execute(
-        update(JobRow)
-        .where(JobRow.job_id == job.job_id)
-        .values(
-            state=state,
-            updated_at=at,
-            ended_at=at,
-            error_code=failure and failure.code,
-            error_message=failure and failure.message,
-        )
-    )
+    which = JobRow.job_id == job.job_id
+    await connection.execute(update(JobRow).where(which).values(ended(state, failure)))
     await tell_sample(connection, job, status)
 
 

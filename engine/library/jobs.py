@@ -25,6 +25,7 @@ from engine.base.errors import InvalidRequest, JobFinished, JobNotFound, Overloa
 from engine.library.attempts import Attempts, end_job, tell_sample
 from engine.library.contents import Content, forget_ends
 from engine.library.database import Database
+from engine.library.ledger import queued, queued_again
 from engine.library.quota import Quota
 from engine.library.records import (
     NAMES,
@@ -280,21 +281,19 @@ async def _told_again(connection: AsyncConnection, track_id: int, submission: Su
 
     Audio that its source withholds stays withheld; what was uploaded its owner may share again.
     """
-    asked = select(SampleRow).where(
-        SampleRow.track_id == track_id, SampleRow.owner == submission.owner
-    )
-    sample: Any = (await connection.execute(asked.with_for_update())).one_or_none()
-    told = fit(dict(submission.fields))
-    values = named_in(told, _TOLD)
-    shared = told.get("audio_shared")
-    if shared is False or (shared is True and sample is not None and sample.source == "upload"):
-        values["audio_shared"] = shared
-    if sample is None or not values:
+    values, shared = named_in(submission.fields, _TOLD), submission.fields.get("audio_shared")
+    if not values and shared is None:
         return
+    which = (SampleRow.track_id == track_id, SampleRow.owner == submission.owner)
+    asked = select(SampleRow).where(*which).with_for_update()
+    sample: Any = (await connection.execute(asked)).one_or_none()
+    if sample is None:
+        return
+    if shared is not None:
+        values["audio_shared"] = shared and (sample.audio_shared or sample.source == "upload")
     if "creator" in values:
         values["creator_plain"] = plain(values["creator"])
-    which = SampleRow.track_id == track_id
-    await connection.execute(update(SampleRow).where(which).values(values))
+    await connection.execute(update(SampleRow).where(*which).values(values))
     names = (values.get(name, getattr(sample, name)) for name in NAMES)
     await keep_words(connection, track_id, names)
     if sample.status == "ready":
@@ -336,9 +335,6 @@ async def _write(connection: AsyncConnection, scope: str, submission: Submission
     await keep_words(connection, track_id, (names.get(name) for name in NAMES))
     job = {
         "job_id": job_id,
-        "attempt": 1,
-        "state": "queued",
-        "progress": 0.0,
         "track_id": track_id,
         "owner": submission.owner,
         "scope": scope,
@@ -349,9 +345,7 @@ async def _write(connection: AsyncConnection, scope: str, submission: Submission
         "upload_key": submission.upload_key,
         "size": submission.size,
         "fields": told,
-        "enqueued_attempt": 0,
-        "created_at": at,
-        "updated_at": at,
+        **queued(at),
     }
     await connection.execute(insert(JobRow).values(job))
     return job_id
@@ -377,18 +371,7 @@ async def _requeue(connection: AsyncConnection, job: Job, upload_key: str | None
     await connection.execute(
         update(JobRow)
         .where(JobRow.job_id == job.job_id)
-        .values(
-            attempt=job.attempt + 1,
-            state="queued",
-            step=None,
-            progress=0.0,
-            error_code=None,
-            error_message=None,
-            upload_key=upload_key or job.upload_key,
-            updated_at=now(),
-            started_at=None,
-            ended_at=None,
-        )
+        .values(upload_key=upload_key or job.upload_key, **queued_again(job.attempt))
     )
     # What these gave were rows, and the rows have changed since.
     await forget_ends(connection, job.job_id, only=("catalogue", "clean"))

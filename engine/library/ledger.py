@@ -9,14 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, ClassVar
 
 from sqlalchemy import func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from engine.library.database import Database
-from engine.library.records import fit, now
-from engine.library.tables import ACTIVE, JobRow, StepRow
+from engine.library.records import Failure, fit, now
+from engine.library.tables import ACTIVE, JobRow, State, StepRow
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,8 @@ class Begun:
 
 
 class Ledger:
-    """Two tables with the columns of the library's: who keeps other jobs names theirs."""
+    """Two tables, one with the columns of `Attempted`, one with those of `Stepped`: who keeps other
+    jobs than the library's names theirs."""
 
     job_rows: ClassVar[Any] = JobRow
     step_rows: ClassVar[Any] = StepRow
@@ -130,6 +132,45 @@ class Ledger:
             counted |= {"runs": row.runs + 1, "runs_of_attempt": before + 1}
             await connection.execute(update(steps).where(*this).values(counted))
         return _begun((await connection.execute(select(steps).where(*this))).one())
+
+
+def queued(at: datetime) -> dict[str, Any]:
+    """What a new job's row holds of its first attempt."""
+    return {
+        "attempt": 1,
+        "state": "queued",
+        "progress": 0.0,
+        "enqueued_attempt": 0,
+        "created_at": at,
+        "updated_at": at,
+    }
+
+
+def queued_again(attempt: int) -> dict[str, Any]:
+    """What the row of a job becomes whose last attempt is this one, for the next."""
+    return {
+        "attempt": attempt + 1,
+        "state": "queued",
+        "step": None,
+        "progress": 0.0,
+        "error_code": None,
+        "error_message": None,
+        "updated_at": now(),
+        "started_at": None,
+        "ended_at": None,
+    }
+
+
+def ended(state: State, failure: Failure | None) -> dict[str, Any]:
+    """What the row of a job becomes that ends otherwise than well."""
+    at = now()
+    return {
+        "state": state,
+        "updated_at": at,
+        "ended_at": at,
+        "error_code": failure and failure.code,
+        "error_message": failure and failure.message,
+    }
 
 
 def _begun(row: Any) -> Begun:

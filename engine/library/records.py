@@ -74,8 +74,12 @@ class BeingRemoved(Exception):
 
 def job_of(row: Any) -> Job:
     values = {one.name: getattr(row, one.name) for one in fields(Job) if one.name != "error"}
-    failure = Failure(row.error_code, row.error_message or "") if row.error_code else None
-    return Job(**values, error=failure)
+    return Job(**values, error=failure_of(row))
+
+
+def failure_of(row: Any) -> Failure | None:
+    """Why the job of a row failed; None where it has not."""
+    return Failure(row.error_code, row.error_message or "") if row.error_code else None
 
 
 def now() -> datetime:

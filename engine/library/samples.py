@@ -21,6 +21,7 @@ from engine.library.records import (
     Failure,
     Kind,
     announce,
+    failure_of,
     fit,
     hold_library,
     keep_words,
@@ -386,8 +387,7 @@ async def _tell(
 def _sample(row: Any) -> Sample:
     of_job = ("error", "filename")
     values = {one.name: getattr(row, one.name) for one in fields(Sample) if one.name not in of_job}
-    failure = Failure(row.error_code, row.error_message or "") if row.error_code else None
-    return Sample(**values, error=failure, filename=(row.told or {}).get("filename"))
+    return Sample(**values, error=failure_of(row), filename=(row.told or {}).get("filename"))
 
 
 def _change(row: Any) -> Change:

@@ -156,23 +156,46 @@ class WordRow(Table):
     __table_args__ = (Index("words_of_a_sample", "track_id"),)
 
 
-class JobRow(Table):
-    """What somebody asked for, and how far it is."""
-
-    __tablename__ = "jobs"
+class Attempted:
+    """The columns of a job by which a `ledger` knows it: how far which attempt is."""
 
     job_id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    owner: Mapped[str] = mapped_column(Digest)
     attempt: Mapped[int]
     state: Mapped[str] = mapped_column(String(16))
     step: Mapped[str | None] = mapped_column(String(32))
     progress: Mapped[float]
+    error_code: Mapped[str | None] = mapped_column(String(64))
+    error_message: Mapped[str | None] = mapped_column(Text)
+    # The attempt that the workers' engine was told of, 0 before the first.
+    enqueued_attempt: Mapped[int]
+    created_at: Mapped[datetime] = mapped_column(Moment)
+    updated_at: Mapped[datetime] = mapped_column(Moment)
+    started_at: Mapped[datetime | None] = mapped_column(Moment)
+    ended_at: Mapped[datetime | None] = mapped_column(Moment)
+
+
+class Stepped:
+    """The columns of a step of a job, but whose it is."""
+
+    step: Mapped[str] = mapped_column(String(32), primary_key=True)
+    runs: Mapped[int]
+    # Of `runs`, those of the attempt that is running.
+    runs_of_attempt: Mapped[int]
+    attempt: Mapped[int]
+    result: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    began_at: Mapped[datetime] = mapped_column(Moment)
+    ended_at: Mapped[datetime | None] = mapped_column(Moment)
+
+
+class JobRow(Attempted, Table):
+    """What somebody asked for, and how far it is."""
+
+    __tablename__ = "jobs"
+
     track_id: Mapped[int] = mapped_column(
         Number, ForeignKey("samples.track_id", ondelete="CASCADE")
     )
-    error_code: Mapped[str | None] = mapped_column(String(64))
-    error_message: Mapped[str | None] = mapped_column(Text)
-
-    owner: Mapped[str] = mapped_column(Digest)
     scope: Mapped[str] = mapped_column(Digest)
     source: Mapped[str] = mapped_column(String(32))
     url: Mapped[str | None] = mapped_column(Text)
@@ -183,13 +206,6 @@ class JobRow(Table):
     size: Mapped[int | None] = mapped_column(Number)
     fields: Mapped[dict[str, Any]] = mapped_column(JSON)
 
-    # The attempt that the workers' engine was told of, 0 before the first.
-    enqueued_attempt: Mapped[int]
-    created_at: Mapped[datetime] = mapped_column(Moment)
-    updated_at: Mapped[datetime] = mapped_column(Moment)
-    started_at: Mapped[datetime | None] = mapped_column(Moment)
-    ended_at: Mapped[datetime | None] = mapped_column(Moment)
-
     __table_args__ = (
         Index("jobs_by_state", "state", "updated_at"),
         Index("jobs_of_a_track", "track_id"),
@@ -198,7 +214,7 @@ class JobRow(Table):
     )
 
 
-class StepRow(Table):
+class StepRow(Stepped, Table):
     """A step of a job: how often it was begun, and what it gave once it had ended."""
 
     __tablename__ = "steps"
@@ -206,14 +222,6 @@ class StepRow(Table):
     job_id: Mapped[str] = mapped_column(
         String(32), ForeignKey("jobs.job_id", ondelete="CASCADE"), primary_key=True
     )
-    step: Mapped[str] = mapped_column(String(32), primary_key=True)
-    runs: Mapped[int]
-    # Of `runs`, those of the attempt that is running.
-    runs_of_attempt: Mapped[int]
-    attempt: Mapped[int]
-    result: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
-    began_at: Mapped[datetime] = mapped_column(Moment)
-    ended_at: Mapped[datetime | None] = mapped_column(Moment)
 
 
 class ChangeRow(Table):

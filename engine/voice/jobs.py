@@ -18,8 +18,8 @@ from sqlalchemy.orm import aliased
 
 from engine.base.errors import JobFinished, JobNotFound
 from engine.library.database import Database
-from engine.library.ledger import Ledger
-from engine.library.records import fit, now
+from engine.library.ledger import Ledger, ended, queued, queued_again
+from engine.library.records import Failure, fit, now
 from engine.library.tables import ACTIVE, State
 from engine.voice.records import VoiceJob, voice_job_of
 from engine.voice.tables import Kind, VoiceJobRow, VoiceStepRow
@@ -40,9 +40,7 @@ class VoiceJobs(Ledger):
         asked = select(VoiceJobRow).where(VoiceJobRow.job_id == fit(job_id))
         async with self._database.reading() as connection:
             row = (await connection.execute(asked)).one_or_none()
-        if row is None or (owner is not None and row.owner != owner):
-            raise JobNotFound(f"There is no job {job_id[:50]!r}. See /docs for how one is made.")
-        return voice_job_of(row)
+        return _theirs(row, job_id, owner)
 
     async def several(self, job_ids: Iterable[str]) -> dict[str, VoiceJob]:
         asked = select(VoiceJobRow).where(VoiceJobRow.job_id.in_(list(job_ids)), *self._mine)
@@ -146,7 +144,7 @@ async def add(
     track_id: int | None = None,
 ) -> str:
     """A new job, queued; its id."""
-    job_id, at = uuid.uuid4().hex, now()
+    job_id = uuid.uuid4().hex
     await connection.execute(
         insert(VoiceJobRow).values(
             job_id=job_id,
@@ -154,13 +152,8 @@ async def add(
             session_id=session_id,
             track_id=track_id,
             owner=owner,
-            attempt=1,
-            state="queued",
-            progress=0.0,
             asked=fit(dict(asked)),
-            enqueued_attempt=0,
-            created_at=at,
-            updated_at=at,
+            **queued(now()),
         )
     )
     return job_id
@@ -179,22 +172,10 @@ async def queue_again(
     if forget is not None:
         which.append(VoiceStepRow.step.in_(tuple(forget)))
     await connection.execute(delete(VoiceStepRow).where(*which))
-    at = now()
     await connection.execute(
         update(VoiceJobRow)
         .where(VoiceJobRow.job_id == job.job_id)
-        .values(
-            attempt=job.attempt + 1,
-            state="queued",
-            step=None,
-            progress=0.0,
-            error_code=None,
-            error_message=None,
-            asked=fit(dict(asked)),
-            updated_at=at,
-            started_at=None,
-            ended_at=None,
-        )
+        .values(asked=fit(dict(asked)), **queued_again(job.attempt))
     )
 
 
@@ -202,16 +183,12 @@ async def end(
     connection: AsyncConnection, job: VoiceJob, state: State, code: str, message: str
 ) -> None:
     """End a job otherwise than well; a take whose reference cannot be made ready ends with it."""
-    at = now()
     which = VoiceJobRow.job_id == job.job_id
     if job.kind == "reference" and job.session_id is not None:
         waiting = (VoiceJobRow.kind == "take") & (VoiceJobRow.state == "queued")
         which = or_(which, waiting & (VoiceJobRow.session_id == job.session_id))
-    await connection.execute(
-        update(VoiceJobRow)
-        .where(which)
-        .values(state=state, updated_at=at, ended_at=at, error_code=code, error_message=message)
-    )
+    told = ended(state, Failure(code, message))
+    await connection.execute(update(VoiceJobRow).where(which).values(told))
 
 
 async def of_session(connection: AsyncConnection, session_id: str) -> dict[Kind, VoiceJob]:
@@ -235,6 +212,10 @@ def _may_begin() -> Any:
 async def _held(connection: AsyncConnection, job_id: str, owner: str | None) -> VoiceJob:
     asked = select(VoiceJobRow).where(VoiceJobRow.job_id == fit(job_id)).with_for_update()
     row = (await connection.execute(asked)).one_or_none()
+    return _theirs(row, job_id, owner)
+
+
+def _theirs(row: Any, job_id: str, owner: str | None) -> VoiceJob:
     if row is None or (owner is not None and row.owner != owner):
         raise JobNotFound(f"There is no job {job_id[:50]!r}. See /docs for how one is made.")
     return voice_job_of(row)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import Any, Literal
 
-from engine.library.records import Failure
+from engine.library.records import Failure, failure_of
 from engine.library.tables import ACTIVE, State
 from engine.voice.lyrics.lines import Lyrics
 from engine.voice.tables import Kind
@@ -135,8 +135,7 @@ class Session:
 
 def voice_job_of(row: Any) -> VoiceJob:
     values = {one.name: getattr(row, one.name) for one in fields(VoiceJob) if one.name != "error"}
-    failure = Failure(row.error_code, row.error_message or "") if row.error_code else None
-    return VoiceJob(**values, error=failure)
+    return VoiceJob(**values, error=failure_of(row))
 
 
 _FURTHER = ("lyrics", "jobs", "reference")

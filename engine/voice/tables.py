@@ -14,7 +14,7 @@ from typing import Any, Literal, get_args
 from sqlalchemy import JSON, ForeignKey, Index, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from engine.library.tables import Digest, Moment, Number, Table
+from engine.library.tables import Attempted, Digest, Moment, Number, Stepped, Table
 
 # What a job is for: to make a reference ready, to judge a take, to tell when words are sung.
 Kind = Literal["reference", "take", "words"]
@@ -64,33 +64,20 @@ class SessionRow(Table):
     )
 
 
-class VoiceJobRow(Table):
-    """What a worker does for a session, or for the words of a track; columns as in `jobs`."""
+class VoiceJobRow(Attempted, Table):
+    """What a worker does for a session, or for the words of a track."""
 
     __tablename__ = "voice_jobs"
 
-    job_id: Mapped[str] = mapped_column(String(32), primary_key=True)
     kind: Mapped[str] = mapped_column(String(16))
     session_id: Mapped[str | None] = mapped_column(
         String(32), ForeignKey("voice_sessions.session_id", ondelete="CASCADE")
     )
-    owner: Mapped[str] = mapped_column(Digest)
-    attempt: Mapped[int]
-    state: Mapped[str] = mapped_column(String(16))
-    step: Mapped[str | None] = mapped_column(String(32))
-    progress: Mapped[float]
-    error_code: Mapped[str | None] = mapped_column(String(64))
-    error_message: Mapped[str | None] = mapped_column(Text)
     # What it is asked for: of a take {"take", "transposition", "language"}.
     asked: Mapped[dict[str, Any]] = mapped_column(JSON)
     # Of words: whose.
     track_id: Mapped[int | None] = mapped_column(Number)
     result: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
-    enqueued_attempt: Mapped[int]
-    created_at: Mapped[datetime] = mapped_column(Moment)
-    updated_at: Mapped[datetime] = mapped_column(Moment)
-    started_at: Mapped[datetime | None] = mapped_column(Moment)
-    ended_at: Mapped[datetime | None] = mapped_column(Moment)
 
     __table_args__ = (
         # PostgreSQL and SQLite alike: of jobs without a session there may be many.
@@ -100,21 +87,14 @@ class VoiceJobRow(Table):
     )
 
 
-class VoiceStepRow(Table):
-    """A step of a job; columns as in `steps`."""
+class VoiceStepRow(Stepped, Table):
+    """A step of a job."""
 
     __tablename__ = "voice_steps"
 
     job_id: Mapped[str] = mapped_column(
         String(32), ForeignKey("voice_jobs.job_id", ondelete="CASCADE"), primary_key=True
     )
-    step: Mapped[str] = mapped_column(String(32), primary_key=True)
-    runs: Mapped[int]
-    runs_of_attempt: Mapped[int]
-    attempt: Mapped[int]
-    result: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
-    began_at: Mapped[datetime] = mapped_column(Moment)
-    ended_at: Mapped[datetime | None] = mapped_column(Moment)
 
 
 class ReferenceRow(Table):

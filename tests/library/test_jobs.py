@@ -209,7 +209,7 @@ async def test_what_is_tried_again_and_again_has_to_wait(
     jobs: Jobs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = datetime(2026, 11, 28, 12, tzinfo=UTC)
-    for module in ("jobs", "attempts"):
+    for module in ("jobs", "ledger"):
         monkeypatch.setattr(f"engine.library.{module}.now", lambda: clock)
     job = await jobs.submit(upload("one"))
 
