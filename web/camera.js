@@ -1,7 +1,7 @@
 // The camera inside the page, where the browser gives one to it. It does so on https and
 // localhost alone; elsewhere app.js opens the phone's own camera by <input capture>.
 import { t } from "./language.js";
-import { toJpeg } from "./picture.js";
+import { middle, toJpeg } from "./picture.js";
 
 const $ = (id) => document.getElementById(id);
 const video = $("video");
@@ -59,10 +59,10 @@ async function watch() {
   const { signal } = watching;
   const { follow } = await import("./glance.js");
   const frame = await follow(video, sight, signal);
-  if (frame) await shoot(frame, 0, 0, frame.width);
+  if (frame) await shoot(frame, { x: 0, y: 0, side: frame.width });
 }
 
-async function shoot(source, x, y, side) {
+async function shoot(source, { x, y, side }) {
   release.disabled = true; // a second tap is no second photo
   const blob = await toJpeg(source, x, y, side, side);
   if (!dialog.open) return;
@@ -105,9 +105,7 @@ export function setUp(taken, choose) {
   });
   release.addEventListener("click", () => {
     watching.abort();
-    const { videoWidth: width, videoHeight: height } = video;
-    const side = Math.min(width, height);
-    shoot(video, (width - side) / 2, (height - side) / 2, side);
+    shoot(video, middle(video));
   });
 }
 

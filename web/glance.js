@@ -2,7 +2,7 @@
 // sleeve that is followed is outlined, and the first match takes the picture. An answer that is not
 // sure is believed when several frames say the same; what the picture is, identify decides.
 import { glimpse } from "./api.js";
-import { toJpeg } from "./picture.js";
+import { middle, toJpeg } from "./picture.js";
 import { outlines } from "./results.js";
 
 const SIDE = 512; // px of a frame: what one look at the service works on
@@ -16,11 +16,10 @@ const pause = (milliseconds) => new Promise((done) => setTimeout(done, milliseco
 
 /** The middle square of a video as it is now, on a canvas. */
 function still(video) {
-  const { videoWidth: width, videoHeight: height } = video;
-  const side = Math.min(width, height);
+  const { x, y, side } = middle(video);
   const canvas = document.createElement("canvas");
   canvas.width = canvas.height = side;
-  canvas.getContext("2d", { alpha: false }).drawImage(video, (width - side) / 2, (height - side) / 2, side, side, 0, 0, side, side);
+  canvas.getContext("2d", { alpha: false }).drawImage(video, x, y, side, side, 0, 0, side, side);
   return canvas;
 }
 
@@ -39,7 +38,7 @@ export async function follow(video, box, signal) {
     const small = await toJpeg(frame, 0, 0, frame.width, frame.height, SIDE);
     const told = small && (await glimpse(small, signal).catch(() => null));
     if (signal.aborted) break;
-    outline(video, box, told, frame.width);
+    outline(video, box, told);
     lately = [...lately, (told?.album ?? told?.candidates?.[0])?.album_id].slice(-LOOKED_AT);
     if (told?.decision === "match" || agreed(lately)) {
       await pause(SEEN);
@@ -57,13 +56,14 @@ const agreed = (lately) => {
 };
 
 /** The place of the sleeve over the video, which covers its box as this drawing does. */
-function outline({ videoWidth: width, videoHeight: height }, box, told, side) {
+function outline(video, box, told) {
   const quad = told?.evidence?.quad;
   box.replaceChildren();
   if (!quad) return;
+  const { x: left, y: top, side } = middle(video);
   const scale = side / Math.min(SIDE, side);
-  const placed = quad.map(([x, y]) => [x * scale + (width - side) / 2, y * scale + (height - side) / 2]);
-  const svg = outlines([width, height], [placed], told.decision === "match" ? 0 : -1, () => {});
+  const placed = quad.map(([x, y]) => [x * scale + left, y * scale + top]);
+  const svg = outlines([video.videoWidth, video.videoHeight], [placed], told.decision === "match" ? 0 : -1, () => {});
   svg.setAttribute("preserveAspectRatio", "xMidYMid slice");
   box.append(svg);
 }

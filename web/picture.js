@@ -36,6 +36,12 @@ export function toJpeg(source, x, y, width, height, side = SIDE) {
   return new Promise((done) => canvas.toBlob(done, "image/jpeg", QUALITY));
 }
 
+/** The middle square of a video, in its own pixels. */
+export function middle({ videoWidth: width, videoHeight: height }) {
+  const side = Math.min(width, height);
+  return { x: (width - side) / 2, y: (height - side) / 2, side };
+}
+
 /** A chosen file → what to send, and whether this browser can show it. */
 export async function prepare(file) {
   const bitmap = await decode(file);

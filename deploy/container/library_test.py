@@ -10,7 +10,6 @@ that was started anew; the worker is asked to stop with work in hand, and a seco
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import signal
@@ -42,7 +41,6 @@ SETTINGS = (
     "SHAZAM_DATABASE=sqlite:////tmp/library/library.sqlite",
     "SHAZAM_STORAGE=/tmp/library/objects",
 )
-FIRST = Question("/api/v1/samples?limit=1", "samples")
 DONE_WITHIN_S = 240.0
 STOPPED_WITHIN_S = 30.0  # `stop_grace_period` of deploy/compose/library.yaml
 
@@ -64,7 +62,7 @@ def _try(image: str, root: Path, state: Path) -> Iterator[str]:
     container = {"state": state, "settings": SETTINGS}
     clip = _unknown_sound()
     with running(image, root, **container) as service:  # type: ignore[arg-type]
-        print(f"start to ready: {_ready(service):.2f} s")
+        print(f"start to ready: {service.ready():.2f} s")
         with running(image, root, **container, entry=WORKER) as worker:  # type: ignore[arg-type]
             job = _post(service, "/api/v1/upload/file", clip, 202)
             print(f"uploaded, worked on and done after {_done(service, job):.1f} s")
@@ -83,17 +81,8 @@ def _try(image: str, root: Path, state: Path) -> Iterator[str]:
             print(f"what it had in hand was done by another after {_done(service, second):.1f} s")
         print(f"most memory used by the service: {service.memory}")
     with running(image, root, **container) as anew:  # type: ignore[arg-type]
-        _ready(anew)
+        anew.ready()
         yield from _found(anew, clip, job["track_id"])
-
-
-def _ready(service: Any) -> float:
-    while time.monotonic() - service.began < 60:
-        with contextlib.suppress(OSError):
-            if service.ask("/readyz")[0] == 200:
-                return time.monotonic() - service.began
-        time.sleep(0.05)
-    raise SystemExit(f"FAILED: not ready; its log ends:\n{service.log.read_text()[-3000:]}")
 
 
 def _post(service: Any, path: str, clip: bytes, wanted: int) -> Any:

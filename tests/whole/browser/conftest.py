@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -125,6 +126,14 @@ def visitor(chromium: Any) -> Iterator[Visit]:
 def visit(visitor: Visit, fake: Fake) -> Visit:
     """`visit(path, **context options)` on the fake service."""
     return lambda path="/", **options: visitor(fake.url + path, **options)
+
+
+def until(page: Any, what: Callable[[], Any], seconds: float = 30) -> None:
+    """Wait for what no locator tells; the page goes on meanwhile."""
+    deadline = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < deadline, f"not within {seconds} s"
+        page.wait_for_timeout(50)
 
 
 def complaints(message: Any) -> list[str]:

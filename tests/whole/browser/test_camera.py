@@ -16,7 +16,7 @@ from playwright.sync_api import expect
 from engine.covers.catalogue import Catalogue
 from engine.covers.photos.photo import simulate_photo
 
-from .conftest import launched
+from .conftest import launched, until
 from .fake_service import UNSURE, Fake, album, identified
 from .test_reach import PHONE
 
@@ -85,8 +85,7 @@ def test_what_several_frames_say_alike_is_believed_and_what_they_do_not_is_not(
     page = visit()
     page.locator("#shoot").click()
     expect(page.locator("#release")).to_be_enabled()
-    while len(glances(fake)) < 13:
-        page.wait_for_timeout(50)
+    until(page, lambda: len(glances(fake)) >= 13)
     assert photos(fake) == []
     fake.glances = [likely(59), BLIND, likely(59), likely(58), likely(59)]
     expect(page.get_by_role("dialog")).to_be_hidden()
@@ -97,8 +96,7 @@ def test_a_service_that_gives_no_answer_leaves_the_button(visit, fake: Fake) -> 
     fake.glances = [None]
     page = visit()
     page.locator("#shoot").click()
-    while not glances(fake):
-        page.wait_for_timeout(50)
+    until(page, lambda: glances(fake))
     page.locator("#release").click()
     expect(page.get_by_role("dialog")).to_be_hidden()
     expect(page.locator("#verdict")).to_have_attribute("data-decision", "match")
@@ -108,8 +106,7 @@ def test_a_service_that_gives_no_answer_leaves_the_button(visit, fake: Fake) -> 
 def test_nothing_is_asked_once_the_camera_is_closed(visit, fake: Fake) -> None:
     page = visit()
     page.locator("#shoot").click()
-    while not glances(fake):
-        page.wait_for_timeout(50)
+    until(page, lambda: glances(fake))
     page.keyboard.press("Escape")
     expect(page.locator("#sight svg")).to_have_count(0)
     page.wait_for_timeout(300)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from importlib.resources import files
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 import pytest
 from conftest import Serve, Server
 
-from .conftest import sync_api
+from .conftest import sync_api, until
 
 expect = sync_api.expect
 PHONE = {"viewport": {"width": 360, "height": 740}, "has_touch": True, "is_mobile": True}
@@ -26,13 +25,6 @@ def locked(serve: Serve, tiny_artifact: Path) -> Iterator[Server]:
 
 # Asked for again and again from here: the page's policy lets no text become a script in it.
 COVERS = "[...document.querySelectorAll('#shelf img')].filter((one) => one.naturalWidth).length"
-
-
-def until_covers_are_shown(page: Any) -> None:
-    deadline = time.monotonic() + 30
-    while page.evaluate(COVERS) <= 3:
-        assert time.monotonic() < deadline, "no covers"
-        page.wait_for_timeout(50)
 
 
 def test_a_key_is_entered_once_and_can_be_forgotten(
@@ -50,9 +42,9 @@ def test_a_key_is_entered_once_and_can_be_forgotten(
     dialog.get_by_label("Key").fill("the key; of one")
     dialog.get_by_role("button", name="Open").click()
     expect(page.locator("#shelf li").first).to_be_visible()
-    until_covers_are_shown(page)  # pictures are asked for without a header
+    until(page, lambda: page.evaluate(COVERS) > 3)  # pictures are asked for without a header
     page.reload()
-    until_covers_are_shown(page)
+    until(page, lambda: page.evaluate(COVERS) > 3)
     expect(page.get_by_role("dialog")).to_have_count(0)
     page.get_by_role("button", name="Forget the key").click()
     expect(dialog).to_be_visible()
