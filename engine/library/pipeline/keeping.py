@@ -158,10 +158,10 @@ class Keeper:
         suspects = {workflow for workflow in queues if workflow not in self._running}
         for workflow in suspects & self._suspects:
             logger.warning("%s was lost, and begins again", workflow)
-            await _blocking(self.hand_back, workflow, queues[workflow])
+            await _blocking(self._hand_back, workflow, queues[workflow])
         self._suspects = suspects
 
-    def hand_back(self, workflow: str, queue: str) -> None:
+    def _hand_back(self, workflow: str, queue: str) -> None:
         """Into its queue again, where this worker still has it; blocking."""
         self._client._sys_db.reenqueue_for_recovery(workflow, [self._lease.worker], queue)
 

@@ -13,20 +13,17 @@ class Running:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._unwanted: dict[str, threading.Event] = {}
-        self._queues: dict[str, str] = {}
         self.stopped = False
 
     @contextmanager
-    def at(self, workflow: str, queue: str) -> Iterator[None]:
+    def at(self, workflow: str) -> Iterator[None]:
         with self._lock:
             self._unwanted[workflow] = threading.Event()
-            self._queues[workflow] = queue
         try:
             yield
         finally:
             with self._lock:
                 self._unwanted.pop(workflow, None)
-                self._queues.pop(workflow, None)
 
     def give_up(self, workflow: str) -> None:
         with self._lock:
@@ -52,11 +49,6 @@ class Running:
     def wanted(self) -> list[str]:
         with self._lock:
             return [workflow for workflow, one in self._unwanted.items() if not one.is_set()]
-
-    def queue_of(self, workflow: str) -> str | None:
-        """The queue that it came from; None where it has ended."""
-        with self._lock:
-            return self._queues.get(workflow)
 
     def __contains__(self, workflow: str) -> bool:
         with self._lock:

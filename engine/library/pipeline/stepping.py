@@ -38,7 +38,7 @@ class Stepping:
     ) -> None:
         """A workflow: all steps of one attempt but those that are `skipped` for what was told
         before. What it does depends on that, and on nothing else."""
-        with self.running.at(workflow_id(job_id, attempt), self.line.named.queue):
+        with self.running.at(workflow_id(job_id, attempt)):
             told: dict[str, Told] = {}
             try:
                 for step in self.line.steps:

@@ -206,22 +206,19 @@ class Worker:
         self._stopping.set()
 
     def _stop(self) -> None:
-        """Hand back what is in hand, at once: another begins with the step that it is in."""
+        """Let go of what is in hand, at once: it is taken up by another, which begins with the step
+        that it is in."""
         self._running.stop()
-        handing = threading.Thread(target=self._hand_back, daemon=True)
-        handing.start()
-        handing.join(_STOP_S)
+        leaving = threading.Thread(target=self._leave, daemon=True)
+        leaving.start()
+        leaving.join(_STOP_S)
         self._bench.objects.stop()
         for line in self._lines:
             line.bench.pool.close()
         self._scratch.remove()
 
-    def _hand_back(self) -> None:
+    def _leave(self) -> None:
         DBOS.destroy()  # the queue is looked at no more
-        for workflow in self._running.wanted():
-            queue = self._running.queue_of(workflow)
-            if queue is not None:
-                self._keeper.hand_back(workflow, queue)
         self._loop.wait(self._lease.leave)
 
     def _end_at_once(self) -> None:
