@@ -40,8 +40,7 @@ from engine.library.service.schemas import (
     Twin,
 )
 from engine.library.signing import verify
-from engine.serving.http.exchange import current_caller, current_exchange
-from engine.serving.http.languages import ENGLISH
+from engine.serving.http.exchange import current_caller, current_language
 from engine.serving.http.prefix import prefix_here
 from engine.serving.http.uploads import Received
 from engine.sound.service.answers import SoundAnswers
@@ -356,9 +355,7 @@ def _failure(error: Any) -> Failure | None:
     """Why a job failed, in the language of who asks."""
     if error is None:
         return None
-    exchange = current_exchange()
-    language = exchange.language if exchange else ENGLISH
-    return Failure(code=error.code, message=language.told(error.code, error.message))
+    return Failure(code=error.code, message=current_language().told(error.code, error.message))
 
 
 def _job(job: Job) -> JobModel:

@@ -13,8 +13,7 @@ from engine.library.service.figures import BEAT_WITHIN_S, WITHIN_S, Standing, st
 from engine.library.service.opened import Library
 from engine.library.service.schemas import LibraryHealth, Part, SourcePart, WorkerPart
 from engine.library.settings import LibrarySettings
-from engine.serving.http.exchange import current_caller, current_exchange
-from engine.serving.http.languages import ENGLISH
+from engine.serving.http.exchange import current_caller, current_language
 
 logger = logging.getLogger("shazam")
 
@@ -65,8 +64,7 @@ async def health_of(
 
 def _said(english: str) -> str:
     """The same to whoever asks, in their language."""
-    exchange = current_exchange()
-    return (exchange.language if exchange else ENGLISH).said(english) or english
+    return current_language().said(english) or english
 
 
 async def _asked(question: Awaitable[object], what: str) -> Part:

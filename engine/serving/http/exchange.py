@@ -51,6 +51,12 @@ def current_caller() -> str:
     return exchange.caller if exchange else ""
 
 
+def current_language() -> Language:
+    """That of who asks, in this context; English where nobody does."""
+    exchange = _exchange.get()
+    return exchange.language if exchange else ENGLISH
+
+
 @contextlib.contextmanager
 def answering(exchange: Exchange) -> Iterator[None]:
     """For as long as it lasts, `exchange` is what `current_exchange` gives in this context."""

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from engine.base.errors import AudioNotFound, NotFound, NotReady
-from engine.serving.http.exchange import current_exchange
+from engine.serving.http.exchange import current_language
 from engine.serving.http.prefix import prefix_here
 from engine.sound.service.asking import AsyncSound
 from engine.sound.service.french import because
@@ -287,8 +287,7 @@ def _hundredths(seconds: float) -> float:
 
 
 def _because(common: Common) -> str:
-    exchange = current_exchange()
-    return because(common) if exchange and exchange.language.code == "fr" else str(common)
+    return because(common) if current_language().code == "fr" else str(common)
 
 
 def _waveform(kept: Any, duration_s: float | None, points: int) -> Waveform:

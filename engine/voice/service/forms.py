@@ -12,7 +12,7 @@ from starlette.requests import Request
 from engine.base.errors import EmptyFile, InvalidRequest, PayloadTooLarge
 from engine.base.texts import as_one_line
 from engine.library.service.forms import LONGEST_URL, LONGEST_WORDS
-from engine.serving.http.exchange import current_exchange
+from engine.serving.http.exchange import current_language
 from engine.serving.http.forms import given, integer, number, read_json, refuse_unknown, words
 from engine.serving.http.uploads import Received, received
 from engine.sound.service.forms import RECORDING
@@ -130,7 +130,7 @@ async def read_wish(request: Request) -> Wish:
     """How to judge: a JSON body, or none. Raises `InvalidRequest`."""
     fields = await _fields(request, ("transposition", "language"))
     semitones = integer(fields, "transposition", -MOST_SEMITONES, MOST_SEMITONES, default=0)
-    language = words(fields, "language") or caller_language()
+    language = words(fields, "language") or current_language().code
     if language not in ("en", "fr"):
         raise InvalidRequest(f"language={language[:20]!r} is neither en nor fr.")
     return Wish(cast('Literal["en", "fr"]', language), semitones)
@@ -163,9 +163,3 @@ async def _fields(request: Request, known: tuple[str, ...]) -> dict[str, Any]:
     fields = {**told, **request.query_params}
     refuse_unknown(fields, known)
     return fields
-
-
-def caller_language() -> str:
-    """Of who asks in this context."""
-    exchange = current_exchange()
-    return exchange.language.code if exchange else "en"

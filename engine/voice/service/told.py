@@ -7,7 +7,7 @@ from typing import Any
 
 from engine.library.records import Failure as Reason
 from engine.library.service.schemas import Failure
-from engine.serving.http.exchange import current_exchange
+from engine.serving.http.exchange import current_language
 from engine.serving.http.prefix import prefix_here
 from engine.voice.lyrics.lines import Lyrics
 from engine.voice.records import Session, VoiceJob
@@ -182,6 +182,5 @@ def failure(error: Reason | None) -> Failure | None:
     """Why something failed, in the language of who asks."""
     if error is None:
         return None
-    exchange = current_exchange()
-    said = exchange.language.said(error.message) if exchange else None
+    said = current_language().said(error.message)
     return Failure(code=error.code, message=said or error.message)
