@@ -1,7 +1,7 @@
 // What the camera sees, asked about while it is pointed: frames go out as fast as answers come, the
 // sleeve that is followed is outlined, and the first match takes the picture. An answer that is not
 // sure is believed when several frames say the same; what the picture is, identify decides.
-import { glimpse } from "./api.js";
+import { glimpse, sleep } from "./api.js";
 import { middle, toJpeg } from "./picture.js";
 import { outlines } from "./results.js";
 
@@ -11,8 +11,6 @@ const ALIKE = 3; // of them: as good as a sure one
 const PAUSE = 120; // ms: another camera frame is there by then
 const REST = 2_000; // ms after no answer: the service is busy, or away
 const SEEN = 350; // ms that a match is outlined before the picture is taken
-
-const pause = (milliseconds) => new Promise((done) => setTimeout(done, milliseconds));
 
 /** The middle square of a video as it is now, on a canvas. */
 function still(video) {
@@ -28,25 +26,29 @@ function still(video) {
  * that was recognised, a canvas, or null.
  */
 export async function follow(video, box, signal) {
-  let lately = [];
-  while (!signal.aborted) {
-    if (document.hidden || !video.videoWidth) {
-      await pause(PAUSE);
-      continue;
-    }
+  try {
+    return await recognised(video, box, signal);
+  } catch (error) {
+    if (signal.aborted) return null;
+    throw error;
+  }
+}
+
+async function recognised(video, box, signal) {
+  for (let lately = []; ; ) {
+    while (document.hidden || !video.videoWidth) await sleep(PAUSE, signal);
     const frame = still(video);
     const small = await toJpeg(frame, 0, 0, frame.width, frame.height, SIDE);
-    const told = small && (await glimpse(small, signal).catch(() => null));
-    if (signal.aborted) break;
+    const told = small && (await glimpse(small, signal));
+    signal.throwIfAborted();
     outline(video, box, told);
     lately = [...lately, (told?.album ?? told?.candidates?.[0])?.album_id].slice(-LOOKED_AT);
     if (told?.decision === "match" || agreed(lately)) {
-      await pause(SEEN);
-      return signal.aborted ? null : frame;
+      await sleep(SEEN, signal);
+      return frame;
     }
-    await pause(told ? PAUSE : REST);
+    await sleep(told ? PAUSE : REST, signal);
   }
-  return null;
 }
 
 /** Whether the last frames name one album often enough. */

@@ -3,7 +3,7 @@
 import { base } from "./address.js";
 import { quietly } from "./api.js";
 import { t } from "./language.js";
-import { make } from "./results.js";
+import { drawing, icon, make } from "./results.js";
 
 const POINTS = 240;
 const HEIGHT = 100; // of the drawing, in units of its own
@@ -32,17 +32,14 @@ const reached = (url) => (url.startsWith("/") && !url.startsWith(base) ? base + 
 export function player(track, name, heard = null) {
   const end = track.duration_s ?? 0;
   const from = Math.min(Math.max(0, heard?.offset_s ?? 0), end || Infinity);
-  const icon = document.createElementNS("http://www.w3.org/2000/svg", "svg");
-  const button = make("button", { type: "button", className: "round play" }, icon);
+  const sign = icon("play");
+  const button = make("button", { type: "button", className: "round play" }, sign);
   const range = make("input", { type: "range", min: 0, max: end, step: 0.1, value: from, ariaLabel: t("position", { title: name }) });
   const wave = make("div", { className: "wave" }, range);
   const clock = make("p", { className: "clock" });
   const box = make("div", { className: "player" }, button, wave, clock);
   const trouble = make("p", { className: "trouble", role: "alert", hidden: true });
   box.append(trouble);
-  icon.setAttribute("class", "icon");
-  icon.setAttribute("aria-hidden", "true");
-  icon.append(document.createElementNS("http://www.w3.org/2000/svg", "use"));
   const audio = track.audio_url ? new Audio() : null;
 
   const draw = () => {
@@ -52,7 +49,7 @@ export function player(track, name, heard = null) {
     range.setAttribute("aria-valuetext", t("position_is", { time: time(at), end: time(end) }));
     box.style.setProperty("--at", end ? at / end : 0);
     button.ariaLabel = plays ? t("pause") : t("play", { time: time(at) });
-    icon.firstChild.setAttribute("href", new URL(`icons.svg#${plays ? "pause" : "play"}`, import.meta.url).href);
+    sign.show(plays ? "pause" : "play");
   };
   if (heard && end) {
     box.style.setProperty("--from", from / end);
@@ -118,11 +115,7 @@ async function drawWave(wave, url) {
   const bottom = peaks.map(([low], x) => `${x},${y(Math.min(low, -least)).toFixed(1)}`).reverse();
   const points = [...top, ...bottom].join(" ");
   for (const part of ["all", "played"]) {
-    const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
-    for (const [key, value] of Object.entries({ viewBox: `0 0 ${peaks.length - 1} ${HEIGHT}`, preserveAspectRatio: "none", "aria-hidden": "true", class: part })) svg.setAttribute(key, value);
-    const shape = document.createElementNS("http://www.w3.org/2000/svg", "polygon");
-    shape.setAttribute("points", points);
-    svg.append(shape);
-    wave.insertBefore(svg, wave.querySelector("input"));
+    const values = { viewBox: `0 0 ${peaks.length - 1} ${HEIGHT}`, preserveAspectRatio: "none", "aria-hidden": "true", class: part };
+    wave.insertBefore(drawing("svg", values, drawing("polygon", { points })), wave.querySelector("input"));
   }
 }

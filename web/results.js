@@ -55,10 +55,21 @@ export function cover(album, eager, alt = "") {
   return frame;
 }
 
-function drawing(name, values) {
+/** An SVG element with these attributes. */
+export function drawing(name, values, ...children) {
   const node = document.createElementNS("http://www.w3.org/2000/svg", name);
   for (const [key, value] of Object.entries(values)) node.setAttribute(key, value);
+  node.append(...children);
   return node;
+}
+
+/** One of icons.svg: `show(name)` of it is which. */
+export function icon(name) {
+  const use = drawing("use", {});
+  const svg = drawing("svg", { class: "icon", "aria-hidden": "true" }, use);
+  svg.show = (other) => use.setAttribute("href", new URL(`icons.svg#${other}`, import.meta.url).href);
+  svg.show(name);
+  return svg;
 }
 
 /**

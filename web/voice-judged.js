@@ -3,7 +3,7 @@
 import { base } from "./address.js";
 import { language, number, t } from "./language.js";
 import { pausePlaying, time } from "./player.js";
-import { make, say } from "./results.js";
+import { drawing, make, say } from "./results.js";
 import { gauge } from "./voice-gauge.js";
 import { draw } from "./voice-picture.js";
 import { audioAt } from "./voice-session.js";
@@ -132,12 +132,6 @@ function row(phrase, place, { session, result, heard }) {
 function told({ cents: points }) {
   const sung = points.map(([, value]) => value).filter((value) => value !== null).sort((a, b) => a - b);
   return sung.length ? t("judged_curve", { cents: cents(sung[sung.length >> 1]) }) : t("judged_no_curve");
-}
-
-function drawing(name, values) {
-  const node = document.createElementNS("http://www.w3.org/2000/svg", name);
-  for (const [attribute, value] of Object.entries(values)) node.setAttribute(attribute, value);
-  return node;
 }
 
 /** Cents beside the original: half a semitone to either side is a band, the original its middle. */

@@ -4,7 +4,7 @@ import { blank, write } from "./address.js";
 import { Trouble } from "./api.js";
 import { language, learn, number, t } from "./language.js";
 import { pausePlaying, player, time } from "./player.js";
-import { byline, head, lead, make, say } from "./results.js";
+import { byline, head, icon, lead, make, say } from "./results.js";
 import { sheet, styled as sounds } from "./sound.js";
 import { openBooth } from "./voice-booth.js";
 import { hush, judged } from "./voice-judged.js";
@@ -138,18 +138,9 @@ function finder(page) {
 function songRow(song, page) {
   const lines = make("span", { className: "lines" }, make("span", { className: "name" }, titled(song)), make("span", { className: "artist" }, [byline(song), song.album].filter(Boolean).join(" · ")));
   const length = song.duration_s ? make("span", { className: "length" }, time(song.duration_s)) : null;
-  const button = make("button", { type: "button", className: "row", ariaLabel: t("sing_this", { title: named(song) }) }, lines, length, picture("microphone"));
+  const button = make("button", { type: "button", className: "row", ariaLabel: t("sing_this", { title: named(song) }) }, lines, length, icon("microphone"));
   button.addEventListener("click", () => busy(button, () => sing(song.track_id, page)));
   return make("li", {}, button);
-}
-
-function picture(name) {
-  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
-  svg.setAttribute("class", "icon");
-  svg.setAttribute("aria-hidden", "true");
-  svg.append(document.createElementNS("http://www.w3.org/2000/svg", "use"));
-  svg.firstChild.setAttribute("href", new URL(`icons.svg#${name}`, import.meta.url).href);
-  return svg;
 }
 
 /** While `act` runs a second press does nothing; what goes wrong is said beside the button. */
@@ -340,7 +331,7 @@ const FRONTS = {
 
   ready(box, found, page) {
     const told = found.session;
-    const start = make("button", { type: "button", className: "sun start" }, picture("microphone"), t("sing_start"));
+    const start = make("button", { type: "button", className: "sun start" }, icon("microphone"), t("sing_start"));
     start.addEventListener("click", () => enter(found, page));
     const song = { audio_url: session.audioAt(told.session_id, "ref", "original"), duration_s: told.reference.duration_s, waveform_url: null };
     doing(box, make("p", {}, t("sing_ready_text")), start, player(song, titled(told)));
