@@ -21,6 +21,7 @@ from engine.artifact.opened import Opened
 from engine.artifact.pack import pack
 from engine.artifact.remote import RemoteArtifact, fetch, is_url
 from engine.base.errors import ArtifactNotFound, ManifestInvalid, SettingsError, ShazamError
+from engine.base.importing import one_thread
 from engine.base.places import MANIFEST, PROJECT, ensure_bentoml_home
 from engine.base.progress import Progress
 
@@ -111,12 +112,13 @@ def published_folder(tag: str) -> Path:
     if (carried := _in_image(tag)) is not None:
         return carried
     ensure_bentoml_home()
-    import bentoml
+    with one_thread():
+        import bentoml
 
-    # BentoML looks into NumPy as soon as that is named somewhere; while another thread is still
-    # importing it, as the one that opens an artifact is, there is nothing in it yet.
-    import numpy  # noqa: F401
-    from bentoml.exceptions import BentoMLException
+        # BentoML looks into NumPy as soon as that is named somewhere; while another thread is still
+        # importing it, as the one that opens an artifact is, there is nothing in it yet.
+        import numpy  # noqa: F401
+        from bentoml.exceptions import BentoMLException
 
     try:
         return Path(bentoml.models.get(tag).path_of("artifact"))

@@ -18,6 +18,7 @@ In: the environment, this machine, this disk. Out: settings, failures with names
     needs      packages that not every installation has
     progress   what a long command says while it runs
     version    which version this is
+    importing  packages that one thread at a time may import
     inference  networks on OpenVINO: imported, compiled, their kernels kept
 
 Imports no other room. What only one room uses does not belong here.

@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from engine.base.importing import one_thread
 from engine.base.places import cache_home, is_ours
 
 # Files of prepared kernels: two towers of covers and two networks of sound, of four artifacts.
@@ -27,7 +28,8 @@ def import_openvino() -> Any:
     reports to nobody, so nothing of ours imports either but by this."""
     sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
     os.environ.setdefault("NNCF_CI", "1")
-    return importlib.import_module("openvino")
+    with one_thread():
+        return importlib.import_module("openvino")
 
 
 def compile_network(

@@ -30,13 +30,15 @@ def open_search(given: CoverSettings | None = None, *, with_encoder: bool = True
 
     For a thread beside an event loop: what it starts (OpenVINO's threads) stands back from it.
     """
+    from engine.base.importing import one_thread
     from engine.serving.work.lanes import stand_back
 
     stand_back()
-    from engine.artifact.store import find_artifact
-    from engine.covers.search import (
-        CoverSearch,  # heavy: FAISS, and the encoder's runtime behind it
-    )
+    with one_thread():
+        from engine.artifact.store import find_artifact
+        from engine.covers.search import (
+            CoverSearch,  # heavy: FAISS, and the encoder's runtime behind it
+        )
 
     given = given or settings()
     return CoverSearch.open(

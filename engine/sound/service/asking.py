@@ -32,6 +32,7 @@ from engine.base.errors import (
     Overloaded,
     ShazamError,
 )
+from engine.base.importing import one_thread
 from engine.serving.http.exchange import current_caller
 from engine.serving.process import collector, preload
 from engine.serving.process.address import invitation
@@ -287,7 +288,8 @@ class AsyncSound:
         return search
 
     def _open_decoder(self) -> Decoder:
-        from engine.sound.apart import Decoder
+        with one_thread():
+            from engine.sound.apart import Decoder
 
         return Decoder(
             min(DECODERS, self.settings.usable_threads()), seconds=self.settings.timeout_s / 2

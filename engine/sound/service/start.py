@@ -43,11 +43,13 @@ def open_search(given: SoundSettings | None = None) -> SoundSearch:
 
     For a thread beside an event loop: what it starts (OpenVINO's threads) stands back from it.
     """
+    from engine.base.importing import one_thread
     from engine.serving.work.lanes import stand_back
 
     stand_back()
-    from engine.artifact.store import find_artifact
-    from engine.sound.search import SoundSearch  # heavy: FAISS, OpenVINO, ffmpeg
+    with one_thread():
+        from engine.artifact.store import find_artifact
+        from engine.sound.search import SoundSearch  # heavy: FAISS, OpenVINO, ffmpeg
 
     given = given or settings()
     return SoundSearch.open(find_artifact(given.sound_artifact), threads=given.usable_threads())

@@ -89,6 +89,8 @@ def test_what_several_frames_say_alike_is_believed_and_what_they_do_not_is_not(
     assert photos(fake) == []
     fake.glances = [likely(59), BLIND, likely(59), likely(58), likely(59)]
     expect(page.get_by_role("dialog")).to_be_hidden()
+    until(page, lambda: photos(fake))
+    expect(page.locator("#verdict")).to_have_attribute("data-decision", "match")
     assert len(photos(fake)) == 1
 
 
