@@ -12,6 +12,7 @@ const PARTS = ["pitch", "rhythm", "lyrics"];
 const IN_TUNE = 4; // cents: nobody hears less
 const ON_TIME = 15; // ms, likewise
 const SEEN = 150; // cents above and below that a curve shows
+const MOST = 0.9; // of what the original sings, from which on a take is the whole song
 const GAP_S = 0.25; // a line ends where nothing was sung for so long
 
 const percent = (part) => new Intl.NumberFormat(language(), { style: "percent" }).format(part);
@@ -26,6 +27,7 @@ export function judged({ session, result, heard }, acts) {
     { className: "about" },
     make("p", { className: "kicker" }, t("judged_kicker")),
     make("dl", { className: "parts", ariaLabel: t("judged_parts") }, ...PARTS.map((name) => part(name, result))),
+    ...limits(result),
     ...key(result, acts),
     make("div", { className: "actions" }, button("sing_again", "solid", acts.again), result.score === null ? null : share({ title, artist, result }), button("sing_other", "outline", acts.other)),
     eraser(acts.erase),
@@ -60,10 +62,17 @@ function part(name, result) {
 const cents = (value) => (Math.abs(value) < IN_TUNE ? t("judged_in_tune") : t(value < 0 ? "judged_low" : "judged_high", { n: Math.abs(Math.round(value)) }));
 
 const TELL = {
-  pitch: ({ median_cents, within_50_cents }) => [cents(median_cents), t("judged_within", { part: percent(within_50_cents) })].join(", "),
-  rhythm: ({ median_ms }) => (Math.abs(median_ms) < ON_TIME ? t("judged_on_time") : t(median_ms > 0 ? "judged_late" : "judged_early", { n: Math.abs(Math.round(median_ms)) })),
+  pitch: ({ median_cents, within_50_cents }) => median_cents === null ? t("judged_unheard") : [cents(median_cents), t("judged_within", { part: percent(within_50_cents) })].join(", "),
+  rhythm: ({ median_ms }) => median_ms === null ? t("judged_unheard") : (Math.abs(median_ms) < ON_TIME ? t("judged_on_time") : t(median_ms > 0 ? "judged_late" : "judged_early", { n: Math.abs(Math.round(median_ms)) })),
   lyrics: ({ wer }) => (wer === 0 ? t("judged_all_words") : t("judged_words_off", { part: percent(Math.min(1, wer)) })),
 };
+
+/** What the number does not speak of: what nobody recorded, or an original that nobody sings. */
+function limits({ lost = [], coverage = {} }) {
+  if (lost.includes("reference")) return [make("p", { className: "key" }, t("judged_alone"))];
+  if (!(coverage.recorded < MOST)) return [];
+  return [make("p", { className: "key" }, t("judged_recorded", { part: percent(coverage.recorded) }))];
+}
 
 /** A key of the singer's own is offered, and told where it was accepted. */
 function key({ transposition }, { accept }) {

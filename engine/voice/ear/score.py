@@ -5,7 +5,7 @@ The page beside the room's code, README.md, says what each number means, why, an
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -33,6 +33,7 @@ _NOISE = 0.25  # share of what sounds that has a sure tone: of noise up to 0.15,
 _FEWEST = 5  # points of a curve, of which a phrase can be judged
 
 Flags = npt.NDArray[np.bool_]
+_NONE = np.zeros(0, np.float32)
 
 
 @dataclass(frozen=True)
@@ -58,18 +59,22 @@ def score(
     lyrics: Sequence[Line] | None = None,
     transposition: int = 0,
     offset_s: float = 0.0,
-    lost: bool = False,
+    lost: Collection[str] = (),
 ) -> dict[str, Any]:
     """The results of the contract but the jury's, and what was found on the way.
 
     `transposition`: whole semitones by which the user says to have sung higher; they are no fault.
-    `offset_s` is added to the times of `lyrics`. `lost`: no voice came out of the recording, and
-    what is heard there is music that was taken for one.
+    `offset_s` is added to the times of `lyrics`. `lost`: of whom, "user" or "reference", no voice
+    came out, so that what is heard there is music that was taken for one. The user's is silence
+    then; beside none of the reference nothing of a melody can be measured, and "score" is None
+    where nothing at all was.
     """
     take = compare(user, reference, alignment, transposition)
-    if lost:
-        nobody = np.zeros_like(take.sung)
+    nobody = np.zeros_like(take.sung)
+    if "user" in lost:
         take = replace(take, present=nobody, both=nobody)
+    if "reference" in lost:
+        take = replace(take, sung=nobody, both=nobody, begins=take.begins[:0], late_ms=_NONE)
     wer = None
     if words is not None and lyrics:
         wer = error_rate(words, _recorded(lyrics, offset_s, alignment))
@@ -81,10 +86,10 @@ def score(
         "lyrics": None if wer is None else {"score": _hundred(1 - wer), "wer": round(wer, 3)},
     }
     measured = {name: part for name, part in parts.items() if part is not None}
-    weights = sum(WEIGHTS[name] for name in measured) or 1.0
-    found = sum(WEIGHTS[name] * part["score"] for name, part in measured.items()) / weights
+    weights = sum(WEIGHTS[name] for name in measured)
+    found = sum(WEIGHTS[name] * part["score"] for name, part in measured.items())
     return {
-        "score": round(found, 1),
+        "score": round(found / weights, 1) if measured else None,
         **{
             name: {"score": part["score"], "weight": round(WEIGHTS[name] / weights, 3), **part}
             for name, part in measured.items()
@@ -98,6 +103,7 @@ def score(
         "octave": alignment.octave,
         "transposition": {"offered": alignment.transposition, "accepted": transposition},
         "coverage": {
+            "recorded": round(_recorded_share(reference, alignment), 3),
             "sung": round(_mean(take.present[take.sung]), 3),
             "sure": round(_mean(take.both[take.sung & take.present]), 3),
         },
@@ -248,6 +254,12 @@ def _recorded(lyrics: Sequence[Line], offset_s: float, alignment: Alignment) -> 
         for line in lyrics
         if line.from_s is not None and inside[0] - 1 <= line.from_s + offset_s < inside[-1] - 0.5
     ]
+
+
+def _recorded_share(reference: Melody, alignment: Alignment) -> float:
+    """Of what the reference sings, how much lies within what was recorded."""
+    wanted = reference.sure if reference.hz.any() else reference.sounds
+    return _mean(np.isfinite(alignment.at)[wanted])
 
 
 def _share(value: float, none: float, all_: float) -> float:

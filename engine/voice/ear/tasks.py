@@ -124,7 +124,8 @@ def score(
     report: Report,
 ) -> Facts:
     """The results of the contract without the jury. `separation` is the confidence of `separate`
-    for user and reference, None where nothing was separated; a voice that is lost is not heard."""
+    for user and reference, None where nothing was separated; a voice that is lost is not heard, and
+    beside none nobody can be judged."""
     from engine.voice.ear import score as scoring
 
     sure = dict(separation or {})
@@ -140,7 +141,7 @@ def score(
         lyrics=None if lyrics is None else [Line.of(line) for line in lyrics],
         transposition=transposition,
         offset_s=offset_s,
-        lost="user" in lost,
+        lost=lost,
     )
     return {**found, "separation": sure, "lost": lost}
 

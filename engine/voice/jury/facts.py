@@ -18,11 +18,13 @@ FLAT_CENTS, LATE_MS = 15.0, 40.0
 
 @dataclass(frozen=True)
 class Facts:
-    """`score` is None where nobody sang, or nothing could be measured; `scores` are 0…100 of what
-    was. `quoted` is what strangers wrote: names and words of
-    a song, which may say anything; no server is told them, and no comment repeats them."""
+    """`score` is None where nobody sang, or nothing could be measured; `alone`: because there is no
+    voice in the reference. `scores` are 0…100 of what was measured. `quoted` is what strangers
+    wrote: names and words of a song, which may say anything; no server is told them, and no comment
+    repeats them."""
 
     score: float | None
+    alone: bool
     scores: Mapping[Part, float]
     median_cents: float | None
     median_ms: float | None
@@ -41,6 +43,7 @@ class Facts:
         }
         return cls(
             _number(results.get("score")) if _is_heard(results) else None,
+            _is_alone(results),
             {part: score for part, score in scores.items() if score is not None},
             _told(results, "pitch", "median_cents"),
             _told(results, "rhythm", "median_ms"),
@@ -67,9 +70,15 @@ class Facts:
 
 
 def _is_heard(results: Mapping[str, Any]) -> bool:
-    """Whether anything was sung where the reference sings."""
+    """Whether anything was sung where the reference sings, if it does anywhere."""
     coverage = results.get("coverage")
-    return not isinstance(coverage, Mapping) or _number(coverage.get("sung")) != 0.0
+    if _is_alone(results) or not isinstance(coverage, Mapping):
+        return True
+    return _number(coverage.get("sung")) != 0.0
+
+
+def _is_alone(results: Mapping[str, Any]) -> bool:
+    return "reference" in (results.get("lost") or ())
 
 
 def _told(results: Mapping[str, Any], part: str, name: str) -> float | None:

@@ -64,6 +64,12 @@ _NOTHING: Mapping[Language, str] = {
     "fr": "Je n'ai pas assez entendu ta voix pour la juger. Chante plus près du micro, et "
     "recommence.",
 }
+_ALONE: Mapping[Language, str] = {
+    "en": "I heard no voice in the original, so there is nothing to hold yours against. Choose a "
+    "recording in which somebody sings.",
+    "fr": "Je n'ai entendu aucune voix dans l'original, alors je n'ai rien à quoi comparer la "
+    "tienne. Choisis un enregistrement où quelqu'un chante.",
+}
 _ALL_WELL: Mapping[Language, Mapping[str, str]] = {
     "en": {
         "coach": "Keep it exactly like that.",
@@ -136,7 +142,7 @@ _ADVICE: Mapping[Language, Mapping[str, str]] = {
 def comment(persona: str, facts: Facts, language: Language) -> str:
     """Two sentences or three; the same for the same take."""
     if facts.score is None:
-        return _NOTHING[language]
+        return (_ALONE if facts.alone else _NOTHING)[language]
     step = bisect(STEPS, facts.score)
     return f"{_OPENINGS[language][persona][step]} {_remark(persona, facts, language)}"
 

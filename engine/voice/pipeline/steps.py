@@ -335,13 +335,19 @@ def score(work: Work) -> Told:
             user_melody=user,
             reference_melody=reference,
             alignment=aligned,
-            words=heard.get("words"),
+            words=to_the_end(heard),
             lyrics=_lines(session.lines(), facts["fetch"]["duration_s"]),
             transposition=int(asked.get("transposition", 0)),
             offset_s=0.0,
             separation=confidences,
         )
     return {"results": results}
+
+
+def to_the_end(heard: Told) -> list[dict[str, Any]] | None:
+    """The words, unless the time was up: what was not listened to would count as not sung."""
+    found: list[dict[str, Any]] | None = heard.get("words")
+    return found if heard.get("complete", True) else None
 
 
 def jury(work: Work) -> Told:

@@ -182,5 +182,4 @@ def failure(error: Reason | None) -> Failure | None:
     """Why something failed, in the language of who asks."""
     if error is None:
         return None
-    said = current_language().said(error.message)
-    return Failure(code=error.code, message=said or error.message)
+    return Failure(code=error.code, message=current_language().told(error.code, error.message))

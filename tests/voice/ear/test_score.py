@@ -144,9 +144,20 @@ def test_a_quick_melody_in_which_all_its_tones_are_found_is_another_song() -> No
 
 
 def test_where_the_voice_was_lost_nothing_of_the_music_is_judged() -> None:
-    told = judged(heard(NOTES), lost=True)
+    told = judged(heard(NOTES), lost=["user"])
     assert told["score"] == 0
     assert told["coverage"]["sung"] == 0
+
+
+def test_beside_a_reference_without_a_voice_only_the_words_are_judged() -> None:
+    told = judged(heard(NOTES), lost=["reference"])
+    assert told["score"] is None
+    assert told["not_measured"] == ["pitch", "rhythm", "lyrics"]
+    assert [one["score"] for one in told["phrases"]] == [None] * len(told["phrases"])
+    said = words("the river runs beside the road and carries all our songs")
+    told = judged(heard(NOTES), words=said, lyrics=LINES, lost=["reference"])
+    assert (told["score"], told["not_measured"]) == (100.0, ["pitch", "rhythm"])
+    assert told["lyrics"]["weight"] == 1.0
 
 
 def test_noise_has_no_sure_tones_and_a_voice_has() -> None:
@@ -182,6 +193,10 @@ def test_a_take_that_ends_early_is_judged_by_what_was_recorded() -> None:
     told = judged(cut)
     assert told["score"] >= 95
     assert told["phrases"][-1]["score"] is None or told["phrases"][-1]["from_s"] < 8
+    notes = sum(note.length_s for note in NOTES)
+    before = sum(min(note.length_s, max(0.0, 500 * FRAME_S - note.start_s)) for note in NOTES)
+    assert told["coverage"]["recorded"] == pytest.approx(before / notes, abs=0.1)
+    assert judged(whole)["coverage"]["recorded"] == 1.0
 
 
 LINES = [Line("the river runs beside the road", 0.0), Line("and carries all our songs", 6.0)]

@@ -137,3 +137,13 @@ def test_where_nobody_sang_nothing_is_made_up() -> None:
     assert silent.score is None
     assert "could not hear enough" in comment("fan", silent, "en")
     assert Facts.of({**RESULTS, "coverage": {"sung": 0.5}}, None, None).score == 78.4
+
+
+def test_beside_an_original_without_a_voice_a_template_says_so() -> None:
+    nothing = {"score": None, "not_measured": ["pitch", "rhythm", "lyrics"], "lost": ["reference"]}
+    alone = Facts.of({**nothing, "coverage": {"sung": 0.0}}, None, None)
+    assert "no voice in the original" in comment("fan", alone, "en")
+    assert "aucune voix dans l'original" in comment("critic", alone, "fr")
+    worded = {"score": 91.0, "lyrics": {"score": 91, "wer": 0.09}, "coverage": {"sung": 0.0}}
+    facts = Facts.of({**worded, "lost": ["reference"]}, None, None)
+    assert (facts.score, facts.weakest) == (91.0, "lyrics")

@@ -258,11 +258,25 @@ def test_results_say_what_was_measured_and_play_any_phrase(sings, fake: Fake) ->
     expect(page.locator(".key")).to_have_text("Jugé dans votre tonalité.")
 
 
+def test_what_was_not_heard_or_not_recorded_is_not_called_in_tune(sings, fake: Fake) -> None:
+    unheard = judged(coverage={"recorded": 0.4, "sung": 0.0, "sure": 0.0})
+    unheard["pitch"] |= {"score": 0, "median_cents": None, "within_50_cents": 0}
+    unheard["rhythm"] |= {"score": 0, "median_ms": None}
+    page = sings(f"/?sing={SESSION}", done(**unheard))
+    for part in ("Pitch", "Rhythm"):
+        told = page.locator(".parts > div", has_text=part).first
+        expect(told).to_contain_text("Nothing of it was heard")
+    expect(page.locator(".key")).to_have_text(
+        "This is about what you recorded: 40% of what the original sings."
+    )
+
+
 def test_results_outlive_the_recordings_until_they_are_deleted(sings, fake: Fake) -> None:
-    voice = done(score=None, not_measured=["pitch", "rhythm", "lyrics"])
+    voice = done(score=None, not_measured=["pitch", "rhythm", "lyrics"], lost=["reference"])
     voice.parts = {"user": [], "ref": []}
     page = sings(f"/?sing={SESSION}", voice)
     expect(page.locator(".dial .score")).to_contain_text("No score")
+    expect(page.locator(".key")).to_contain_text("No voice was heard in the original")
     expect(page.locator(".phrases")).to_contain_text("two hours after they began")
     expect(page.locator(".phrases button")).to_have_count(0)
     page.get_by_role("button", name="Delete", exact=True).click()
