@@ -52,6 +52,9 @@ _QUERIES, _FEWEST_QUERIES = 256, 50
 # How many candidates, for ten answers, may be compared again by their rows.
 _REACHES = (50, 100, 200, 400, 800)
 
+# How often a great step between two numbers of lists, half as many again, is halved at most.
+_HALVINGS = 4
+
 _METRIC = faiss.METRIC_INNER_PRODUCT
 
 
@@ -129,7 +132,8 @@ def tune(
 
     `own` (Q,) are the queries' own ids, left out of the answers; `nearest` what `Exact` found.
     First how many candidates are worth comparing again, with most lists visited; then how many
-    lists to visit.
+    lists to visit: in great steps, then between the last that was too few and the first that was
+    enough.
     """
     progress = progress or Progress()
     tried: list[Point] = []
@@ -152,7 +156,7 @@ def tune(
     faiss.omp_set_num_threads(1)
     reach, lists = 0, index.tuning.lists
     steps = _steps(lists)
-    most = len(steps) + (len(_REACHES) if index.tuning.reach else 0)
+    most = len(steps) + _HALVINGS + (len(_REACHES) if index.tuning.reach else 0)
     if index.tuning.reach:
         thorough = [attempt(min(lists, 128), reach) for reach in _REACHES]
         enough = max(point.recall for point in thorough) - (1 - target) / 4
@@ -164,10 +168,12 @@ def tune(
         if recall >= 1 or (recall >= target and recall - before < 0.001):
             break
         before = recall
+    while (between := _between([point for point in tried if point.reach == reach], target)) > 0:
+        attempt(between, reach)
     faiss.omp_set_num_threads(threads)
     worth = worthwhile(tried)
     good = [point for point in worth if point.recall >= target]
-    chosen = min(good, key=lambda p: p.ms) if good else max(worth, key=lambda p: p.recall)
+    chosen = good[0] if good else max(worth, key=lambda p: p.recall)
     return index.tuned(chosen.nprobe, chosen.reach, len(queries), tuple(worth))
 
 
@@ -175,14 +181,25 @@ def worthwhile(tried: Sequence[Point]) -> list[Point]:
     """Those of `tried` that no cheaper one equals in recall, from the cheapest on.
 
     To compare as many candidates again after a visit to more lists is more work, whatever a busy
-    machine's clock said: of equal recall and reach, the one with the fewest lists stays.
+    machine's clock said: a point costs no more than any of its reach with more lists took.
     """
+
+    def cost(point: Point) -> tuple[float, int]:
+        more = [p.ms for p in tried if p.reach == point.reach and p.nprobe >= point.nprobe]
+        return min(more), point.nprobe
+
     worth: list[Point] = []
-    for point in sorted(tried, key=lambda p: (p.ms, p.nprobe)):
-        less = [p for p in tried if p.reach == point.reach and p.nprobe < point.nprobe]
-        if all(p.recall < point.recall for p in [*worth, *less]):
+    for point in sorted(tried, key=cost):
+        if all(p.recall < point.recall for p in worth):
             worth.append(point)
     return worth
+
+
+def _between(tried: Sequence[Point], target: float) -> int:
+    """How many lists to try next between too few and enough; 0 where these are near each other."""
+    enough = min((point.nprobe for point in tried if point.recall >= target), default=0)
+    few = max((point.nprobe for point in tried if point.nprobe < enough), default=enough)
+    return (few + enough) // 2 if enough - few > max(1, few // 16) else 0
 
 
 def _steps(lists: int) -> list[int]:
