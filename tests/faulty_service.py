@@ -1,7 +1,8 @@
 """The service, with an encoder and a decoder that fail as a file says. For tests alone.
 
 The first word of the file `FAULT` names is what happens at the next calls: `raise`, `memory`,
-`wrong`, `hang`, `die` and `slow` in the encoder, `decode-memory` and `decode-die` in the decoder.
+`wrong`, `hang`, `die` and `slow`, which lasts as long as it is there, in the encoder,
+`decode-memory` and `decode-die` in the decoder.
 An empty or missing file is no fault; `once` behind a fault empties the file at its first call.
 """
 
@@ -61,7 +62,8 @@ class FaultyEncoder:
             case "die":
                 os.kill(os.getpid(), signal.SIGKILL)
             case "slow":
-                time.sleep(0.2)
+                while fault("slow"):
+                    time.sleep(0.02)
         return embed(items)
 
 

@@ -1,7 +1,7 @@
 """The service of sound, quick to notice, with faults that a file switches on. For tests alone.
 
 The word in the file that `FAULT` names is what happens: `fork`: no process that decodes can be
-started; `slow`: who identifies takes 0.2 s. An empty file is no fault.
+started; `slow`: who identifies waits until it is gone. An empty file is no fault.
 """
 
 from __future__ import annotations
@@ -42,7 +42,8 @@ if not preload.launching():
         return subprocess.Popen(*values, **options)
 
     def slowly(*values: Any) -> Any:
-        time.sleep(0.2 * (fault() == "slow"))
+        while fault() == "slow":
+            time.sleep(0.02)
         return _identify(*values)
 
     apart.subprocess = SimpleNamespace(Popen=start, PIPE=subprocess.PIPE)  # type: ignore

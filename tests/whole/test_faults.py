@@ -191,8 +191,10 @@ def test_sigterm_finishes_what_was_accepted_and_waits_for_no_stuck_thread(
     clients = [Client(faulty.server) for _ in range(6)]
     with concurrent.futures.ThreadPoolExecutor(6) as pool:
         asked = [pool.submit(client.search) for client in clients]
-        wait_for(lambda: "requests_in_flight 6.0" in faulty.http.get("/metrics").text, 5)
+        wait_for(lambda: "requests_in_flight 6.0" in faulty.http.get("/metrics").text)
         faulty.server.process.send_signal(signal.SIGTERM)
+        time.sleep(0.2)  # it has come
+        set_fault("")
         assert [answer.result().status_code for answer in asked] == [200] * 6
     assert faulty.server.process.wait(20) == 0
     with pytest.raises(httpx.TransportError):

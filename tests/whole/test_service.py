@@ -574,7 +574,7 @@ def test_bodies_that_are_too_many_together_are_refused(tiny: Server, http: httpx
                 stack.enter_context(socket.create_connection(("127.0.0.1", tiny.port), 10))
             )
             uploads[-1].sendall(head + bytes(240_000))
-        answered, _, _ = select.select(uploads, [], [], 10)
+        answered, _, _ = select.select(uploads, [], [], 60)
         assert 0 < len(answered) < 10
         assert {upload.recv(12) for upload in answered} == {b"HTTP/1.1 503"}
         assert http.get("/livez").status_code == 200
@@ -847,7 +847,7 @@ def test_a_refusal_at_once_is_the_one_through_all_layers_and_keeps_the_connectio
             holder.sendall(unfinished)
             # From a browser's page a request takes the long way, for its CORS headers.
             ways = [own, {**own, "origin": "https://elsewhere.example"}]
-            deadline = time.monotonic() + 10
+            deadline = time.monotonic() + 60
             # Three times: one refusal may be for the place of the question before.
             while any(http.get("/api/genres", headers=own).status_code == 200 for _ in range(3)):
                 assert time.monotonic() < deadline, "the place is never taken"
@@ -876,7 +876,7 @@ def test_a_refusal_at_once_is_the_one_through_all_layers_and_keeps_the_connectio
                     refused, 503 if number else 403, "overloaded" if number else "unauthorized"
                 )
             holder.close()
-            deadline = time.monotonic() + 10
+            deadline = time.monotonic() + 60
             while http.post("/api/search-by-image", files=files, headers=own).status_code == 503:
                 assert time.monotonic() < deadline, "the place is never free again"
             text = http.get("/metrics", headers=own).text
@@ -903,7 +903,7 @@ def test_a_damaged_artifact_is_degraded_unready_and_heals_when_it_is_repaired(
     made = serve(folder, wait=False)
     try:
         with httpx.Client(base_url=made.url, timeout=30) as http:
-            deadline = time.monotonic() + 30
+            deadline = time.monotonic() + 60
             while time.monotonic() < deadline:
                 try:
                     answer = http.post("/api/search-by-image", files={"file": cover})

@@ -33,7 +33,7 @@ TELLING = (
 )
 
 
-def wait_for(what: Callable[[], Any], seconds: float = 20) -> Any:
+def wait_for(what: Callable[[], Any], seconds: float = 60) -> Any:
     end = time.monotonic() + seconds
     while not (found := what()):
         assert time.monotonic() < end, f"not within {seconds} s"
@@ -210,8 +210,10 @@ def test_sigterm_finishes_what_was_accepted(faulty: Client, fault: Path) -> None
     decoders = faulty.decoders()
     with concurrent.futures.ThreadPoolExecutor(6) as pool:
         asked = [pool.submit(faulty.post, "/api/identify-sound") for _ in range(6)]
-        wait_for(lambda: "requests_in_flight 6.0" in faulty.http.get("/metrics").text, 5)
+        wait_for(lambda: "requests_in_flight 6.0" in faulty.http.get("/metrics").text)
         faulty.server.process.send_signal(signal.SIGTERM)
+        time.sleep(0.2)  # it has come
+        fault.write_text("")
         answers = [answer.result() for answer in asked]
     assert [answer.status_code for answer in answers] == [200] * 6
     assert {answer.json()["track"]["track_id"] for answer in answers} == {2}

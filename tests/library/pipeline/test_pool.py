@@ -58,7 +58,7 @@ class _Asked(threading.Thread):
 
 
 def _begun(path: Path) -> tuple[psutil.Process, psutil.Process]:
-    _within(10, lambda: path.is_file() and len(path.read_text().split()) == 2)
+    _within(60, lambda: path.is_file() and len(path.read_text().split()) == 2)
     own, other = (psutil.Process(int(pid)) for pid in path.read_text().split())
     return own, other
 

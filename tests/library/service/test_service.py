@@ -146,7 +146,7 @@ def opened(serve: Serve, environment: dict[str, str], data: Path) -> Library:
     made = Library(serve(target="service:ShazamLibrary", **environment), data)
     # Who is told that it is ready is not refused a moment later.
     assert made.by("mine").get("/api/v1/samples").status_code == 200
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 90
     while made.by("mine").get("/api/v1/health").json()["status"] != "healthy":
         assert time.monotonic() < deadline, made.by("mine").get("/api/v1/health").text
         time.sleep(0.2)
@@ -176,7 +176,7 @@ def test_a_job_goes_from_step_to_step_and_its_track_is_identified(library: Libra
     progress = [one["progress"] for one in told]
     assert progress == sorted(progress)
     assert progress[-1] == 1
-    found = library.found_within(10, job["track_id"], noisy_clip(SENT, 3))
+    found = library.found_within(30, job["track_id"], noisy_clip(SENT, 3))
     assert found["decision"] == "match"
     assert found["evidence"]["offset_s"] == pytest.approx(3, abs=0.1)
     assert found["track"]["title"] == TITLE
@@ -337,7 +337,7 @@ def test_health_names_what_the_library_stands_on(library: Library) -> None:
 
 
 def test_every_figure_of_the_library_that_is_watched_is_there(library: Library) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while "shazam_library_workers 1.0" not in (text := library.by("mine").get("/metrics").text):
         assert time.monotonic() < deadline, text  # a worker says only now and then that it lives
         time.sleep(0.2)
@@ -349,7 +349,7 @@ def test_everything_is_there_after_a_restart_and_what_is_deleted_is_gone(
     library: Library, job: dict[str, Any], serve: Serve, environment: dict[str, str]
 ) -> None:
     sent = [library.send(number) for number in (50, 51, 52)]  # more than are done at once
-    with library.by("mine").stream("GET", sent[-1]["events_url"], timeout=20) as answer:
+    with library.by("mine").stream("GET", sent[-1]["events_url"], timeout=60) as answer:
         told = answer.iter_lines()
         assert next(told).startswith("retry")
         began = time.monotonic()
@@ -362,7 +362,7 @@ def test_everything_is_there_after_a_restart_and_what_is_deleted_is_gone(
     assert "Traceback" not in log, log[-3000:]
     again = opened(serve, environment, library.data)
     clip, track_id = noisy_clip(SENT, 3), job["track_id"]
-    again.found_within(10, track_id, clip)
+    again.found_within(30, track_id, clip)
     for one in sent:  # the worker has gone on meanwhile
         assert again.events(one)[-1][1]["state"] == "done"
     mine = again.by("mine")
@@ -370,7 +370,7 @@ def test_everything_is_there_after_a_restart_and_what_is_deleted_is_gone(
     assert again.identified(clip)["decision"] == "no_match"
     is_error(mine.get(f"/api/tracks/{track_id}"), 404, "track_not_found")
     is_error(mine.get(f"/api/v1/samples/{track_id}"), 404, "sample_not_found")
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 30
     sha256 = hashlib.sha256(recording(SENT)).hexdigest()
     while [path for path in (library.data / "objects").rglob(f"{sha256}/*") if path.is_file()]:
         assert time.monotonic() < deadline

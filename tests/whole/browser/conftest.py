@@ -62,7 +62,8 @@ def playwright() -> Iterator[Any]:
 
 @contextlib.contextmanager
 def launched(playwright: Any, *flags: str) -> Iterator[Any]:
-    path = shutil.which("chromium")
+    # Of one source with the whole browser, which takes twice as long for a page that nobody sees.
+    path = shutil.which("chromium-headless-shell") or shutil.which("chromium")
     if path is None:
         pytest.skip("no chromium on this machine: apt-get install chromium")
     browser = playwright.chromium.launch(executable_path=path, args=[*FLAGS, *flags])
@@ -129,11 +130,25 @@ def visit(visitor: Visit, fake: Fake) -> Visit:
 
 
 def until(page: Any, what: Callable[[], Any], seconds: float = 30) -> None:
-    """Wait for what no locator tells; the page goes on meanwhile."""
+    """Wait for what no locator tells; the page goes on meanwhile, to another one perhaps."""
     deadline = time.monotonic() + seconds
-    while not what():
+    while not _holds(what):
         assert time.monotonic() < deadline, f"not within {seconds} s"
         page.wait_for_timeout(50)
+
+
+def _holds(what: Callable[[], Any]) -> bool:
+    try:
+        return bool(what())
+    except sync_api.Error as error:
+        if "because of a navigation" not in error.message:
+            raise
+        return False  # who was asked is gone
+
+
+def painted(page: Any) -> None:
+    """What changed is laid out and drawn."""
+    page.evaluate("() => new Promise((done) => requestAnimationFrame(() => setTimeout(done)))")
 
 
 def complaints(message: Any) -> list[str]:

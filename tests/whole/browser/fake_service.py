@@ -102,13 +102,14 @@ class Seen:
 
 class Fake:
     """The server, and what a test may set: `canned`, `delay` (s), `ready`, `empty`; what identify
-    says, `identified`, after `proving` (s), and at a glance, `glances` one after another; `sound`
-    and `voice` where it has them; of its health it says nothing while `silent` is set."""
+    says, `identified`, and at a glance, `glances` one after another; `sound` and `voice` where it
+    has them. It says nothing of its health while `silent` is set, nothing of what a picture shows
+    while `unproved` is, and answers nothing while `held` is."""
 
     def __init__(self) -> None:
         self.page: Page = load_page(WEB)
         self.covers: dict[int, bytes] = {}
-        self.silent = threading.Event()
+        self.silent, self.unproved, self.held = (threading.Event() for _ in range(3))
         self.reset()
         fake = self
 
@@ -145,13 +146,13 @@ class Fake:
         self.delay = 0.0
         self.ready = True
         self.empty = False
-        self.proving = 0.0
         self.links: dict[str, str] = {}
         self.artifact = "fake"
         self.sound: FakeSound | None = None
         self.voice: FakeVoice | None = None
         self.many: list[dict[str, Any]] = []
-        self.silent.clear()
+        for event in (self.silent, self.unproved, self.held):
+            event.clear()
         self.identified = 200, identified("match")
         self.glances: list[dict[str, Any] | None] = []
         self.seen: list[Seen] = []
@@ -171,6 +172,7 @@ class Fake:
         query = {key: values[-1] for key, values in parse_qs(url.query).items()}
         form, file = parse_form(http.headers.get("Content-Type", ""), body)
         seen = Seen(http.command, url.path, query, form, file)
+        delay = self.delay  # as it was when this was seen
         self.seen.append(seen)
         accept = http.headers.get("Accept-Encoding")
         etag = http.headers.get("If-None-Match")
@@ -190,8 +192,8 @@ class Fake:
             path = SWAGGER / Path(url.path).name
             kind = "text/css" if path.suffix == ".css" else "text/javascript"
             return send(http, Reply(200, {"Content-Type": kind}, path.read_bytes()))
-        while url.path == "/health" and self.silent.is_set():
-            time.sleep(0.02)
+        if url.path == "/health":
+            while_set(self.silent)
         if url.path == "/readyz":
             return send(http, Reply(200 if self.ready else 503, {}, b""))
         for part in (self.sound, self.voice):
@@ -207,7 +209,8 @@ class Fake:
         # must not eat what a test prepared for the search that follows.
         if self.canned and url.path.startswith("/api/search"):
             return self.send_canned(http, self.canned.popleft())
-        time.sleep(self.delay)
+        while_set(self.held)
+        time.sleep(delay)
         status, answer = self.answer(seen)
         return send_json(http, status, answer)
 
@@ -255,7 +258,7 @@ class Fake:
         if seen.path == "/api/identify" and options.get("quick"):
             return self.glance()
         if seen.path == "/api/identify":
-            time.sleep(self.proving)
+            while_set(self.unproved)
             if options.get("many"):
                 return 200, {"answers": self.many}
             return self.identified
@@ -286,6 +289,11 @@ class Fake:
             return
         body = json.dumps(failure(canned.code, canned.message)) if canned.code else "<html>"
         send(http, Reply(canned.status, canned.headers, body.encode()))
+
+
+def while_set(event: threading.Event) -> None:
+    while event.is_set():
+        time.sleep(0.02)
 
 
 def named(number: int) -> str:

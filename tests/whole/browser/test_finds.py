@@ -110,7 +110,7 @@ def test_a_sample_tapped_twice_is_asked_about_once(visit, fake: Fake) -> None:
     length = page.evaluate("history.length")
     sample.dblclick(delay=60)
     decided(page, "match")
-    page.wait_for_timeout(300)
+    page.wait_for_timeout(300)  # a second would have come by now
     assert len(fake.calls("/api/search-by-image")) == 1
     assert page.evaluate("history.length") == length + 1
 

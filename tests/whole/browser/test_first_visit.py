@@ -10,6 +10,7 @@ import pytest
 from conftest import PROJECT, STARTER
 from PIL import Image
 
+from .conftest import until
 from .fake_service import Fake, album
 from .test_reach import PHONE
 from .test_states import ask
@@ -163,9 +164,8 @@ def test_a_camera_turned_in_haste_leaves_none_running(visit) -> None:
     expect(page.locator("#release")).to_be_enabled()
     page.locator("#camera-close").tap()
     tracks = "streams.flatMap((one) => one.getTracks())"
-    page.wait_for_timeout(500)
-    assert page.evaluate("streams.length") == 4
-    assert page.evaluate(f"{tracks}.filter((it) => it.readyState === 'live').length") == 0
+    until(page, lambda: page.evaluate("streams.length") == 4)
+    until(page, lambda: page.evaluate(f"{tracks}.every((it) => it.readyState === 'ended')"))
 
 
 def test_a_shutter_tapped_twice_takes_one_photo(visit, fake: Fake) -> None:

@@ -23,11 +23,13 @@ from playwright.sync_api import expect
 from recorded import wav
 from tracks import RATE, tune
 
+from .conftest import painted
 from .fake_service import Fake
 from .test_reach import PHONE
 from .test_sound import REFUSE
 
 SMALL_PHONE = {**PHONE, "viewport": {"width": 360, "height": 740}}
+WITHIN_S = 90  # what a worker does, on a machine that does more
 WEB_PORT = "http://127.0.0.1:80/a.wav"  # this machine: refused before anything is asked
 # What a finger can miss: smaller than WCAG 2.2 asks of a target (2.5.8).
 TOO_SMALL = """() => [...document.querySelectorAll("main button, main a, main input, main select")]
@@ -88,7 +90,7 @@ def studio(
     server = serve(STARTER, **environment)
     wait_until_ready(server, "/health/ready")
     made = Studio(server, process)
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + WITHIN_S
     while made.health().get("status") != "healthy":
         assert time.monotonic() < deadline, (data / "worker.log").read_text()
         time.sleep(0.2)
@@ -111,7 +113,7 @@ def added(page: Any, path: Path) -> Any:
     """The row of a recording that is ready."""
     page.set_input_files("#files", path)
     made = row(page, path.stem)
-    expect(made.locator(".wave svg")).to_have_count(2, timeout=90_000)
+    expect(made.locator(".wave svg")).to_have_count(2, timeout=1000 * WITHIN_S)
     return made
 
 
@@ -135,7 +137,7 @@ def test_a_file_becomes_a_track_that_plays_is_taken_away_and_deleted(
     slider.fill("3")
     track.get_by_role("button", name="Play from 0:03").click()
     expect(track.get_by_role("button", name="Pause")).to_be_visible()
-    expect(track.locator(".clock")).to_have_text("0:04 / 0:06")
+    expect(track.locator(".clock")).to_have_text(re.compile("0:0[456] / 0:06"))
     for kind in ("MP3", "WAV"):
         with page.expect_download() as download:
             track.get_by_role("button", name=f"Download tune 50 as {kind}").click()
@@ -181,7 +183,7 @@ def test_what_waits_is_there_after_a_reload_is_cancelled_and_tried_again(
         again.click()
         expect(page.locator(".going")).to_contain_text("Waiting for its turn")
     track = row(page, "tune 51")
-    expect(track.locator(".wave svg")).to_have_count(2, timeout=90_000)
+    expect(track.locator(".wave svg")).to_have_count(2, timeout=1000 * WITHIN_S)
     assert page.evaluate("window.shifts") - moved < 0.02  # its row was as high from the start
     # The same content is the same track.
     page.set_input_files("#files", recording(tmp_path, 51))
@@ -212,7 +214,7 @@ def test_what_failed_says_why_and_can_be_tried_again(
     path.write_bytes(wav(np.zeros((long, 1), "<i2"), RATE))
     page.set_input_files("#files", path)
     failed = page.locator(".sample", has_text=silent)
-    expect(failed.locator(".why")).to_be_visible(timeout=90_000)
+    expect(failed.locator(".why")).to_be_visible(timeout=1000 * WITHIN_S)
     expect(
         failed.get_by_role("button", name="Réessayer" if locale[0] == "f" else "again")
     ).to_be_visible()
@@ -263,12 +265,12 @@ def test_a_recording_is_sung_to_judged_and_heard(live, tmp_path: Path) -> None:
     with page.expect_file_chooser() as song:
         page.get_by_role("button", name="Choose a file").click()
     song.value.set_files(path)
-    page.locator(".start").click()
+    page.locator(".start").click(timeout=1000 * WITHIN_S)
     with page.expect_file_chooser() as take:
         page.get_by_role("button", name="From a file").click()
     take.value.set_files(path)
     page.get_by_role("button", name="To the jury").click()
-    expect(page.locator(".dial")).to_be_visible()
+    expect(page.locator(".dial")).to_be_visible(timeout=1000 * WITHIN_S)
     expect(page.locator("#title")).to_have_text("tune 55")
     expect(page.locator(".jury blockquote")).to_have_count(3)
     expect(page.locator(".parts .missing")).not_to_have_count(0)
@@ -299,7 +301,7 @@ def test_it_fits_every_screen_and_axe_finds_nothing(
     ] == []
     for width in (360, 768, 1280, 1920):
         page.set_viewport_size({"width": width, "height": 900})
-        page.wait_for_timeout(100)
+        painted(page)
         page.locator("#kinds").scroll_into_view_if_needed()
         screenshot(page, f"library-{width}-{scheme}")
         assert page.evaluate("document.documentElement.scrollWidth") <= width

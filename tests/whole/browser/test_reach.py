@@ -6,6 +6,7 @@ from importlib.resources import files
 
 import pytest
 
+from .conftest import painted
 from .fake_service import Canned, Fake
 from .test_states import ask, panel
 from .test_ways_in import expect, found
@@ -195,7 +196,7 @@ def test_the_page_fits_every_screen(visit, screenshot) -> None:
     for name, width, height, scheme in SIZES:
         page.set_viewport_size({"width": width, "height": height})
         page.emulate_media(color_scheme=scheme)
-        page.wait_for_timeout(150)
+        painted(page)
         screenshot(page, name)
         assert page.evaluate("document.documentElement.scrollWidth") <= width, name
         assert page.evaluate(TOO_SMALL_TO_HIT) == [], name

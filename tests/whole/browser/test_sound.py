@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from conftest import PROJECT, STARTER
 
+from .conftest import painted, until
 from .fake_service import Fake
 from .fake_sound import FakeSound, heard, track, unheard
 from .test_reach import PHONE, SIZES, TOO_SMALL_TO_HIT
@@ -75,9 +76,9 @@ def test_what_is_heard_is_found_and_plays_from_there(hears, fake: Fake, screensh
     screenshot(page, "heard")
     page.get_by_role("button", name="Play from 0:12").click()
     expect(page.get_by_role("button", name="Pause")).to_be_visible()
-    expect(page.locator(".clock")).to_have_text("0:14 / 0:30")
+    expect(page.locator(".clock")).to_have_text(re.compile(r"0:(1[4-9]|2\d) / 0:30"))
     page.get_by_role("button", name="Pause").click()
-    expect(page.get_by_role("button", name="Play from 0:14")).to_be_visible()
+    expect(page.get_by_role("button", name=re.compile("Play from 0:(1[4-9]|2)"))).to_be_visible()
 
 
 def test_it_asks_again_with_the_longer_clip_until_it_is_sure(hears, fake: Fake) -> None:
@@ -90,9 +91,20 @@ def test_it_asks_again_with_the_longer_clip_until_it_is_sure(hears, fake: Fake) 
     assert sizes == sorted(set(sizes))
 
 
+# It is never quiet. Chromium's own beeps now and then: too seldom where the page's clock is hurried.
+HUMMING = """navigator.mediaDevices.getUserMedia = async () => {
+  const context = new AudioContext();
+  const heard = context.createMediaStreamDestination();
+  const voice = new OscillatorNode(context, { frequency: 220 });
+  voice.connect(heard);
+  voice.start();
+  return heard.stream;
+};"""
+
+
 @pytest.mark.alone
 def test_it_gives_up_after_fifteen_seconds_and_says_why(hears, fake: Fake, screenshot) -> None:
-    page = hears("/", unheard())
+    page = hears("/", unheard(), script=HUMMING)
     listening(page)
     for _ in range(4):
         hurry(page, 1_700)
@@ -412,7 +424,7 @@ def test_it_fits_every_screen(hears, screenshot) -> None:
     for name, width, height, scheme in SIZES:
         page.set_viewport_size({"width": width, "height": height})
         page.emulate_media(color_scheme=scheme)
-        page.wait_for_timeout(150)
+        painted(page)
         screenshot(page, f"heard-{name}")
         assert page.evaluate("document.documentElement.scrollWidth") <= width, name
         assert page.evaluate(TOO_SMALL_TO_HIT) == [], name
@@ -440,4 +452,4 @@ def test_sound_weighs_nothing_until_it_is_asked_for(hears, fake: Fake) -> None:
     assert not [seen.path for seen in fake.seen if seen.path.endswith(late)]
     page.locator("#hear").click()
     expect(page.locator("#ear")).to_be_visible()
-    assert {seen.path.split("/")[-1] for seen in fake.seen} >= set(late)
+    until(page, lambda: {seen.path.split("/")[-1] for seen in fake.seen} >= set(late))

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from .conftest import until
 from .fake_service import Canned, Fake, draw_cover
 from .test_ways_in import expect, found
 
@@ -34,10 +35,12 @@ def test_waiting_holds_the_place_of_what_comes(visit, fake: Fake) -> None:
     page = visit()
     expect(page.locator("#shelf a.card")).to_have_count(36)
     before = page.evaluate("shifts")
-    fake.delay = 0.9  # longer than what the browser forgives as an answer to the key press
+    fake.held.set()
     ask(page, "boat")
     expect(page.locator("#live")).to_have_text("Searching…")
     expect(page.locator(".best .bone").first).to_be_visible()
+    page.wait_for_timeout(600)  # what moves sooner the browser forgives as an answer to the key
+    fake.held.clear()
     found(page)
     expect(page.locator("#live")).to_contain_text("13 albums found. Closest:")
     assert page.evaluate("shifts") - before < 0.02
@@ -55,6 +58,7 @@ def test_a_newer_search_wins_over_a_slower_older_one(visit, fake: Fake) -> None:
     page = visit()
     fake.delay = 0.6
     ask(page, "first")
+    until(page, lambda: fake.calls("/api/search-by-text"))
     fake.delay = 0.0
     ask(page, "second")
     found(page)
@@ -145,13 +149,17 @@ def test_a_fault_of_the_service_can_be_tried_again(visit, fake: Fake) -> None:
 
 def test_an_overloaded_service_is_asked_again_when_it_said(visit, fake: Fake, screenshot) -> None:
     page = visit()
+    expect(page.locator("#shelf a.card")).to_have_count(36)
+    page.clock.install()
     fake.canned.append(Canned(503, "overloaded", "Full.", {"Retry-After": "2"}))
     ask(page, "boat")
     expect(panel(page, "busy")).to_contain_text("Trying again in 2 s.")
     expect(page.locator("#live")).to_have_text("The shop is full")
     screenshot(page, "busy")
+    page.clock.run_for(1000)
     expect(panel(page, "busy")).to_contain_text("Trying again in 1 s.")
     assert len(fake.calls("/api/search-by-text")) == 1
+    page.clock.run_for(1000)
     found(page)
     assert len(fake.calls("/api/search-by-text")) == 2
 

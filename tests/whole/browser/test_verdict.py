@@ -95,12 +95,13 @@ def test_a_picture_of_none_of_them_says_so_in_either_language(
 def test_the_albums_do_not_wait_for_the_verdict_and_nothing_moves_when_it_comes(
     visit, fake: Fake, photo: Path, screenshot
 ) -> None:
-    fake.proving = 1.0
+    fake.unproved.set()
     page = visit(**PHONE)
     page.set_input_files("#file", photo)
     expect(page.locator("#shelf a.card").first).to_be_visible()
     expect(page.locator("#verdict")).to_have_attribute("aria-busy", "true")
     before = page.locator("#shelf").bounding_box()["y"] + page.evaluate("scrollY")
+    fake.unproved.clear()
     box = decided(page, "match")
     assert page.locator("#shelf").bounding_box()["y"] + page.evaluate("scrollY") == before
     assert page.evaluate("shifts") < 0.02

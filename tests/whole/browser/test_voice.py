@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from .conftest import until
 from .fake_service import Fake
 from .fake_sound import FakeSound
 from .fake_voice import SESSION, FakeVoice, judged, reference
@@ -231,6 +232,14 @@ def test_who_went_elsewhere_is_not_called_back(sings, fake: Fake) -> None:
     expect(page.locator(".booth-front")).to_have_count(0)
 
 
+# What is pressed for less than two seconds is written down: nobody needs to look in time.
+PRESSED = """(it) => {
+  it.told = [];
+  const note = () => it.told.push(it.getAttribute("aria-pressed"));
+  new MutationObserver(note).observe(it, { attributeFilter: ["aria-pressed"] });
+}"""
+
+
 def test_results_say_what_was_measured_and_play_any_phrase(sings, fake: Fake) -> None:
     missing = {"not_measured": ["lyrics"], "lyrics": None}
     page = sings(f"/?sing={SESSION}", done(transposition={"offered": -3, "accepted": 0}, **missing))
@@ -245,9 +254,10 @@ def test_results_say_what_was_measured_and_play_any_phrase(sings, fake: Fake) ->
     expect(page.locator(".phrases polyline")).to_have_count(6)
     for name in ("Play phrase 2 of the original", "Play phrase 2 as you sang it"):
         button = page.get_by_role("button", name=name)
+        button.evaluate(PRESSED)
         with page.expect_request(re.compile(r"/api/audio/")):
             button.click()
-        expect(button).to_have_attribute("aria-pressed", "true")
+        until(page, lambda: button.evaluate("(it) => it.told")[:1] == ["true"])  # noqa: B023
     expect(button).to_have_attribute("aria-pressed", "false")  # the phrase is over
     expect(page.locator(".key")).to_contain_text("You sang 3 semitones lower")
     fake.voice.result = judged(transposition={"offered": -3, "accepted": -3})  # type: ignore[union-attr]
