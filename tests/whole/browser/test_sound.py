@@ -91,7 +91,7 @@ def test_it_asks_again_with_the_longer_clip_until_it_is_sure(hears, fake: Fake) 
     assert sizes == sorted(set(sizes))
 
 
-# It is never quiet. Chromium's own beeps now and then: too seldom where the page's clock is hurried.
+# It is never quiet. Chromium's own beeps now and then: too seldom for a page whose clock hurries.
 HUMMING = """navigator.mediaDevices.getUserMedia = async () => {
   const context = new AudioContext();
   const heard = context.createMediaStreamDestination();
