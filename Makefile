@@ -71,7 +71,7 @@ pack: $(VENV)/.serves  ## ARTIFACT to one file to upload
 # In two processes, a file to one of them, so that what its tests share is made once; those marked
 # `alone` have the machine to themselves (tests/side_by_side.py). In one: PYTEST_ARGS=-n0
 test: install chromium helm  ## every test (PYTEST_ARGS=…)
-	$(BIN)/python -m pytest -n 2 --dist loadfile $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n 3 --dist loadfile $(PYTEST_ARGS)
 
 # The fuzz tests, FUZZ times as long; prints how many inputs were tried and how many gave a 5xx.
 FUZZ     ?= 20

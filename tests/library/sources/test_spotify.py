@@ -145,8 +145,8 @@ def test_what_spotify_asks_to_wait_is_waited(server: LinkServer, spotify: Spotif
     busy = as_json({"error": {"status": 429}}, 429, **{"Retry-After": "1"})
     server.at[f"/v1/tracks/{ID}"] = [busy, as_json(TRACK)]
     began = time.monotonic()
-    spotify.track(LINK, Deadline(5))
-    assert 1.0 <= time.monotonic() - began < 4
+    spotify.track(LINK, Deadline(60))
+    assert 1.0 <= time.monotonic() - began < 50
 
 
 def test_audio_is_that_of_the_same_track_where_it_may_be_had(

@@ -99,7 +99,7 @@ def test_the_process_is_gone_at_the_deadline_and_when_nobody_waits(
     began = time.monotonic()
     with pytest.raises(LinkTimeout):
         youtube.fetch(f"{server.url}/page", tmp_path, Limits(100_000, 60, 0.5))
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 15
     assert children() == []
     limits = Limits(100_000, 60, 60, threading.Event())
     threading.Timer(0.5, limits.cancelled.set).start()

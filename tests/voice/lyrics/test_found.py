@@ -43,14 +43,14 @@ def test_one_that_hangs_or_fails_leaves_time_for_the_next(server: LinkServer) ->
     genius_answers(server)
 
     def hang(_: BaseHTTPRequestHandler) -> None:
-        server.closing.wait(10)
+        server.closing.wait(60)
 
     server.at["/api/search"] = hang
     begun = time.monotonic()
     found = both(server).find(SONG, within_s=2.0)
     assert found is not None
     assert found.text == "From Genius"
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - begun < 30
 
 
 def test_nobody_to_ask_and_nothing_to_ask_for_is_none(server: LinkServer) -> None:
