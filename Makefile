@@ -68,8 +68,9 @@ container-test: $(VENV)/.serves  ## try the image (RECIPE=bentofile.library.yaml
 pack: $(VENV)/.serves  ## ARTIFACT to one file to upload
 	$(BIN)/python -m engine pack '$(ARTIFACT)' --serving --force --out build/$(notdir $(ARTIFACT)).tar
 
-# In two processes, a file to one of them, so that what its tests share is made once; those marked
-# `alone` have the machine to themselves (tests/side_by_side.py). In one: PYTEST_ARGS=-n0
+# In three processes, a file to one of them, so that what its tests share is made once: on two cores,
+# as each waits a third of its time for a browser or a service. Those marked `alone` have the machine
+# to themselves (tests/side_by_side.py). In one: PYTEST_ARGS=-n0
 test: install chromium helm  ## every test (PYTEST_ARGS=…)
 	$(BIN)/python -m pytest -n 3 --dist loadfile $(PYTEST_ARGS)
 

@@ -1,4 +1,4 @@
-"""Processes that test side by side (`pytest -n 2`): what each must know of the others.
+"""Processes that test side by side (`pytest -n 3`): what each must know of the others.
 
 A test marked `alone` measures time, or wants the whole machine: while it runs, the others wait.
 Lines for the end of the report (`SUMMARY`) reach the process that prints it.
