@@ -3,8 +3,9 @@
     photo ─views.working_copy→ 360 pixels, and its halvings
       │
       ├─ outlines: straight lines → up to 8 quadrilaterals        where could a sleeve lie?
-      ├─ sleeves: a network → 2 more, less exact   ┐ only while nothing is sure
-      ├─ frames, keypoints, the encoder's word     ┘  (`outlines`, `proof`, `sight`)
+      ├─ keypoints → 3 covers, each with a place   ┐
+      ├─ sleeves: a network → 2 more, less exact   │ only while nothing is sure
+      ├─ frames, more outlines, the encoder's word ┘
       │
       │   each outline, seen square-on, turned four ways
       ▼
@@ -32,6 +33,9 @@ stop. The others answer one question each and know nothing of one another's orde
     views        working copy, halvings, a quadrilateral seen square-on
     outlines     lines → quadrilaterals
     sleeves      a network → quadrilaterals, where lines are hidden
+    keypoints    what agrees in one turn and growth → covers and places, without an outline
+    older_keypoints  … of artifacts built before those
+    places       of one photo all these places, found once, also for its mirror image
     layout       a square view → 256 numbers
     references   what is known of every cover, by row
     proof        view and cover → `Proof`

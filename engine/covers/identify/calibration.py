@@ -119,9 +119,9 @@ class Calibration:
 # Fitted by `making.calibrating` on 900 photos of the demo catalogue, without the encoder; what
 # an artifact too small for a fit of its own uses.
 DEFAULT = Calibration(
-    weights=(0.418, 4.19, 1.21, 0.69, -3.54, -0.105, -12.2, 0.46, 1.62, 0.335),
-    bias=-1.2,
-    present=(0.434, -1.76),
+    weights=(0.833, 4.57, 1.41, 1.48, -1.78, 1.87, -3.35, 0.439, 3.87, 1.38),
+    bias=-4.06,
+    present=(0.298, -2.08),
     match_at=0.6,
     sure_at=0.95,
 )

@@ -19,6 +19,7 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from threading import Lock
 from typing import Literal
 
 import cv2
@@ -30,6 +31,7 @@ from engine.covers.identify import layout
 from engine.covers.identify.calibration import Calibration, shifted
 from engine.covers.identify.candidate import Candidate
 from engine.covers.identify.outlines import Quads, find_outlines, is_plausible
+from engine.covers.identify.places import Places
 from engine.covers.identify.proving import Prover
 from engine.covers.identify.references import References
 from engine.covers.identify.sight import Embed, Sight, embed_views
@@ -88,6 +90,7 @@ class Identifier:
         cores unless it is given. `prior`: the share of photos that show an album of the catalogue;
         no more strangers are matched for a high one."""
         self.search, self.prover, self.prior = search, prover, prior
+        self._encoding = Lock()
         self._looking = computing("look", threads or usable_cores())
 
     @classmethod
@@ -153,9 +156,7 @@ class Identifier:
     ) -> list[Identification]:
         """(H, W, 3) uint8 RGB, upright; otherwise as `by_image`."""
         if embed is None:
-            encoder = self.search.encoder
-            assert encoder is not None, "opened with with_encoder=False"
-            embed = encoder.embed_images
+            embed = self._embed_alone
         small, scale = working_copy(photo)
         if self.prover is None:
             return [self._by_similarity(small, embed)]
@@ -171,6 +172,14 @@ class Identifier:
                 small = _painted_over(small, answer.quad)
         return answers
 
+    def _embed_alone(self, pixels: Pixels) -> Embeddings:
+        """The search's own encoder, which runs one batch at a time: what looks beside a proof may
+        not have ended when the proof has."""
+        encoder = self.search.encoder
+        assert encoder is not None, "opened with with_encoder=False"
+        with self._encoding:
+            return encoder.embed_images(pixels)
+
     def _by_proof(
         self, prover: Prover, photo: Pixels, embed: Embed, ways: Sequence[bool]
     ) -> Identification:
@@ -178,9 +187,9 @@ class Identifier:
         as it is comes first, so a cover that is its own mirror image is never called mirrored."""
         references, search = prover.references, self.search
         sight = Sight(search.index, search.artifact.preprocessing, embed, references, self._looking)
-        most = 0.0
+        places, most = Places(photo), 0.0
         for mirrored in ways:
-            seen = np.ascontiguousarray(photo[:, ::-1]) if mirrored else photo
+            seen = places.mirrored() if mirrored else places
             proven = prover.candidates(seen, sight, brief=mirrored)
             claimed = self._claimed(prover, proven, mirrored=mirrored)
             if claimed is not None:

@@ -49,10 +49,7 @@ Effort = Literal["brief", "usual", "thorough"]
 _SEARCHES: dict[Effort, tuple[_Search, ...]] = {
     "brief": (_Search(side=128, lines=20, faint=0.06, most=2),),
     "usual": (_Search(side=180, lines=28, faint=0.06, most=8),),
-    "thorough": (
-        _Search(side=240, lines=60, faint=0.03, most=48),
-        _Search(side=160, lines=60, faint=0.03, most=24),
-    ),
+    "thorough": (_Search(side=210, lines=44, faint=0.03, most=32),),
 }
 
 
@@ -71,7 +68,7 @@ def frames(photo: Pixels) -> Quads:
 def find_outlines(photo: Pixels, effort: Effort = "usual") -> Quads:
     """(H, W, 3) uint8 RGB → (N, 4, 2) float32, likeliest first.
 
-    N is at most 8; 2 where the effort is `brief`, 72 where it is `thorough`.
+    N is at most 8; 2 where the effort is `brief`, 32 where it is `thorough`.
     """
     quads = [_find(photo, search) for search in _SEARCHES[effort]]
     return np.concatenate(quads).astype(np.float32)

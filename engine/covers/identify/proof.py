@@ -4,8 +4,8 @@
     … once coarsely, once finely, then ─correlation→ what of the cover is seen, window by window
 
 The local features are patches compared by normalised correlation, since blur, noise and glare that
-leave a keypoint detector nothing still leave most of a 14 × 14 patch. Keypoints (ORB) serve where
-no outline was found: sharp photos of sleeves cut by the frame or lying on clutter.
+leave a keypoint detector nothing still leave most of a 14 × 14 patch. Where a cover may lie is said
+by outlines and, in sharp photos, by `identify.keypoints`.
 """
 
 from __future__ import annotations
@@ -27,7 +27,6 @@ from engine.covers.identify.views import UNIT, rectify, summed
 from engine.covers.image import Pixels
 
 REFERENCE_SIDE = 256
-KEYPOINT_SIDE = 360  # shorter edge of a photo when its keypoints are taken, pixels
 _WINDOW = 11  # pixels of _SEEN_SIDE
 _AT = (slice(4, None, 8),) * 2  # the middles of 16 × 16 cells
 _BLURS = (0.8, 1.7, 3.0)  # sigmas, pixels of _SEEN_SIDE
@@ -96,7 +95,7 @@ class Proof:
 
 
 class Reference:
-    """A cover, prepared: its patches and windows, its keypoints when they are asked for.
+    """A cover, prepared: its patches and windows, made when they are asked for.
 
     `own` is (16, 16) float32, 0–1: how much of each cell no similar cover of the catalogue has.
     """
@@ -128,18 +127,6 @@ class Reference:
     def view(self) -> Pixels:
         """What a photo of it would show in its outline."""
         return _resized(self.cover, _SEEN_SIDE)
-
-    @cached_property
-    def keypoints(self) -> Keypoints:
-        return keypoints_of_cover(self.cover, 400)
-
-
-@dataclass(frozen=True, slots=True)
-class Keypoints:
-    """`points` (N, 2) float32 pixels, `descriptors` (N, 32) uint8 (ORB)."""
-
-    points: NDArray[np.float32]
-    descriptors: NDArray[np.uint8]
 
 
 def prove(
@@ -206,38 +193,6 @@ def _proof(view: Pixels, quad: Quads, inliers: int, reference: Reference) -> Pro
         explained=explained,
         maps=np.stack(maps),
     )
-
-
-def quad_from_keypoints(photo: Keypoints, reference: Reference) -> Quads | None:
-    """Keypoints of a photo against a cover's → (4, 2) outline in the photo, or None."""
-    cover = reference.keypoints
-    if len(cover.points) < _FEWEST or len(photo.points) < _FEWEST:
-        return None
-    matcher = cv2.BFMatcher(cv2.NORM_HAMMING)
-    pairs = matcher.knnMatch(cover.descriptors, photo.descriptors, k=2)
-    # Lowe's ratio test (IJCV 2004, 7.1), a little wider: RANSAC is cheap here.
-    good = [p[0] for p in pairs if len(p) == 2 and p[0].distance < 0.85 * p[1].distance]
-    if len(good) < _FEWEST:
-        return None
-    source = cover.points[[match.queryIdx for match in good]]
-    target = photo.points[[match.trainIdx for match in good]]
-    warp, mask = _homography(source, target, 4.0, 2000)
-    if warp is None or mask.sum() < _FEWEST:
-        return None
-    quad = _moved(UNIT * REFERENCE_SIDE, warp)
-    return quad if is_plausible(quad) else None
-
-
-def keypoints_of_photo(photo: Pixels) -> Keypoints:
-    scale = min(1.0, KEYPOINT_SIDE / min(photo.shape[:2]))
-    small = cv2.resize(photo, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-    found = _keypoints(np.asarray(small, np.uint8), 1000)
-    return Keypoints((found.points + 0.5) / np.float32(scale), found.descriptors)
-
-
-def keypoints_of_cover(cover: Pixels, most: int) -> Keypoints:
-    found = _keypoints(_resized(cover, REFERENCE_SIDE), most)
-    return Keypoints(found.points + 0.5, found.descriptors)
 
 
 def own_map(cover: Windows, others: Sequence[Windows]) -> NDArray[np.float32]:
@@ -347,17 +302,6 @@ def _homography(
     if warp is None or not np.isfinite(warp).all():
         return None, np.zeros(len(source), np.uint8)
     return np.asarray(warp, np.float64), np.asarray(mask, np.uint8)
-
-
-def _keypoints(image: Pixels, most: int) -> Keypoints:
-    grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
-    points, descriptors = cv2.ORB_create(most, fastThreshold=5).detectAndCompute(grey, None)
-    if descriptors is None:
-        return Keypoints(np.zeros((0, 2), np.float32), np.zeros((0, 32), np.uint8))
-    # Strongest first, for those who keep only some.
-    order = np.argsort([-point.response for point in points], kind="stable")
-    places = np.array([point.pt for point in points], np.float32)[order]
-    return Keypoints(places, np.ascontiguousarray(descriptors[order]))
 
 
 def _colours(

@@ -3,7 +3,7 @@
 `identify/` in the artifact's folder; artifacts/README.md, "What identify reads", is its
 specification. `making.references` makes it from thumbnails, `References.open` reads it.
 
-An album costs 256 bytes of layout code, 256 of what is its own, and 2 KB of keypoints. The
+An album costs 256 bytes of layout code, 256 of what is its own, and 5 KB of keypoints. The
 covers themselves are the artifact's thumbnails.
 """
 
@@ -25,16 +25,19 @@ from PIL import Image
 
 from engine.base.errors import ArtifactError
 from engine.covers.identify import layout
+from engine.covers.identify.keypoints import KeypointIndex
 from engine.covers.identify.layout import Basis, Codes
-from engine.covers.identify.proof import Keypoints, Reference, same_artwork
+from engine.covers.identify.older_keypoints import OlderKeypoints
+from engine.covers.identify.proof import Reference, same_artwork
 from engine.covers.image import Pixels
 from engine.vectors.embeddings import Ids
 
 FOLDER = "identify"
-LAYOUT, KEYPOINTS, CALIBRATION = "layout.npz", "keypoints.faiss", "calibration.json"
+LAYOUT, CALIBRATION = "layout.npz", "calibration.json"
+KEYPOINTS, PLACES = "sift.faiss", "sift.npz"
+# What versions before SIFT wrote; theirs is read as ever, and found by worse.
+OLDER_KEYPOINTS = "keypoints.faiss"
 
-# The keypoints kept of a cover, strongest first: enough to vote for it.
-KEPT_KEYPOINTS = 64
 # Covers a map of "own" is compared with: its nearest by layout, the rest of its series.
 SIBLINGS = 8
 # Codes are unit rows of 256 numbers, few beyond ±0.5; an eighth of a bit is lost on average.
@@ -76,11 +79,10 @@ class References:
         basis: Basis,
         codes: Codes,
         own: NDArray[np.uint8],
-        keypoints: faiss.IndexBinary | None,
-        keypoint_rows: NDArray[np.int32],
+        keypoints: KeypointIndex | OlderKeypoints | None,
     ) -> None:
         self.ids, self.basis, self.codes = ids, basis, codes
-        self.own, self.keypoints, self.keypoint_rows = own, keypoints, keypoint_rows
+        self.own, self.keypoints = own, keypoints
         self._catalogue = catalogue
         self._index = faiss.IndexFlatIP(codes.shape[1])
         self._index.add(codes)
@@ -98,8 +100,8 @@ class References:
             with np.load(part / LAYOUT, allow_pickle=False) as file:
                 ids, codes = file["ids"], file["codes"]
                 basis = Basis(file["mean"], file["axes"])
-                own, rows = file["own"], file["keypoint_rows"]
-            keypoints = faiss.read_index_binary(str(part / KEYPOINTS)) if len(rows) else None
+                own, older_rows = file["own"], file["keypoint_rows"]
+            keypoints = _keypoints(part, older_rows)
         except Exception as error:
             # A damaged .npz raises some ten kinds of error, FAISS its own.
             raise ArtifactError(
@@ -110,7 +112,7 @@ class References:
         if (
             codes.shape != (count, basis.axes.shape[1])
             or own.shape != (count, 16, 16)
-            or (keypoints is not None and keypoints.ntotal != len(rows))
+            or (keypoints is not None and not keypoints.is_of(count))
             or not np.isin(ids, catalogue.ids()).all()
         ):
             raise ArtifactError(
@@ -119,7 +121,7 @@ class References:
             )
         dequantised = codes.astype(np.float32) / CODE_SCALE
         dequantised /= np.linalg.norm(dequantised, axis=1, keepdims=True) + 1e-6
-        return cls(catalogue, ids, basis, dequantised, own, keypoints, rows)
+        return cls(catalogue, ids, basis, dequantised, own, keypoints)
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -131,18 +133,6 @@ class References:
             [Likeness(int(r), float(s)) for s, r in zip(some, which, strict=True) if r >= 0]
             for some, which in zip(similarities, rows, strict=True)
         ]
-
-    def vote(self, photo: Keypoints, k: int) -> list[int]:
-        """Rows of the `k` covers that most keypoints of a photo resemble, best first."""
-        if self.keypoints is None or not len(photo.descriptors):
-            return []
-        distances, found = self.keypoints.search(photo.descriptors[:600], 4)
-        votes = np.zeros(len(self), np.float32)
-        for distance, where in zip(distances, found, strict=True):
-            for row in {int(self.keypoint_rows[w]) for w in where[(where >= 0) & (distance < 64)]}:
-                votes[row] += 1
-        best = np.argsort(-votes, kind="stable")[:k]
-        return [int(row) for row in best if votes[row] >= 3]
 
     def reference(self, row: int) -> Reference | None:
         """The prepared cover of a row, kept while it is asked for often."""
@@ -182,6 +172,16 @@ class References:
     def _twins(self, mine: Reference, rows: Sequence[int]) -> list[int]:
         others = [(row, self.reference(row)) for row in rows]
         return [row for row, other in others if other is not None and same_artwork(mine, other)]
+
+
+def _keypoints(part: Path, older_rows: NDArray[np.int32]) -> KeypointIndex | OlderKeypoints | None:
+    if (part / KEYPOINTS).is_file():
+        with np.load(part / PLACES, allow_pickle=False) as file:
+            places, rows = file["places"], file["rows"]
+        return KeypointIndex(faiss.read_index(str(part / KEYPOINTS)), places, rows)
+    if len(older_rows):
+        return OlderKeypoints(faiss.read_index_binary(str(part / OLDER_KEYPOINTS)), older_rows)
+    return None
 
 
 def cover_of(catalogue: Covers, album_id: int) -> Pixels | None:

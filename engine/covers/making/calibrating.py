@@ -18,6 +18,7 @@ from engine.base.odds import Numbers, fit_logistic, sigmoid
 from engine.base.progress import Progress
 from engine.covers.identify.calibration import DEFAULT, Calibration
 from engine.covers.identify.candidate import Candidate
+from engine.covers.identify.places import Places
 from engine.covers.identify.proving import Prover
 from engine.covers.identify.references import Covers, References, cover_of
 from engine.covers.identify.sight import Sight
@@ -141,7 +142,7 @@ def observe(
         how = _HIDDEN if preset == "hidden" else PRESETS[preset]
         photo, _ = working_copy(simulate_photo(cover, mine, how).image)
         same = frozenset(references.twins(row)) if row >= 0 else frozenset()
-        return _observed(prover.candidates(photo, eye), row, same)
+        return _observed(prover.candidates(Places(photo), eye), row, same)
 
     found = []
     with ThreadPoolExecutor(_AT_ONCE) as pool, ThreadPoolExecutor(_AT_ONCE) as looking:

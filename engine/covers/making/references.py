@@ -1,7 +1,7 @@
 """Covers → what identify compares photos with, `identify/` in the artifact's folder.
 
     thumbnails ─layout→ features ─Basis→ codes ─nearest→ siblings ─windows→ maps of what is its own
-              └ORB→ keypoints ─→ a binary index
+              └SIFT→ keypoints ─→ an index
 
 `identify.references` reads it.
 """
@@ -18,14 +18,15 @@ from numpy.typing import NDArray
 
 from engine.base.progress import Progress
 from engine.covers.identify import layout
+from engine.covers.identify.keypoints import KeypointIndex, Keypoints, of_cover
 from engine.covers.identify.layout import Basis
-from engine.covers.identify.proof import Windows, keypoints_of_cover, own_map
+from engine.covers.identify.proof import Windows, own_map
 from engine.covers.identify.references import (
     CODE_SCALE,
     FOLDER,
-    KEPT_KEYPOINTS,
     KEYPOINTS,
     LAYOUT,
+    PLACES,
     SIBLINGS,
     Covers,
     References,
@@ -58,10 +59,12 @@ def write_references(
         mean=made.basis.mean,
         axes=made.basis.axes,
         own=made.own,
-        keypoint_rows=made.keypoint_rows,
+        keypoint_rows=np.zeros(0, np.int32),  # versions before SIFT ask for theirs
     )
-    if made.keypoints is not None:
-        faiss.write_index_binary(made.keypoints, str(folder / FOLDER / KEYPOINTS))
+    if isinstance(made.keypoints, KeypointIndex):
+        found = made.keypoints
+        faiss.write_index(found.index, str(folder / FOLDER / KEYPOINTS))
+        np.savez_compressed(folder / FOLDER / PLACES, places=found.places, rows=found.rows)
     return References.open(folder, catalogue)
 
 
@@ -82,24 +85,21 @@ def make_references(
         return None
     ids = np.array([album_id for album_id, _ in covers], np.int64)
     views: list[Pixels] = []
-    parts, descriptors, rows = [], [], []
+    parts: list[NDArray[np.float32]] = []
+    keypoints: list[Keypoints] = []
     for start in range(0, len(covers), _BATCH):
         pictures = [thumbnail_pixels(data) for _, data in covers[start : start + _BATCH]]
         views += [layout.shrunk(picture) for picture in pictures]
         parts.append(layout.features(np.stack(views[start:])))
-        for row, picture in enumerate(pictures, start):
-            found = keypoints_of_cover(picture, KEPT_KEYPOINTS).descriptors
-            descriptors.append(found)
-            rows.extend([row] * len(found))
+        keypoints += [_keypoints_of(data) for _, data in covers[start : start + _BATCH]]
         progress.step(start + len(pictures), 2 * len(covers), "references")
     every = np.concatenate(parts)
     # Principal axes of 20,000 covers are those of a million.
     sample = np.random.default_rng(0).permutation(len(every))[:20_000]
     basis = Basis.fit(every[sample])
     codes = basis.codes(every)
-    keypoints = _keypoint_index(np.concatenate(descriptors)) if rows else None
     plain = np.zeros((len(ids), 16, 16), np.uint8)
-    made = References(catalogue, ids, basis, codes, plain, keypoints, np.array(rows, np.int32))
+    made = References(catalogue, ids, basis, codes, plain, KeypointIndex.of(keypoints))
     made.own = _own_maps(made, views, progress)
     return made
 
@@ -142,19 +142,7 @@ def _own_maps(
     return own
 
 
-def _keypoint_index(descriptors: NDArray[np.uint8]) -> faiss.IndexBinary:
-    """Binary descriptors, (N, 32) uint8 → an index: exact for a small catalogue, else lists."""
-    bits = 256
-    if len(descriptors) <= 50_000:
-        index = faiss.IndexBinaryFlat(bits)
-    else:
-        lists = int(4 * len(descriptors) ** 0.5)
-        quantizer = faiss.IndexBinaryFlat(bits)
-        index = faiss.IndexBinaryIVF(quantizer, bits, lists)
-        quantizer.this.disown()
-        index.own_fields = True
-        index.nprobe = max(8, lists // 100)
-        index.cp.niter = 8
-        index.train(descriptors[:: max(1, len(descriptors) // (lists * 40))])
-    index.add(descriptors)
-    return index
+# A calibration and a trial ask again for most of the covers that were asked for before.
+@lru_cache(4_096)
+def _keypoints_of(thumbnail: bytes) -> Keypoints:
+    return of_cover(thumbnail_pixels(thumbnail))

@@ -6,11 +6,14 @@ import io
 import json
 import shutil
 import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 import cv2
+import faiss
 import numpy as np
 import pytest
 from conftest import draw_cover
@@ -21,11 +24,13 @@ from engine.base.errors import ArtifactError, BuildError, UnreadableImage
 from engine.base.odds import expected_calibration_error
 from engine.covers.artifact import Artifact
 from engine.covers.catalogue import Album, Catalogue, write_catalogue, write_thumbnails
-from engine.covers.identify import proving
+from engine.covers.identify import outlines, places, proving
 from engine.covers.identify.calibration import DEFAULT, Calibration, shifted
 from engine.covers.identify.candidate import FEATURES, SIGHT
 from engine.covers.identify.identifier import Identification, Identifier
+from engine.covers.identify.older_keypoints import OlderKeypoints
 from engine.covers.identify.outlines import Effort
+from engine.covers.identify.places import Places
 from engine.covers.identify.proving import Prover
 from engine.covers.identify.references import FOLDER, References, cover_of
 from engine.covers.identify.sight import Sight
@@ -215,7 +220,7 @@ def test_a_fifth_of_a_catalogue_is_strangers_to_references_to_the_others(folder:
     # The artwork of one that is known is no stranger.
     assert set(strangers) == set(range(COVERS + 1)) - known - {TWIN}
     photo, _ = working_copy(simulate_photo(drawn(strangers[0]), np.random.default_rng(4)).image)
-    found = Prover(references, DEFAULT).candidates(photo)
+    found = Prover(references, DEFAULT).candidates(Places(photo))
     assert max((one.probability for one in found), default=0.0) < 0.5
 
 
@@ -243,7 +248,7 @@ def test_a_plain_cover_is_told_by_its_colours_and_their_places(tmp_path: Path) -
         photo = simulate_photo(
             covers[number], np.random.default_rng(number), Distortion(share=(0.4, 0.4))
         )
-        found = Prover(references, DEFAULT).candidates(working_copy(photo.image)[0])
+        found = Prover(references, DEFAULT).candidates(Places(working_copy(photo.image)[0]))
         first.append(bool(found) and found[0].row == number and found[0].probability > 0.5)
     assert sum(first) >= 3
 
@@ -260,9 +265,47 @@ def test_references_of_another_catalogue_are_refused(folder: Path, tmp_path: Pat
         References.open(tmp_path, catalogue)
 
 
+def test_an_artifact_of_before_sift_identifies_by_its_own_keypoints(
+    folder: Path, tmp_path: Path
+) -> None:
+    older = tmp_path / "older"
+    shutil.copytree(folder, older)
+    (older / FOLDER / "sift.faiss").unlink()
+    (older / FOLDER / "sift.npz").unlink()
+    orb = cv2.ORB_create(64, fastThreshold=5)
+    covers = [cv2.cvtColor(drawn(i), cv2.COLOR_RGB2GRAY) for i in [*range(COVERS), TWIN_OF]]
+    found = [orb.detectAndCompute(cover, None)[1] for cover in covers]
+    index = faiss.IndexBinaryFlat(256)
+    index.add(np.concatenate(found))
+    faiss.write_index_binary(index, str(older / FOLDER / "keypoints.faiss"))
+    with np.load(older / FOLDER / "layout.npz") as file:
+        layout = dict(file)
+    layout["keypoint_rows"] = np.repeat(np.arange(COVERS + 1), [len(one) for one in found])
+    np.savez(older / FOLDER / "layout.npz", **layout)
+    old = opened(older)
+    assert old.prover is not None
+    keypoints = old.prover.references.keypoints
+    assert isinstance(keypoints, OlderKeypoints)
+    photo = simulate_photo(drawn(8), np.random.default_rng(8), Distortion(share=(0.5, 0.5)))
+    row, quad = next(keypoints.voted(photo.image, 3, old.prover.references.cover))
+    assert row == 8
+    assert np.abs(quad - photo.quad).max() < 0.1 * np.sqrt(cv2.contourArea(photo.quad))
+    answers = [
+        identify(old, simulate_photo(drawn(number), np.random.default_rng(number), "mild").image)
+        for number in (1, 17, 101)
+    ]
+    assert [one.album_id for one in answers] == [1, 17, None]
+    layout["keypoint_rows"][-1] = COVERS + 1
+    np.savez(older / FOLDER / "layout.npz", **layout)
+    with pytest.raises(ArtifactError, match="does not belong to this catalogue"):
+        opened(older)
+
+
 def test_an_artifact_holds_what_identify_reads(tiny_artifact: Path) -> None:
     artifact = Artifact.open(tiny_artifact)
-    assert {"identify/layout.npz", "identify/keypoints.faiss"} <= set(artifact.manifest.files)
+    assert {"identify/layout.npz", "identify/sift.faiss", "identify/sift.npz"} <= set(
+        artifact.manifest.files
+    )
     search = CoverSearch.open(tiny_artifact)
     answer = identify(Identifier.open(search), np.asarray(draw_cover(3, 400)))
     assert answer.decision in ("match", "ambiguous", "no_match")
@@ -383,18 +426,19 @@ def test_of_a_mirrored_photo_every_sleeve_is_found(identifier: Identifier) -> No
 def test_a_stranger_is_looked_at_mirrored_only_briefly(
     identifier: Identifier, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The thorough search for outlines is what a stranger pays most for: it is not paid twice."""
+    """What was found in a photo is not looked for again in its mirror image."""
     searched: list[str] = []
-    whole = proving.find_outlines
+    whole = outlines.find_outlines
 
     def counted(photo: np.ndarray, effort: Effort = "usual") -> np.ndarray:
         searched.append(effort)
         return whole(photo, effort)
 
-    monkeypatch.setattr(proving, "find_outlines", counted)
+    for module in (proving, places):
+        monkeypatch.setattr(module, "find_outlines", counted)
     photo = simulate_photo(drawn(101), np.random.default_rng(101), "mild").image
     assert identify(identifier, photo).decision == "no_match"
-    assert searched == ["usual", "thorough", "usual"]
+    assert searched == ["usual", "thorough"]
 
 
 def test_views_are_looked_at_by_as_many_threads_as_asked_for(folder: Path) -> None:
@@ -412,6 +456,32 @@ def test_views_are_looked_at_by_as_many_threads_as_asked_for(folder: Path) -> No
     one.close()
     with pytest.raises(RuntimeError, match="shutdown"):
         one.by_pixels(photo, embed)
+
+
+def test_the_searchs_own_encoder_is_asked_for_one_batch_at_a_time(folder: Path) -> None:
+    """OpenVINO answers a second one with "Infer Request is busy"."""
+    at_once, most = 0, 0
+
+    class Busy(ColourEncoder):
+        def embed_images(self, pixels: np.ndarray) -> np.ndarray:
+            nonlocal at_once, most
+            at_once += 1
+            most = max(most, at_once)
+            time.sleep(0.005)
+            found = super().embed_images(pixels)
+            at_once -= 1
+            return found
+
+    search = replace(opened(folder).search, encoder=Busy())
+    one = Identifier.open(search, threads=2)
+    photos = [
+        simulate_photo(drawn(number), np.random.default_rng(number), "mild").image
+        for number in (4, 101, 102, 9)
+    ]
+    with ThreadPoolExecutor(2) as callers:
+        list(callers.map(one.by_pixels, photos))
+    assert most == 1
+    one.close()
 
 
 def test_a_trial_tells_covers_from_strangers_among_distractors(identifier: Identifier) -> None:
