@@ -104,7 +104,13 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._waiting is None:  # a further request on a connection that was kept
             self._wait_for_headers()
 
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._in_first_line = False
+        super().on_header(name, value)
+
     def on_headers_complete(self) -> None:
+        # Also where they came in one piece with the end of the body before: what follows is body.
+        self._in_first_line = False
         self._came()
         super().on_headers_complete()
 

@@ -8,13 +8,13 @@ is what it is: MODULE, run as by `python -m`, which ends once LAUNCHER is not it
 
 from __future__ import annotations
 
+import os
 import runpy
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Sequence
-from os import getpid
 
 from engine.serving.process import orphan
 
@@ -28,10 +28,12 @@ class Companion:
     """`with Companion("engine", ["work"]):` runs it for as long as the block."""
 
     def __init__(self, module: str, arguments: Sequence[str]) -> None:
-        launched = [sys.executable, "-m", __name__, str(getpid())]
+        launched = [sys.executable, "-m", __name__, str(os.getpid())]
         self._command = [*launched, module, *arguments]
         self._stopping = threading.Event()
         self._process: subprocess.Popen[bytes] | None = None
+        # As it is now: what another thread sets while a process is started may tear it.
+        self._environment = dict(os.environ)
         self._watch = threading.Thread(target=self._run, name="companion", daemon=True)
 
     def __enter__(self) -> Companion:
@@ -51,15 +53,24 @@ class Companion:
     def _run(self) -> None:
         while not self._stopping.is_set():
             began = time.monotonic()
-            self._process = subprocess.Popen(self._command, stdin=subprocess.DEVNULL)
-            if self._stopping.is_set():  # while it was being started
-                self._process.terminate()
-            status = self._ended(self._process)
+            told = self._one()
             if self._stopping.is_set():
                 return
-            print(f"what works beside the service ended ({status}); another is started", flush=True)
+            print(f"what works beside the service {told}; another is started", flush=True)
             if time.monotonic() - began < YOUNG_S:
                 self._stopping.wait(PAUSE_S)
+
+    def _one(self) -> str:
+        """From its start to its end: what became of it."""
+        try:
+            self._process = subprocess.Popen(
+                self._command, stdin=subprocess.DEVNULL, env=self._environment
+            )
+        except OSError as error:  # no memory, or no process is left just now
+            return f"could not be started ({error})"
+        if self._stopping.is_set():  # while it was being started
+            self._process.terminate()
+        return f"ended ({self._ended(self._process)})"
 
     def _ended(self, process: subprocess.Popen[bytes]) -> int:
         """Its exit status, once it has one."""

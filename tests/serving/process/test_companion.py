@@ -40,6 +40,22 @@ def told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "told"
 
 
+def test_one_that_cannot_be_started_is_started_later(
+    told: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    start, refusals = subprocess.Popen, [OSError(14, "Bad address")]
+
+    def started(*command: object, **how: object) -> object:
+        if refusals:
+            raise refusals.pop()
+        return start(*command, **how)  # type: ignore[call-overload]
+
+    monkeypatch.setattr(subprocess, "Popen", started)
+    with Companion("works", [str(told)]):
+        until(lambda: lines(told))
+    assert "could not be started" in capsys.readouterr().out
+
+
 def lines(path: Path) -> list[str]:
     return path.read_text().splitlines() if path.exists() else []
 
