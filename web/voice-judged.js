@@ -54,15 +54,23 @@ function dial(score) {
 function part(name, result) {
   const measured = result.not_measured.includes(name) ? null : result[name];
   const label = make("dt", {}, t(`judged_${name}`), measured ? make("span", { className: "weight" }, t("judged_weight", { part: percent(measured.weight) })) : null);
-  if (!measured) return make("div", { className: "missing" }, label, make("dd", {}, make("strong", {}, t("judged_unmeasured")), make("p", {}, t(`judged_unmeasured_${name}`))));
+  if (!measured) return make("div", { className: "missing" }, label, make("dd", {}, make("strong", {}, t("judged_unmeasured")), make("p", {}, t(unmeasured(name, result)))));
   const bar = gauge(t(`judged_${name}`), measured.score / 100);
   return make("div", {}, label, make("dd", {}, make("strong", {}, number(whole(measured.score))), bar, make("p", {}, TELL[name](measured))));
 }
 
+/** Why a part was not measured. */
+const unmeasured = (name, { lost = [] }) => (name !== "lyrics" && lost.includes("reference") ? "judged_unmeasured_alone" : `judged_unmeasured_${name}`);
+
 const cents = (value) => (Math.abs(value) < IN_TUNE ? t("judged_in_tune") : t(value < 0 ? "judged_low" : "judged_high", { n: Math.abs(Math.round(value)) }));
 
 const TELL = {
-  pitch: ({ median_cents, within_50_cents }) => median_cents === null ? t("judged_unheard") : [cents(median_cents), t("judged_within", { part: percent(within_50_cents) })].join(", "),
+  pitch: ({ median_cents, within_50_cents }) => {
+    if (median_cents === null) return t("judged_unheard");
+    const within = t("judged_within", { part: percent(within_50_cents) });
+    // Off to either side, the middle tells of none of it.
+    return within_50_cents < 0.5 && Math.abs(median_cents) < 50 ? within : [cents(median_cents), within].join(", ");
+  },
   rhythm: ({ median_ms }) => median_ms === null ? t("judged_unheard") : (Math.abs(median_ms) < ON_TIME ? t("judged_on_time") : t(median_ms > 0 ? "judged_late" : "judged_early", { n: Math.abs(Math.round(median_ms)) })),
   lyrics: ({ wer }) => (wer === 0 ? t("judged_all_words") : t("judged_words_off", { part: percent(Math.min(1, wer)) })),
 };

@@ -74,10 +74,13 @@ def score(
     if "user" in lost:
         take = replace(take, present=nobody, both=nobody)
     if "reference" in lost:
+        alignment = replace(alignment, latency_s=0.0, shift_cents=0.0)
         take = replace(take, sung=nobody, both=nobody, begins=take.begins[:0], late_ms=_NONE)
     wer = None
+    alone = "reference" in lost  # and where its melody is in the take, nobody knows
     if words is not None and lyrics:
-        wer = error_rate(words, _recorded(lyrics, offset_s, alignment))
+        wanted = [*lyrics] if alone else _recorded(lyrics, offset_s, alignment)
+        wer = error_rate(words, wanted)
     same = min(_share(alignment.same, *_SAME), _share(_steadiness(take), *_STEADY))
     known = max(same, 0.0 if wer is None else _share(1 - wer, 0.3, 0.6))
     parts = {
@@ -101,7 +104,10 @@ def score(
         "latency_s": round(alignment.latency_s, 3),
         "latency_by": alignment.by,
         "octave": alignment.octave,
-        "transposition": {"offered": alignment.transposition, "accepted": transposition},
+        "transposition": {
+            "offered": alignment.transposition if same >= 0.5 else 0,
+            "accepted": transposition,
+        },
         "coverage": {
             "recorded": round(_recorded_share(reference, alignment), 3),
             "sung": round(_mean(take.present[take.sung]), 3),

@@ -45,7 +45,7 @@ class Facts:
             _number(results.get("score")) if _is_heard(results) else None,
             _is_alone(results),
             {part: score for part, score in scores.items() if score is not None},
-            _told(results, "pitch", "median_cents"),
+            None if _is_scattered(results) else _told(results, "pitch", "median_cents"),
             _told(results, "rhythm", "median_ms"),
             {name: _shortened(text) for name, text in quoted.items() if text},
         )
@@ -75,6 +75,12 @@ def _is_heard(results: Mapping[str, Any]) -> bool:
     if _is_alone(results) or not isinstance(coverage, Mapping):
         return True
     return _number(coverage.get("sung")) != 0.0
+
+
+def _is_scattered(results: Mapping[str, Any]) -> bool:
+    """Whether tones are off to either side, so that their median tells of none of them."""
+    median, within = (_told(results, "pitch", key) for key in ("median_cents", "within_50_cents"))
+    return median is not None and abs(median) < 50 and within is not None and within < 0.5
 
 
 def _is_alone(results: Mapping[str, Any]) -> bool:

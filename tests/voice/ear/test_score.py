@@ -129,6 +129,11 @@ def test_an_octave_is_folded_and_a_transposition_offered() -> None:
     assert accepted["transposition"] == {"offered": 3, "accepted": 3}
 
 
+def test_beside_another_song_no_key_is_offered() -> None:
+    other = judged(heard(moved(melody(7), cents=400)))
+    assert other["transposition"]["offered"] == 0
+
+
 def test_silence_and_another_song_are_near_nothing() -> None:
     silent = judged(heard([], beats_late_s=0))
     assert silent["score"] == 0
@@ -155,7 +160,9 @@ def test_beside_a_reference_without_a_voice_only_the_words_are_judged() -> None:
     assert told["not_measured"] == ["pitch", "rhythm", "lyrics"]
     assert [one["score"] for one in told["phrases"]] == [None] * len(told["phrases"])
     said = words("the river runs beside the road and carries all our songs")
-    told = judged(heard(NOTES), words=said, lyrics=LINES, lost=["reference"])
+    far = heard(moved(NOTES, cents=-500), before_s=8.0)
+    told = judged(far, words=said, lyrics=LINES, lost=["reference"])
+    assert (told["latency_s"], told["octave"], told["transposition"]["offered"]) == (0, 0, 0)
     assert (told["score"], told["not_measured"]) == (100.0, ["pitch", "rhythm"])
     assert told["lyrics"]["weight"] == 1.0
 

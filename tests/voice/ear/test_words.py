@@ -28,6 +28,9 @@ class Whisper:
     def WhisperModel(self, *_: Any, **__: Any) -> Any:
         return self
 
+    def BatchedInferencePipeline(self, _: Any) -> Any:
+        return self
+
     def get_speech_timestamps(self, audio: Any, _: Any) -> list[dict[str, int]]:
         return self.spans
 
@@ -68,8 +71,19 @@ def test_words_come_with_their_times_from_where_there_is_a_voice(
     told = recogniser(tmp_path).words(VOICE, None, language="en")
     assert told.words[0] == Word("by", 0.0, 0.5, 1.0)
     assert (told.language, told.complete, told.voice_s) == ("en", True, 3.0)
-    assert whisper.asked["clip_timestamps"] == [1.0, 4.0]
+    assert whisper.asked["clip_timestamps"] == [{"start": 1.0, "end": 4.0}]
     assert type(told.words[0].start_s) is float
+
+
+def test_spans_are_heard_together_as_far_as_whisper_hears(whisper: Whisper, tmp_path: Any) -> None:
+    ends = [(1, 9), (11, 20), (22, 31), (40, 45), (46, 50)]
+    whisper.spans = [{"start": a * SECOND, "end": b * SECOND} for a, b in ends]
+    recogniser(tmp_path).words(VOICE, None, language="en")
+    assert [(one["start"], one["end"]) for one in whisper.asked["clip_timestamps"]] == [
+        (1, 20),  # 30 s with the third: more than a window
+        (22, 31),
+        (40, 50),  # 9 s of silence before
+    ]
 
 
 def test_a_quarter_of_the_music_is_left_in(whisper: Whisper, tmp_path: Any) -> None:
@@ -105,3 +119,10 @@ def test_when_the_time_is_up_what_is_known_is_given(whisper: Whisper, tmp_path: 
     told = recogniser(tmp_path).words(VOICE, None, most_s=0)
     assert len(told.words) == 3
     assert not told.complete
+
+
+def test_what_was_heard_to_the_end_is_whole_however_long_it_took(
+    whisper: Whisper, tmp_path: Any
+) -> None:
+    told = recogniser(tmp_path).words(VOICE, None, most_s=0)
+    assert (len(told.words), told.complete) == (3, True)

@@ -126,6 +126,13 @@ def test_a_template_says_what_was_weakest_and_which_way() -> None:
     assert len({comment(one.name, FACTS, "en") for one in PERSONAS}) == 3
 
 
+def test_tones_off_to_either_side_are_not_called_high() -> None:
+    told = {"score": 37, "median_cents": 15, "within_50_cents": 0.16}
+    assert Facts.of({**RESULTS, "pitch": told}, None, None).direction is None
+    mostly = {"score": 37, "median_cents": 90, "within_50_cents": 0.16}
+    assert Facts.of({**RESULTS, "pitch": mostly}, None, None).direction == "sharp"
+
+
 def test_a_part_that_scored_nothing_is_the_weakest() -> None:
     facts = Facts.of({**RESULTS, "lyrics": {"score": 0, "wer": 1.0}}, None, None)
     assert facts.weakest == "lyrics"
