@@ -220,7 +220,10 @@ class VoiceAnswers:
                 self._known_lyrics.pop(next(iter(self._known_lyrics)))
             self._known_lyrics[track_id] = time.monotonic(), lyrics
         if lyrics is None:
-            raise LyricsNotFound(f"Nobody who was asked knows the words of track {track_id}.")
+            raise LyricsNotFound(
+                f"Nobody who was asked knows the words of track {track_id}. Send them in 'lyrics' "
+                "when you begin a session."
+            )
         return told.lyrics_model(lyrics, 0.0)
 
     async def word_times(self, track_id: int) -> WordsModel:

@@ -51,8 +51,10 @@ VOICE = {
         "Personne ne connaît les paroles de cette chanson. Envoyez-les dans « lyrics » quand vous "
         "commencez une session."
     ),
-    "Nobody who was asked knows the words of track {}.": (
-        "Personne ne connaît les paroles du morceau {0}."
+    "Nobody who was asked knows the words of track {}. Send them in 'lyrics' when you begin a "
+    "session.": (
+        "Personne ne connaît les paroles du morceau {0}. Envoyez-les dans « lyrics » quand vous "
+        "commencez une session."
     ),
     "Nobody has listened to the words of track {} yet. Ask for them by "
     "/api/lyrics/word-timestamps/generate.": (
