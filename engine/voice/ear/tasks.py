@@ -196,7 +196,7 @@ def _separator(models: str) -> Any:
 
 @lru_cache(maxsize=1)
 def _pitches(models: str) -> PitchNetwork:
-    return PitchNetwork(_folder(models, "pitch"))
+    return PitchNetwork(_folder(models, "pitch"), threads=_threads())
 
 
 @lru_cache(maxsize=1)
