@@ -71,7 +71,10 @@ const TELL = {
     // Off to either side, the middle tells of none of it.
     return within_50_cents < 0.5 && Math.abs(median_cents) < 50 ? within : [cents(median_cents), within].join(", ");
   },
-  rhythm: ({ median_ms }) => median_ms === null ? t("judged_unheard") : (Math.abs(median_ms) < ON_TIME ? t("judged_on_time") : t(median_ms > 0 ? "judged_late" : "judged_early", { n: Math.abs(Math.round(median_ms)) })),
+  rhythm: ({ median_ms }) => {
+    if (median_ms === null) return t("judged_unheard");
+    return Math.abs(median_ms) < ON_TIME ? t("judged_on_time") : t(median_ms > 0 ? "judged_late" : "judged_early", { n: Math.abs(Math.round(median_ms)) });
+  },
   lyrics: ({ wer }) => (wer === 0 ? t("judged_all_words") : t("judged_words_off", { part: percent(Math.min(1, wer)) })),
 };
 

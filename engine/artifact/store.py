@@ -112,7 +112,7 @@ def published_folder(tag: str) -> Path:
     if (carried := _in_image(tag)) is not None:
         return carried
     ensure_bentoml_home()
-    with one_thread():
+    with one_thread:
         import bentoml
 
         # BentoML looks into NumPy as soon as that is named somewhere; while another thread is still

@@ -8,14 +8,6 @@ unusable in that process: its types exist twice.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 
-_one_thread = threading.RLock()
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """What opens something in a thread beside others imports what it needs inside this."""
-    with _one_thread:
-        yield
+# What opens something in a thread beside others imports what it needs inside `with one_thread:`.
+one_thread = threading.RLock()

@@ -28,7 +28,7 @@ def import_openvino() -> Any:
     reports to nobody, so nothing of ours imports either but by this."""
     sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
     os.environ.setdefault("NNCF_CI", "1")
-    with one_thread():
+    with one_thread:
         return importlib.import_module("openvino")
 
 

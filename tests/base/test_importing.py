@@ -25,7 +25,7 @@ opened = importlib.import_module(module)
 for name in path.split("."):
     opened = getattr(opened, name)
 thread = threading.Thread(target=lambda: opened(None), daemon=True)
-with one_thread():
+with one_thread:
     thread.start()
     thread.join(1)
     print(thread.is_alive(), "av" in sys.modules, "faiss" in sys.modules)
@@ -38,11 +38,11 @@ def test_another_thread_waits() -> None:
     seen: list[str] = []
 
     def other() -> None:
-        with one_thread():
+        with one_thread:
             seen.append("other")
 
     thread = threading.Thread(target=other)
-    with one_thread(), one_thread():
+    with one_thread, one_thread:
         thread.start()
         thread.join(0.1)
         seen.append("first")

@@ -34,7 +34,7 @@ def open_search(given: CoverSettings | None = None, *, with_encoder: bool = True
     from engine.serving.work.lanes import stand_back
 
     stand_back()
-    with one_thread():
+    with one_thread:
         from engine.artifact.store import find_artifact
         from engine.covers.search import (
             CoverSearch,  # heavy: FAISS, and the encoder's runtime behind it

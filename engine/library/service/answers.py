@@ -31,16 +31,16 @@ from engine.library.service.schemas import (
     Accepted,
     Deleted,
     Download,
-    Failure,
     JobModel,
     Matches,
     Results,
     SampleModel,
     SamplesPage,
     Twin,
+    failure,
 )
 from engine.library.signing import verify
-from engine.serving.http.exchange import current_caller, current_language
+from engine.serving.http.exchange import current_caller
 from engine.serving.http.prefix import prefix_here
 from engine.serving.http.uploads import Received
 from engine.sound.service.answers import SoundAnswers
@@ -351,16 +351,9 @@ def _event_id(job: Job) -> str:
     return f"{job.attempt}-{job.state}-{job.step or 'none'}-{job.progress:.3f}"
 
 
-def _failure(error: Any) -> Failure | None:
-    """Why a job failed, in the language of who asks."""
-    if error is None:
-        return None
-    return Failure(code=error.code, message=current_language().told(error.code, error.message))
-
-
 def _job(job: Job) -> JobModel:
     own = {name: getattr(job, name) for name in JobModel.model_fields if name != "error"}
-    return JobModel(**own | {"progress": round(job.progress, 3)}, error=_failure(job.error))
+    return JobModel(**own | {"progress": round(job.progress, 3)}, error=failure(job.error))
 
 
 _OWN = tuple(
@@ -378,7 +371,7 @@ def _sample(sample: Sample) -> SampleModel:
     return SampleModel(
         **{name: getattr(sample, name) for name in _OWN},
         sample_id=track_id,
-        error=_failure(sample.error),
+        error=failure(sample.error),
         audio_url=f"{track}/audio" if heard else None,
         waveform_url=f"{track}/waveform" if ready else None,
         preview_url=f"{prefix}{API}/results/{track_id}/preview" if heard else None,

@@ -7,6 +7,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
+from engine.library.records import Failure as Reason
+from engine.serving.http.exchange import current_language
 from engine.sound.service.schemas import TrackModel
 
 State = Literal["queued", "running", "done", "failed", "cancelled"]
@@ -25,6 +27,13 @@ class Accepted(BaseModel):
 class Failure(BaseModel):
     code: str
     message: str
+
+
+def failure(error: Reason | None) -> Failure | None:
+    """Why a job failed, in the language of who asks."""
+    if error is None:
+        return None
+    return Failure(code=error.code, message=current_language().told(error.code, error.message))
 
 
 class JobModel(BaseModel):

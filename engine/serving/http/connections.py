@@ -105,12 +105,12 @@ class BoundedProtocol(HttpToolsProtocol):
             self._wait_for_headers()
 
     def on_header(self, name: bytes, value: bytes) -> None:
+        # Also where the head came in one piece with the end of the body before: what follows is not
+        # an address.
         self._in_first_line = False
         super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
-        # Also where they came in one piece with the end of the body before: what follows is body.
-        self._in_first_line = False
         self._came()
         super().on_headers_complete()
 

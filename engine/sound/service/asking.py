@@ -288,7 +288,7 @@ class AsyncSound:
         return search
 
     def _open_decoder(self) -> Decoder:
-        with one_thread():
+        with one_thread:
             from engine.sound.apart import Decoder
 
         return Decoder(

@@ -47,7 +47,7 @@ def open_search(given: SoundSettings | None = None) -> SoundSearch:
     from engine.serving.work.lanes import stand_back
 
     stand_back()
-    with one_thread():
+    with one_thread:
         from engine.artifact.store import find_artifact
         from engine.sound.search import SoundSearch  # heavy: FAISS, OpenVINO, ffmpeg
 

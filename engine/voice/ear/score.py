@@ -25,6 +25,7 @@ _SWING_S = 0.19  # over which a vibrato is its mean
 _SUNG_ENOUGH = 0.95  # of what the reference sings: breaths are each singer's own
 _SAME = (0.5, 0.75)  # `Alignment.same` of another song, and of the same one
 _STEADY = (0.2, 0.4)  # `_steadiness` of another song, and of the same one
+_OFFERED_FROM = 0.5  # of how surely it is that song: below, a key of the singer's is chance
 _CURVE = 4  # frames a point of a phrase's curve
 _MOST_CENTS = 600.0
 _STEP_CENTS, _STEP_FRAMES = 70.0, 4  # a new note of a voice that does not stop
@@ -73,11 +74,11 @@ def score(
     nobody = np.zeros_like(take.sung)
     if "user" in lost:
         take = replace(take, present=nobody, both=nobody)
-    if "reference" in lost:
+    alone = "reference" in lost  # and where its melody is in the take, nobody knows
+    if alone:
         alignment = replace(alignment, latency_s=0.0, shift_cents=0.0)
         take = replace(take, sung=nobody, both=nobody, begins=take.begins[:0], late_ms=_NONE)
     wer = None
-    alone = "reference" in lost  # and where its melody is in the take, nobody knows
     if words is not None and lyrics:
         wanted = [*lyrics] if alone else _recorded(lyrics, offset_s, alignment)
         wer = error_rate(words, wanted)
@@ -105,7 +106,7 @@ def score(
         "latency_by": alignment.by,
         "octave": alignment.octave,
         "transposition": {
-            "offered": alignment.transposition if same >= 0.5 else 0,
+            "offered": alignment.transposition if same >= _OFFERED_FROM else 0,
             "accepted": transposition,
         },
         "coverage": {
@@ -127,7 +128,7 @@ def is_noise(user: Melody) -> bool:
 def compare(user: Melody, reference: Melody, alignment: Alignment, transposition: int = 0) -> Take:
     inside = np.isfinite(alignment.at)
     index = np.nan_to_num(alignment.at).astype(np.int64).clip(0, max(0, len(user) - 1))
-    sung = inside & reference.sure if reference.hz.any() else inside & reference.sounds
+    sung = inside & _sings(reference)
     present = inside & _around(user.sounds)[index]
     both = sung & reference.sure & user.sure[index]
     higher = 1200 * alignment.octave + 100 * transposition
@@ -137,6 +138,11 @@ def compare(user: Melody, reference: Melody, alignment: Alignment, transposition
     begins = begins[inside[begins]]
     late = (sharpened(user, reference, alignment, begins) - begins) * FRAME_S - alignment.latency_s
     return Take(sung, present, both, cents, (1000 * late).astype(np.float32), begins)
+
+
+def _sings(melody: Melody) -> Flags:
+    """Where it surely does; where nothing that hears pitch was there, where it sounds."""
+    return melody.sure if melody.hz.any() else melody.sounds
 
 
 def _steadiness(take: Take) -> float:
@@ -164,7 +170,7 @@ def _calmed(cents: Array, both: Flags) -> Array:
 
 def _beginnings(melody: Melody) -> npt.NDArray[np.int64]:
     """Frames at which a note begins: after a silence, or at a step of the tone."""
-    sure = melody.sure if melody.hz.any() else melody.sounds
+    sure = _sings(melody)
     starts = np.flatnonzero(sure & ~np.concatenate([[False], sure[:-1]]))
     found = [starts]
     if melody.hz.any():
@@ -264,8 +270,7 @@ def _recorded(lyrics: Sequence[Line], offset_s: float, alignment: Alignment) -> 
 
 def _recorded_share(reference: Melody, alignment: Alignment) -> float:
     """Of what the reference sings, how much lies within what was recorded."""
-    wanted = reference.sure if reference.hz.any() else reference.sounds
-    return _mean(np.isfinite(alignment.at)[wanted])
+    return _mean(np.isfinite(alignment.at)[_sings(reference)])
 
 
 def _share(value: float, none: float, all_: float) -> float:

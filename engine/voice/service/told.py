@@ -5,9 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from engine.library.records import Failure as Reason
-from engine.library.service.schemas import Failure
-from engine.serving.http.exchange import current_language
+from engine.library.service.schemas import failure
 from engine.serving.http.prefix import prefix_here
 from engine.voice.lyrics.lines import Lyrics
 from engine.voice.records import Session, VoiceJob
@@ -176,10 +174,3 @@ def task_model(job: VoiceJob) -> TaskModel:
         error=failure(job.error),
         status_url=f"{prefix_here()}/api/lyrics/word-timestamps/task/{job.job_id}",
     )
-
-
-def failure(error: Reason | None) -> Failure | None:
-    """Why something failed, in the language of who asks."""
-    if error is None:
-        return None
-    return Failure(code=error.code, message=current_language().told(error.code, error.message))
