@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import Row, delete, insert, select, update
+from sqlalchemy import Row, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from engine.base.errors import AudioExpired, SessionNotFound, SessionNotReady
@@ -24,6 +24,8 @@ from engine.voice.tables import ReferenceRow, SessionRow, VoiceJobRow, VoiceStep
 
 FOLDER = "voice/sessions"
 _MOST_ASKED = 500
+# So many tracks that were sung beside are told at most.
+MOST_RECENT = 1_000
 EXPIRED = "The audio of this session was removed, as it is after two hours. Begin a new session."
 # Of a take, what its transposition, language and words may change.
 JUDGED = ("align", "score", "jury")
@@ -201,17 +203,19 @@ class Sessions:
             rows = await connection.execute(newest.limit(limit))
             return [session_of(row) for row in rows]
 
-    async def recent_tracks(self, owner: str, limit: int) -> list[int]:
-        """Tracks that were sung beside, the last one first, each once."""
+    async def recent_tracks(self, owner: str) -> list[int]:
+        """Tracks that were sung beside, the last one first, each once. Who chose one and recorded
+        nothing did not sing."""
         asked = (
             select(SessionRow.track_id)
             .where(SessionRow.owner == owner, SessionRow.track_id.is_not(None))
-            .order_by(SessionRow.created_at.desc())
-            .limit(20 * limit)
+            .where(SessionRow.recording.is_not(None))
+            .group_by(SessionRow.track_id)
+            .order_by(func.max(SessionRow.created_at).desc())
+            .limit(MOST_RECENT)
         )
         async with self._database.reading() as connection:
-            found = await connection.scalars(asked)
-            return list(dict.fromkeys(one for one in found if one is not None))[:limit]
+            return [one for one in await connection.scalars(asked) if one is not None]
 
     # --- what workers tell
 

@@ -269,9 +269,11 @@ async def test_history_and_recent_tracks_are_newest_first(
     sessions: Sessions, jobs: VoiceJobs
 ) -> None:
     for number in (7, 8, 7):
-        await begun(sessions, track_id=number)
-    assert await sessions.recent_tracks("", 5) == [7, 8]
-    assert await sessions.recent_tracks("", 1) == [7]
+        session = await begun(sessions, track_id=number)
+        await sessions.record(session.session_id, "", TAKE)
+    await begun(sessions, track_id=9)  # nothing was sung beside it
+    await begun(sessions, owner="theirs", track_id=10)
+    assert await sessions.recent_tracks("") == [7, 8]
     judged = [(await sung(sessions, jobs)).session_id for _ in range(3)]
     assert [one.session_id for one in await sessions.history("", 2)] == judged[:0:-1]
 

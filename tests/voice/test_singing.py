@@ -170,6 +170,10 @@ def test_a_take_is_judged_from_beginning_to_end(stage: Stage) -> None:
     assert results["pitch"]["weight"] == 0.4
     assert [one["by"] for one in results["jury"]] == ["template"] * 3
     assert results["separation"] == {"user": 0.9, "reference": 0.9}
+    assert results["reason"] == "part"
+    past = stage.mine.get("/api/results/history").json()["results"]
+    told = next(one for one in past if one["session_id"] == session_id)
+    assert (told["score"], told["recorded"], told["reason"]) == (78, 0.4, "part")
     analysis = stage.mine.get(f"/api/session/{session_id}/analysis-status").json()
     assert (analysis["state"], analysis["step"], analysis["progress"]) == ("done", "jury", 1)
 
@@ -203,6 +207,24 @@ def test_the_same_take_is_judged_otherwise_without_being_heard_again(
     assert stage.worker_log.read_text().count("begins separate_user") < 3
 
 
+def test_a_template_comments_in_the_language_of_who_asks(stage: Stage, done: str) -> None:
+    def said(asked: str | None = None, **query: str) -> set[tuple[str, str]]:
+        headers = {} if asked is None else {"Accept-Language": asked}
+        at = f"/api/session/{done}/results"
+        answer = stage.mine.get(at, headers=headers, params=query)
+        assert "Accept-Language" in answer.headers["vary"]
+        return {(one["language"], one["comment"]) for one in answer.json()["jury"]}
+
+    stage.judged(done, transposition=3, language="fr")
+    french, english = said("fr"), said("en-GB,en;q=0.9")
+    assert {language for language, _ in french} == {"fr"}
+    assert {language for language, _ in english} == {"en"}
+    assert said() == said("de") == said("*") == french, "as it was judged"
+    assert said("fr", language="en") == english
+    refused = stage.mine.get(f"/api/session/{done}/results", params={"language": "de"})
+    assert is_error(refused, 400, "invalid_request")
+
+
 def test_a_server_comments_and_makes_no_number(stage: Stage, links: LinkServer, done: str) -> None:
     comment = "You were a little late in the chorus, but the tune is there and it is lovely."
     said = {"choices": [{"message": {"content": comment}}]}
@@ -210,9 +232,10 @@ def test_a_server_comments_and_makes_no_number(stage: Stage, links: LinkServer, 
     results = stage.judged(done, transposition=2)
     del links.at["/v1/chat/completions"]
     assert results["score"] == 80
-    assert {(one["comment"], one["by"]) for one in results["jury"]} == {
-        (comment, "openai-compatible")
-    }
+    asked = stage.mine.get(f"/api/session/{done}/results", headers={"Accept-Language": "fr"})
+    for told in (results, asked.json()):
+        said = {(one["comment"], one["by"], one["language"]) for one in told["jury"]}
+        assert said == {(comment, "openai-compatible", "en")}
     stage.judged(done, transposition=3)
 
 
@@ -388,8 +411,16 @@ def test_what_can_be_sung_is_found_and_remembered(stage: Stage, done: str) -> No
     first = told["tracks"][0]
     assert first["audio_url"] == f"/api/tracks/{first['track_id']}/audio"
     assert stage.mine.get(f"/api/search/tracks/{TRACK}").json()["track_id"] == TRACK
+    first, second = (stage.start(track_id=track_id) for track_id in (TRACK, TRACK + 1))
+    stage.start(track_id=TRACK + 2)  # and nothing is sung beside it
+    for session_id in (first, second):
+        stage.send(session_id, sung(46))
     recent = stage.mine.get("/api/search/recent").json()
-    assert recent["tracks"][0]["track_id"] == TRACK
+    assert [one["track_id"] for one in recent["tracks"][:2]] == [TRACK + 1, TRACK]
+    assert TRACK + 2 not in [one["track_id"] for one in recent["tracks"]]
+    assert recent["total"] == len(recent["tracks"])
+    one = stage.mine.get("/api/search/recent", params={"limit": 1}).json()
+    assert (one["total"], one["tracks"]) == (recent["total"], recent["tracks"][:1])
     past = stage.mine.get("/api/results/history", params={"limit": 50}).json()["results"]
     assert done in [one["session_id"] for one in past]
     assert all(one["score"] is not None for one in past)

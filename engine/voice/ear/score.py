@@ -41,7 +41,8 @@ _NONE = np.zeros(0, np.float32)
 class Take:
     """Frame by frame of the reference: `sung` by it within what was recorded, `present` the user's
     voice, `both` sure of their tones, `cents` the user is too high (NaN elsewhere). Note by note:
-    the frame where it `begins`, and by how much the user is late there, `late_ms`."""
+    the frame where it `begins`, and by how much the user is late there, `late_ms`. `has_pitch`:
+    whether something that hears pitch was there for both."""
 
     sung: Flags
     present: Flags
@@ -49,6 +50,7 @@ class Take:
     cents: Array
     late_ms: Array
     begins: npt.NDArray[np.int64]
+    has_pitch: bool
 
 
 def score(
@@ -85,7 +87,7 @@ def score(
     same = min(_share(alignment.same, *_SAME), _share(_steadiness(take), *_STEADY))
     known = max(same, 0.0 if wer is None else _share(1 - wer, 0.3, 0.6))
     parts = {
-        "pitch": _pitch(take, known) if reference.hz.any() and user.hz.any() else None,
+        "pitch": _pitch(take, known) if take.has_pitch else None,
         "rhythm": _rhythm(take, known),
         "lyrics": None if wer is None else {"score": _hundred(1 - wer), "wer": round(wer, 3)},
     }
@@ -110,9 +112,12 @@ def score(
             "accepted": transposition,
         },
         "coverage": {
-            "recorded": round(_recorded_share(reference, alignment), 3),
+            "recorded": _recorded_share(reference, alignment),
+            "recorded_s": round(_recorded_s(user, alignment), 1),
+            "reference_s": round(reference.duration_s, 1),
             "sung": round(_mean(take.present[take.sung]), 3),
             "sure": round(_mean(take.both[take.sung & take.present]), 3),
+            "sounds": bool(user.sounds.any()),
         },
         "same_song": round(known, 3),
     }
@@ -137,7 +142,8 @@ def compare(user: Melody, reference: Melody, alignment: Alignment, transposition
     begins = _beginnings(reference)
     begins = begins[inside[begins]]
     late = (sharpened(user, reference, alignment, begins) - begins) * FRAME_S - alignment.latency_s
-    return Take(sung, present, both, cents, (1000 * late).astype(np.float32), begins)
+    has_pitch = bool(reference.hz.any() and user.hz.any())
+    return Take(sung, present, both, cents, (1000 * late).astype(np.float32), begins, has_pitch)
 
 
 def _sings(melody: Melody) -> Flags:
@@ -239,12 +245,13 @@ def _told(phrase: Phrase, take: Take, alignment: Alignment, known: float) -> dic
     there = alignment.at[where]
     there = there[np.isfinite(there)] * FRAME_S
     weight = sum(one for one, _ in parts)
-    enough = len(frames) >= _FEWEST or not np.isfinite(take.cents).any()
+    # Where nobody is heard nothing is judged: of silence each phrase is as of a part not sung.
+    heard = len(frames) >= _FEWEST if take.has_pitch else take.present[where & take.sung].any()
     return {
         "from_s": round(phrase.from_s, 2),
         "to_s": round(phrase.to_s, 2),
         "text": phrase.text,
-        "score": round(sum(a * b for a, b in parts) / weight, 1) if parts and enough else None,
+        "score": round(sum(a * b for a, b in parts) / weight, 1) if parts and heard else None,
         "cents": [
             [round(float(at), 2), round(float(off))]
             for at, off in zip(frames * FRAME_S, cents, strict=True)
@@ -268,9 +275,16 @@ def _recorded(lyrics: Sequence[Line], offset_s: float, alignment: Alignment) -> 
     ]
 
 
-def _recorded_share(reference: Melody, alignment: Alignment) -> float:
-    """Of what the reference sings, how much lies within what was recorded."""
-    return _mean(np.isfinite(alignment.at)[_sings(reference)])
+def _recorded_share(reference: Melody, alignment: Alignment) -> float | None:
+    """Of what the reference sings, how much lies within what was recorded; None where it does not
+    sing."""
+    inside = np.isfinite(alignment.at)[_sings(reference)]
+    return round(_mean(inside), 3) if len(inside) else None
+
+
+def _recorded_s(user: Melody, alignment: Alignment) -> float:
+    """How much of the reference's time was recorded, sung or not."""
+    return min(float(np.isfinite(alignment.at).sum()) * FRAME_S, user.duration_s)
 
 
 def _share(value: float, none: float, all_: float) -> float:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from engine.voice.reasons import PIECE, UNJUDGED, Reason, reason_of, recorded_of
+
 Language = Literal["en", "fr"]
 Part = Literal["pitch", "rhythm", "lyrics"]
 PARTS: tuple[Part, ...] = ("pitch", "rhythm", "lyrics")
@@ -18,13 +20,14 @@ FLAT_CENTS, LATE_MS = 15.0, 40.0
 
 @dataclass(frozen=True)
 class Facts:
-    """`score` is None where nobody sang, or nothing could be measured; `alone`: because there is no
-    voice in the reference. `scores` are 0…100 of what was measured. `quoted` is what strangers
-    wrote: names and words of a song, which may say anything; no server is told them, and no comment
-    repeats them."""
+    """`score` is None where that song was not sung, or nothing could be measured, and `reason` says
+    why; `is_piece`: no more than a short piece of the song was recorded. `scores` are 0…100 of what
+    was measured. `quoted` is what strangers wrote: names and words of a song, which may say
+    anything; no server is told them, and no comment repeats them."""
 
     score: float | None
-    alone: bool
+    reason: Reason | None
+    is_piece: bool
     scores: Mapping[Part, float]
     median_cents: float | None
     median_ms: float | None
@@ -41,9 +44,11 @@ class Facts:
             "best_line": phrases[-1].get("text") if phrases else None,
             "weakest_line": phrases[0].get("text") if phrases else None,
         }
+        reason, recorded = reason_of(results), recorded_of(results)
         return cls(
-            _number(results.get("score")) if _is_heard(results) else None,
-            _is_alone(results),
+            None if reason in UNJUDGED else _number(results.get("score")),
+            reason,
+            recorded is not None and recorded < PIECE,
             {part: score for part, score in scores.items() if score is not None},
             None if _is_scattered(results) else _told(results, "pitch", "median_cents"),
             _told(results, "rhythm", "median_ms"),
@@ -69,22 +74,10 @@ class Facts:
         return None
 
 
-def _is_heard(results: Mapping[str, Any]) -> bool:
-    """Whether anything was sung where the reference sings, if it does anywhere."""
-    coverage = results.get("coverage")
-    if _is_alone(results) or not isinstance(coverage, Mapping):
-        return True
-    return _number(coverage.get("sung")) != 0.0
-
-
 def _is_scattered(results: Mapping[str, Any]) -> bool:
     """Whether tones are off to either side, so that their median tells of none of them."""
     median, within = (_told(results, "pitch", key) for key in ("median_cents", "within_50_cents"))
     return median is not None and abs(median) < 50 and within is not None and within < 0.5
-
-
-def _is_alone(results: Mapping[str, Any]) -> bool:
-    return "reference" in (results.get("lost") or ())
 
 
 def _told(results: Mapping[str, Any], part: str, name: str) -> float | None:

@@ -39,7 +39,8 @@ class Jury:
     def comments(
         self, results: Mapping[str, Any], title: str | None, artist: str | None, language: Language
     ) -> list[dict[str, str]]:
-        """[{"persona", "comment", "by"}] of all three. Never raises, whatever servers do."""
+        """[{"persona", "comment", "by", "language"}] of all three. Never raises, whatever servers
+        do."""
         facts = Facts.of(results, title, artist)
         ends = time.monotonic() + self._within_s
         pool = ThreadPoolExecutor(len(PERSONAS), "jury")
@@ -88,4 +89,21 @@ def _told(
     persona: Persona, said: tuple[str, By] | None, facts: Facts, language: Language
 ) -> dict[str, str]:
     comment, by = said or (template.comment(persona.name, facts, language), "template")
-    return {"persona": persona.name, "comment": comment, "by": by}
+    return {"persona": persona.name, "comment": comment, "by": by, "language": language}
+
+
+def retold(
+    results: Mapping[str, Any], title: str | None, artist: str | None, language: Language
+) -> list[dict[str, str]]:
+    """The comments of `results`, those of the template in another language; what a server said
+    stays as it was said."""
+    facts = Facts.of(results, title, artist)
+    spoken = results.get("language", "en")
+    comments = []
+    for told in results.get("jury") or []:
+        if told["by"] == "template":
+            said = template.comment(told["persona"], facts, language)
+            comments.append({**told, "comment": said, "language": language})
+        else:
+            comments.append({"language": spoken, **told})
+    return comments

@@ -53,6 +53,7 @@ def messages(persona: Persona, facts: Facts, language: Language) -> list[dict[st
         "weakest": facts.weakest,
         "direction_of_the_weakest": facts.direction,
         "not_measured": [part for part in PARTS if part not in facts.scores],
+        "only_a_part_of_the_song_was_recorded": facts.reason == "part",
     }
     return [
         {"role": "system", "content": rules},

@@ -6,6 +6,7 @@ from bisect import bisect
 from collections.abc import Mapping
 
 from engine.voice.jury.facts import Facts, Language
+from engine.voice.jury.unjudged import of_a_part, why
 
 # Scores of 100 at which another opening begins: poor, fair, good, very good, splendid.
 STEPS = (35.0, 55.0, 75.0, 90.0)
@@ -13,7 +14,7 @@ STEPS = (35.0, 55.0, 75.0, 90.0)
 _OPENINGS: Mapping[Language, Mapping[str, tuple[str, ...]]] = {
     "en": {
         "coach": (
-            "A hard song, and you stayed with it to the end: that is where learning begins.",
+            "A hard song, and you dared to sing it: that is where learning begins.",
             "There is a voice in there, and some lines already sit well.",
             "Well sung: most of it is where it should be.",
             "Very well sung, with only small things left to polish.",
@@ -29,14 +30,14 @@ _OPENINGS: Mapping[Language, Mapping[str, tuple[str, ...]]] = {
         "fan": (
             "You dared to get up there, and that already deserves a cheer.",
             "I was humming along, and now and then you really had me.",
-            "I sang along all the way, that was fun.",
-            "Wow, what a moment, I had goosebumps in the chorus.",
+            "I sang along with you, that was fun.",
+            "Wow, what a moment, I had goosebumps.",
             "I am speechless, I want that again from the beginning.",
         ),
     },
     "fr": {
         "coach": (
-            "Une chanson difficile, et tu l'as tenue jusqu'au bout : c'est là que l'on apprend.",
+            "Une chanson difficile, et tu as osé la chanter : c'est là que l'on apprend.",
             "Il y a une voix là-dedans, et certaines phrases tombent déjà bien.",
             "Bien chanté : l'essentiel est à sa place.",
             "Très bien chanté, il ne reste que des détails à polir.",
@@ -52,23 +53,11 @@ _OPENINGS: Mapping[Language, Mapping[str, tuple[str, ...]]] = {
         "fan": (
             "Tu as osé monter sur scène, et rien que pour ça je t'applaudis.",
             "Je fredonnais avec toi, et par moments tu m'as vraiment eu.",
-            "J'ai chanté avec toi du début à la fin, un plaisir.",
-            "Quel moment, j'ai eu des frissons dans le refrain.",
+            "J'ai chanté avec toi, et c'était un plaisir.",
+            "Quel moment, j'en ai eu des frissons.",
             "Je reste sans voix, je veux la réentendre depuis le début.",
         ),
     },
-}
-_NOTHING: Mapping[Language, str] = {
-    "en": "I could not hear enough of your voice to judge it. Sing closer to the microphone, and "
-    "try again.",
-    "fr": "Je n'ai pas assez entendu ta voix pour la juger. Chante plus près du micro, et "
-    "recommence.",
-}
-_ALONE: Mapping[Language, str] = {
-    "en": "I heard no voice in the original, so there is nothing to hold yours against. Choose a "
-    "recording in which somebody sings.",
-    "fr": "Je n'ai entendu aucune voix dans l'original, alors je n'ai rien à quoi comparer la "
-    "tienne. Choisis un enregistrement où quelqu'un chante.",
 }
 _ALL_WELL: Mapping[Language, Mapping[str, str]] = {
     "en": {
@@ -142,9 +131,12 @@ _ADVICE: Mapping[Language, Mapping[str, str]] = {
 def comment(persona: str, facts: Facts, language: Language) -> str:
     """Two sentences or three; the same for the same take."""
     if facts.score is None:
-        return (_ALONE if facts.alone else _NOTHING)[language]
-    step = bisect(STEPS, facts.score)
-    return f"{_OPENINGS[language][persona][step]} {_remark(persona, facts, language)}"
+        return why(persona, facts.reason, language)
+    said = [_OPENINGS[language][persona][bisect(STEPS, facts.score)]]
+    said.append(_remark(persona, facts, language))
+    if facts.reason == "part":
+        said.append(of_a_part(persona, facts.is_piece, language))
+    return " ".join(said)
 
 
 def _remark(persona: str, facts: Facts, language: Language) -> str:

@@ -28,6 +28,7 @@ from engine.sound.catalogue import Track
 from engine.sound.search import SoundSearch
 from engine.sound.service.answers import SoundAnswers
 from engine.voice.jobs import VoiceJobs
+from engine.voice.jury.facts import Language
 from engine.voice.lyrics.found import LyricsSources
 from engine.voice.lyrics.lines import Lyrics
 from engine.voice.lyrics.song import Song
@@ -162,11 +163,12 @@ class VoiceAnswers:
     async def analysis(self, session_id: str) -> AnalysisModel:
         return told.analysis_model(await self._session(session_id))
 
-    async def results(self, session_id: str) -> ResultsModel:
-        """Raises `SessionNotFound`, `SessionNotReady`."""
+    async def results(self, session_id: str, language: Language | None) -> ResultsModel:
+        """What a template comments in `language`, or in that of the analysis. Raises
+        `SessionNotFound`, `SessionNotReady`."""
         session = await self._session(session_id)
         if session.results is not None:
-            return told.results_model(session)
+            return told.results_model(session, language)
         if session.state == "failed":
             error = session.told.error if session.told else None
             raise SessionNotReady(f"Nothing could be judged: {error.message if error else ''}")
@@ -319,12 +321,10 @@ class VoiceAnswers:
 
     async def recent(self, limit: int) -> TracksModel:
         """What this caller sang beside, the last first; of what is gone by now nothing."""
-        ids = await self._sessions.recent_tracks(current_caller(), limit)
-        found = []
-        for track_id in ids:
-            with contextlib.suppress(ShazamError):
-                found.append(self._sound.track(track_id))
-        return TracksModel(total=len(found), tracks=found)
+        ids = await self._sessions.recent_tracks(current_caller())
+        found = await asyncio.to_thread(self._search().seen_by(current_caller()).tracks, ids)
+        there = [track_id for track_id in ids if track_id in found]
+        return TracksModel(total=len(there), tracks=[self.track(one) for one in there[:limit]])
 
     # --- inside
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 from starlette.requests import Request
 
@@ -16,6 +17,7 @@ from engine.serving.http.exchange import current_language
 from engine.serving.http.forms import given, integer, number, read_json, refuse_unknown, words
 from engine.serving.http.uploads import Received, received
 from engine.sound.service.forms import RECORDING
+from engine.voice.jury.facts import Language
 from engine.voice.lyrics.lines import MOST_TEXT
 from engine.voice.sessions import Wish
 
@@ -133,7 +135,15 @@ async def read_wish(request: Request) -> Wish:
     language = words(fields, "language") or current_language().code
     if language not in ("en", "fr"):
         raise InvalidRequest(f"language={language[:20]!r} is neither en nor fr.")
-    return Wish(cast('Literal["en", "fr"]', language), semitones)
+    return Wish(cast("Language", language), semitones)
+
+
+def read_language(request: Request) -> Language | None:
+    """The one of ours that is asked for by name; None where none is."""
+    asked = request.headers.get("accept-language", "")
+    if not re.search(r"(?:^|,)\s*(?:en|fr)\b", asked, re.IGNORECASE):
+        return None
+    return cast("Language", current_language().code)
 
 
 async def read_offset(request: Request) -> float:

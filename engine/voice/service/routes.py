@@ -21,6 +21,7 @@ from engine.voice.service.answers import FLAC, Who
 from engine.voice.service.forms import (
     TAKE,
     checked_take,
+    read_language,
     read_offset,
     read_reference,
     read_track_id,
@@ -32,6 +33,7 @@ from engine.voice.service.schemas import (
     AudioModel,
     Begun,
     History,
+    Language,
     LyricsModel,
     OffsetModel,
     Removed,
@@ -193,9 +195,16 @@ async def analysis_status(session_id: SessionId) -> AnalysisModel:
     summary="How it was",
     **_VOICE,
 )
-async def results(session_id: SessionId) -> ResultsModel:
-    """The number, its parts, phrase by phrase, and what three of a jury say of it."""
-    return await answers().results(session_id)
+async def results(
+    request: Request,
+    response: Response,
+    session_id: SessionId,
+    language: Annotated[Language | None, Query(description="of the jury")] = None,
+) -> ResultsModel:
+    """The number, its parts, phrase by phrase, and what three of a jury say of it: in `language`,
+    or in that of `Accept-Language`, or in that of the analysis."""
+    response.headers["Vary"] = "Accept-Language"
+    return await answers().results(session_id, language or read_language(request))
 
 
 @router.get(

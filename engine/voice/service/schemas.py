@@ -9,7 +9,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from engine.library.service.schemas import Failure
 from engine.sound.service.schemas import TrackModel
+from engine.voice.reasons import Reason
 
+Language = Literal["en", "fr"]
 JobState = Literal["queued", "running", "done", "failed", "cancelled"]
 SessionState = Literal["preparing", "ready", "recorded", "analyzing", "done", "failed"]
 What = Literal["original", "vocals", "instrumentals"]
@@ -103,6 +105,10 @@ class Comment(BaseModel):
     persona: str
     comment: str
     by: Literal["openai-compatible", "second", "template"]
+    language: Language = Field(
+        description="of the comment: a template's is in the language of who asks, a server's in "
+        "that of the analysis"
+    )
 
 
 class TakeModel(BaseModel):
@@ -123,7 +129,12 @@ class ResultsModel(BaseModel):
     title: str | None
     artist: str | None
     analyzed_at: datetime | None
-    score: float | None = Field(description="0…100; null where nothing could be measured")
+    score: float | None = Field(
+        description="0…100, of what was recorded; null where nothing could be measured"
+    )
+    reason: Reason | None = Field(
+        description="what stands before the number: nobody sang, or another song, or a part alone"
+    )
     pitch: PartScore | None = None
     rhythm: PartScore | None = None
     lyrics: PartScore | None = None
@@ -138,7 +149,11 @@ class PastResult(BaseModel):
     track_id: int | None
     title: str | None
     artist: str | None
-    score: float | None
+    score: float | None = Field(description="of what was recorded, however little it was")
+    recorded: float | None = Field(
+        description="0…1: how much of what the reference sings that is; null where nobody can tell"
+    )
+    reason: Reason | None
     created_at: datetime
     analyzed_at: datetime | None
     results_url: str

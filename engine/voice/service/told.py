@@ -7,7 +7,10 @@ from typing import Any
 
 from engine.library.service.schemas import failure
 from engine.serving.http.prefix import prefix_here
+from engine.voice.jury.facts import Language
+from engine.voice.jury.jury import retold
 from engine.voice.lyrics.lines import Lyrics
+from engine.voice.reasons import reason_of, recorded_of
 from engine.voice.records import Session, VoiceJob
 from engine.voice.service.schemas import (
     AnalysisModel,
@@ -121,9 +124,13 @@ def analysis_model(session: Session) -> AnalysisModel:
     )
 
 
-def results_model(session: Session) -> ResultsModel:
-    """What was written down of a take, as it was."""
+def results_model(session: Session, language: Language | None) -> ResultsModel:
+    """What was written down of a take. What the jury's template says is said in `language`; None:
+    in that of the analysis."""
     results: dict[str, Any] = dict(session.results or {})
+    spoken = language or results.get("language", "en")
+    results["jury"] = retold(results, session.title, session.artist, spoken)
+    results["reason"] = reason_of(results)
     for name in ("session_id", "track_id", "title", "artist", "analyzed_at"):
         results[name] = getattr(session, name)
     results["take"] = _take(session)
@@ -147,6 +154,8 @@ def past_result(session: Session) -> PastResult:
         title=session.title,
         artist=session.artist,
         score=session.score,
+        recorded=recorded_of(session.results or {}),
+        reason=reason_of(session.results or {}),
         created_at=session.created_at,
         analyzed_at=session.analyzed_at,
         results_url=f"{at(session)}/results",

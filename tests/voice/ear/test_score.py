@@ -137,7 +137,7 @@ def test_beside_another_song_no_key_is_offered() -> None:
 def test_silence_and_another_song_are_near_nothing() -> None:
     silent = judged(heard([], beats_late_s=0))
     assert silent["score"] == 0
-    assert silent["coverage"]["sung"] == 0
+    assert (silent["coverage"]["sung"], silent["coverage"]["sounds"]) == (0, False)
     for seed in (5, 6, 7, 8):
         assert judged(heard(melody(seed)))["score"] <= 20
 
@@ -176,6 +176,22 @@ def test_noise_has_no_sure_tones_and_a_voice_has() -> None:
     assert not is_noise(heard([]))  # silence is silence
 
 
+@pytest.mark.parametrize("voice", ["none", "lost", "none, and nothing that hears pitch"])
+def test_silence_has_one_shape(voice: str) -> None:
+    """A phrase of which nothing was heard has no score, as one that was not recorded."""
+    user, original = heard(NOTES if voice == "lost" else [], beats_late_s=0), reference()
+    if "pitch" in voice:
+        nothing = np.zeros(len(user), np.float32)
+        user, original = (replace(one, hz=nothing, confidence=nothing) for one in (user, original))
+    lost = ["user"] if voice == "lost" else []
+    told = score(user, original, align(user, original), lost=lost)
+    assert told["score"] == 0
+    assert {one["score"] for one in told["phrases"]} <= {None}
+    assert [one["cents"] for one in told["phrases"]] == [[]] * len(told["phrases"])
+    assert told["phrases"] or "pitch" in voice
+    assert told["coverage"]["sung"] == 0
+
+
 def test_nobody_is_three_octaves_off() -> None:
     told = judged(heard(moved(NOTES, cents=3_600)))
     assert abs(told["octave"]) <= 2
@@ -203,7 +219,12 @@ def test_a_take_that_ends_early_is_judged_by_what_was_recorded() -> None:
     notes = sum(note.length_s for note in NOTES)
     before = sum(min(note.length_s, max(0.0, 500 * FRAME_S - note.start_s)) for note in NOTES)
     assert told["coverage"]["recorded"] == pytest.approx(before / notes, abs=0.1)
+    assert told["coverage"]["recorded_s"] == pytest.approx(500 * FRAME_S, abs=0.1)
+    assert told["coverage"]["reference_s"] == pytest.approx(LENGTH_S, abs=0.1)
     assert judged(whole)["coverage"]["recorded"] == 1.0
+    assert judged(whole)["coverage"]["recorded_s"] == pytest.approx(LENGTH_S, abs=0.1)
+    mute = score(whole, heard([]), align(whole, heard([])))
+    assert mute["coverage"]["recorded"] is None
 
 
 LINES = [Line("the river runs beside the road", 0.0), Line("and carries all our songs", 6.0)]

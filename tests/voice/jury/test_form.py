@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from engine.voice.jury.facts import Facts, Language
@@ -139,18 +141,64 @@ def test_a_part_that_scored_nothing_is_the_weakest() -> None:
     assert Facts.of({"score": None, "not_measured": ["pitch"]}, None, None).weakest is None
 
 
-def test_where_nobody_sang_nothing_is_made_up() -> None:
-    silent = Facts.of({**RESULTS, "score": 0.0, "coverage": {"sung": 0.0, "sure": 0.0}}, None, None)
-    assert silent.score is None
-    assert "could not hear enough" in comment("fan", silent, "en")
+WHY: dict[str, dict[str, Any]] = {
+    "no_original_voice": {"score": None, "lost": ["reference"]},
+    "silence": {"coverage": {"recorded": 1.0, "sung": 0.0, "sounds": False}},
+    "no_voice": {"lost": ["user"], "coverage": {"recorded": 1.0, "sung": 0.0, "sounds": True}},
+    "unsung_part": {"score": None, "coverage": {"recorded": 0.0, "sung": 0.0}},
+    "another_song": {"coverage": {"recorded": 1.0, "sung": 0.9}, "same_song": 0.1},
+    "unsure": {"score": None},
+}
+
+
+@pytest.mark.parametrize("language", ["en", "fr"])
+@pytest.mark.parametrize("why", WHY)
+def test_each_says_in_its_own_manner_why_nothing_was_judged(language: Language, why: str) -> None:
+    facts = Facts.of({**RESULTS, **WHY[why]}, None, None)
+    assert (facts.score, facts.reason) == (None, None if why == "unsure" else why)
+    said = [comment(one.name, facts, language) for one in PERSONAS]
+    assert len(set(said)) == 3
+    nothing = Facts.of({"score": None, **WHY[why]}, None, None)  # no part may be spoken of
+    for one in said:
+        assert checked(one, nothing, language) == one
+
+
+def test_the_reason_is_the_true_one() -> None:
+    """Each reason has words that no other one has."""
+    told = {
+        why: " ".join(
+            comment(one.name, Facts.of({**RESULTS, **more}, None, None), "en") for one in PERSONAS
+        )
+        for why, more in WHY.items()
+    }
+    words = {"no_original_voice": "somebody sings", "silence": "silence", "no_voice": "headphones"}
+    words |= {
+        "unsung_part": "record more",
+        "another_song": "announced",
+        "unsure": "not hear enough",
+    }
+    for why, word in words.items():
+        assert [name for name, said in told.items() if word in said] == [why]
+
+
+@pytest.mark.parametrize("language", ["en", "fr"])
+@pytest.mark.parametrize("score", [0, 40, 60, 80, 100])
+def test_of_a_part_each_says_that_it_was_no_more(language: Language, score: float) -> None:
+    parts = {part: {"score": score} for part in ("pitch", "rhythm", "lyrics")}
+    said: dict[float, list[str]] = {}
+    for recorded in (0.1, 0.6, 1.0):
+        results = {"score": score, **parts, "coverage": {"recorded": recorded, "sung": 1.0}}
+        facts = Facts.of(results, None, None)
+        said[recorded] = [comment(one.name, facts, language) for one in PERSONAS]
+        assert all(checked(one, facts, language) == one for one in said[recorded])
+    for piece, part, whole in zip(*said.values(), strict=True):
+        assert piece.startswith(whole)
+        assert part.startswith(whole)
+        assert len({piece, part, whole}) == 3
+
+
+def test_a_take_with_some_of_the_song_in_it_is_judged() -> None:
     assert Facts.of({**RESULTS, "coverage": {"sung": 0.5}}, None, None).score == 78.4
-
-
-def test_beside_an_original_without_a_voice_a_template_says_so() -> None:
-    nothing = {"score": None, "not_measured": ["pitch", "rhythm", "lyrics"], "lost": ["reference"]}
-    alone = Facts.of({**nothing, "coverage": {"sung": 0.0}}, None, None)
-    assert "no voice in the original" in comment("fan", alone, "en")
-    assert "aucune voix dans l'original" in comment("critic", alone, "fr")
     worded = {"score": 91.0, "lyrics": {"score": 91, "wer": 0.09}, "coverage": {"sung": 0.0}}
     facts = Facts.of({**worded, "lost": ["reference"]}, None, None)
     assert (facts.score, facts.weakest) == (91.0, "lyrics")
