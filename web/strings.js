@@ -3,7 +3,7 @@
 export const strings = {
   en: {
     other_language: "Français",
-    skip: "Skip to the albums",
+    skip: "Skip to the content",
     headline: "Which record is this?",
     search: "Search albums",
     choose_hint: "Drop, paste or choose a picture",
@@ -135,7 +135,7 @@ export const strings = {
   },
   fr: {
     other_language: "English",
-    skip: "Aller aux albums",
+    skip: "Aller au contenu",
     headline: "C’est quel disque ?",
     search: "Chercher des albums",
     choose_hint: "Déposez, collez ou choisissez une image",

@@ -231,7 +231,8 @@ async function takeOf(booth) {
   booth.element.dataset.phase = "take";
   await load(booth);
   await count(booth);
-  Object.assign(booth, { trace: [], octaves: new Octaves(), loudest: 0 });
+  URL.revokeObjectURL(booth.own?.src);
+  Object.assign(booth, { trace: [], octaves: new Octaves(), loudest: 0, own: null });
   const recorder = record(booth.microphone, { bits: BITS, name: "take" });
   signal.addEventListener("abort", recorder.end, { once: true });
   await Promise.race([recorder.begun, sleep(BEGUN_MS, signal)]);
@@ -316,6 +317,7 @@ function click(context) {
 /** Hear it, sing it again, or send it. */
 async function review(booth, take) {
   booth.element.dataset.phase = "review";
+  booth.sung = take.seconds;
   ask(booth, "");
   booth.hear.classList.remove("off");
   const short = take.seconds !== null && take.seconds < SHORTEST_S;
@@ -401,14 +403,20 @@ function getToKnow(booth) {
 function draw(booth) {
   getToKnow(booth);
   const { canvas, song, session, trace, octaves, range, still, hz } = booth;
-  const at = booth.halt ? song.currentTime : 0;
-  const now = booth.halt || hz === null ? trace : [[at, midiOf(hz)]];
+  const at = booth.halt ? song.currentTime : placeOf(booth);
+  const now = booth.halt || at || hz === null ? trace : [[at, midiOf(hz)]];
   drawRoll(canvas, { curve: session.reference?.curve, trace: now, octaves: octaves.most, at, range, still });
   setGauge(booth.meter, Math.min(1, booth.level * 5));
   const note = hz === null ? "" : nameOf(midiOf(hz));
   if (booth.note.textContent !== note) booth.note.textContent = note;
-  booth.clock.textContent = booth.halt ? `${time(at)} / ${time(session.reference?.duration_s ?? song.duration)}` : "";
+  booth.clock.textContent = booth.halt || at ? `${time(at)} / ${time(session.reference?.duration_s ?? song.duration)}` : "";
   if (booth.halt) follow(booth, at);
+}
+
+/** Where the notes stand while nobody sings: at the end of the take, or where it is heard again. */
+function placeOf({ element, own, sung }) {
+  if (element.dataset.phase !== "review") return 0;
+  return own?.currentTime || sung || 0;
 }
 
 /** 57 → "A3" */
@@ -423,9 +431,12 @@ function showLyrics(booth) {
   const { session, verses } = booth;
   booth.lines = (session.reference?.lyrics ?? []).filter((line) => line.text);
   verses.replaceChildren(...booth.lines.map((line) => make("li", {}, line.text)));
-  if (!booth.lines.length) verses.replaceChildren(make("li", { className: "none" }, t("booth_no_lyrics")));
+  if (!booth.lines.length) verses.replaceChildren(make("li", { className: "none" }, t(comes(session) ? "booth_lyrics_coming" : "booth_no_lyrics")));
   if (booth.lines.some((line) => typeof line.from_s === "number")) shifter(booth);
 }
+
+/** Whether the song is still being made ready, its lyrics last of all. */
+const comes = ({ state, reference }) => state === "preparing" || ["queued", "running"].includes(reference?.state);
 
 /** Lyrics of another recording of the song come too early or too late, all of them alike. */
 function shifter(booth) {

@@ -12,7 +12,6 @@ const PARTS = ["pitch", "rhythm", "lyrics"];
 const IN_TUNE = 4; // cents: nobody hears less
 const ON_TIME = 15; // ms, likewise
 const SEEN = 150; // cents above and below that a curve shows
-const MOST = 0.9; // of what the original sings, from which on a take is the whole song
 const GAP_S = 0.25; // a line ends where nothing was sung for so long
 
 const percent = (part) => new Intl.NumberFormat(language(), { style: "percent" }).format(part);
@@ -32,7 +31,7 @@ export function judged({ session, result, heard }, acts) {
     make("div", { className: "actions" }, button("sing_again", "solid", acts.again), result.score === null ? null : share({ title, artist, result }), button("sing_other", "outline", acts.other)),
     eraser(acts.erase),
   );
-  return make("div", { className: "judged" }, make("article", { className: "best" }, dial(result.score), about), jury(result.jury ?? []), phrases(session, result, heard));
+  return make("div", { className: "judged" }, make("article", { className: "best" }, dial(result), about), jury(result.jury ?? []), phrases(session, result, heard));
 }
 
 function button(sentence, className, act) {
@@ -42,10 +41,12 @@ function button(sentence, className, act) {
 }
 
 /** The record, whose label is the number. */
-function dial(score) {
+function dial(result) {
+  const { score } = result;
   const none = score === null; // nothing was sure enough
   const points = none ? "–" : number(whole(score));
-  const told = make("p", { className: "score" }, make("span", { ariaHidden: "true" }, points), make("span", { className: "unseen" }, t(none ? "judged_none" : "judged_score", { score: points })), make("span", { className: "of", ariaHidden: "true" }, t(none ? "judged_none" : "judged_of")));
+  const part = partly({ reason: result.reason, recorded: result.coverage?.recorded });
+  const told = make("p", { className: "score" }, make("span", { ariaHidden: "true" }, points), make("span", { className: "unseen" }, t(none ? "judged_none" : "judged_score", { score: points })), make("span", { className: "of", ariaHidden: "true" }, t(none ? "judged_none" : "judged_of")), part ? make("span", { className: "of" }, part) : null);
   const node = make("div", { className: "dial" }, make("span", { className: "disc", ariaHidden: "true" }), told);
   node.style.setProperty("--score", Math.max(0, Math.min(1, score / 100)));
   return node;
@@ -60,7 +61,7 @@ function part(name, result) {
 }
 
 /** Why a part was not measured. */
-const unmeasured = (name, { lost = [] }) => (name !== "lyrics" && lost.includes("reference") ? "judged_unmeasured_alone" : `judged_unmeasured_${name}`);
+const unmeasured = (name, { reason }) => (name !== "lyrics" && reason === "no_original_voice" ? "judged_unmeasured_alone" : `judged_unmeasured_${name}`);
 
 const cents = (value) => (Math.abs(value) < IN_TUNE ? t("judged_in_tune") : t(value < 0 ? "judged_low" : "judged_high", { n: Math.abs(Math.round(value)) }));
 
@@ -78,12 +79,15 @@ const TELL = {
   lyrics: ({ wer }) => (wer === 0 ? t("judged_all_words") : t("judged_words_off", { part: percent(Math.min(1, wer)) })),
 };
 
-/** What the number does not speak of: what nobody recorded, or an original that nobody sings. */
-function limits({ lost = [], coverage = {} }) {
-  if (lost.includes("reference")) return [make("p", { className: "key" }, t("judged_alone"))];
-  if (!(coverage.recorded < MOST)) return [];
-  return [make("p", { className: "key" }, t("judged_recorded", { part: percent(coverage.recorded) }))];
+/** What stands before the number: that nobody sang, or another song, or a part alone. */
+function limits({ reason = null, coverage = {} }) {
+  if (!reason) return [];
+  const { recorded_s = 0, reference_s = 0 } = coverage;
+  return [make("p", { className: "key" }, t(`judged_why_${reason}`, { time: time(recorded_s), whole: time(reference_s) }))];
 }
+
+/** How much of the song a number is of, where it is not the whole; "" where it is. */
+export const partly = ({ reason, recorded }) => (reason === "part" ? t("judged_partly", { part: percent(recorded) }) : "");
 
 /** A key of the singer's own is offered, and told where it was accepted. */
 function key({ transposition }, { accept }) {
@@ -113,9 +117,9 @@ function eraser(erase) {
 
 // ---- The jury ---------------------------------------------------------------------------------
 
-function jury(comments) {
-  const cards = comments.map(({ persona, comment, by }) =>
-    make("li", {}, make("h4", {}, t(`persona_${persona}`) || persona), make("blockquote", {}, comment), make("p", { className: "by" }, t(by === "template" ? "judged_by_template" : "judged_by_model"))),
+export function jury(comments) {
+  const cards = comments.map(({ persona, comment, by, language: spoken = language() }) =>
+    make("li", {}, make("h4", {}, t(`persona_${persona}`) || persona), make("blockquote", { lang: spoken }, comment), make("p", { className: "by" }, t(by === "template" ? "judged_by_template" : "judged_by_model"))),
   );
   return make("section", { className: "jury", hidden: !cards.length }, make("h3", {}, t("judged_jury")), make("ul", { role: "list" }, ...cards));
 }
@@ -224,7 +228,8 @@ function play(button, url, from, to) {
 function share({ title, artist, result }) {
   const node = button("judged_share", "outline", async () => {
     const parts = PARTS.filter((name) => !result.not_measured.includes(name) && result[name]).map((name) => [t(`judged_${name}`), number(whole(result[name].score))]);
-    const picture = await draw({ title, artist, score: number(whole(result.score)), parts });
+    const part = partly({ reason: result.reason, recorded: result.coverage?.recorded });
+    const picture = await draw({ title, artist, score: number(whole(result.score)), part, parts });
     const file = new File([picture], "shazam-visual.png", { type: "image/png" });
     try {
       if (navigator.canShare?.({ files: [file] })) return await navigator.share({ files: [file], title });

@@ -5,8 +5,8 @@ const SIDE = 1080; // pixels
 const COLOURS = { sleeve: "#2230d0", label: "#ffd21f", ink: "#101116", paper: "#fff", groove: "#24252e" };
 const DISC = { x: SIDE / 2, y: 470, radius: 370, label: 190 };
 
-/** { title, artist, score, parts: [[name, score]] } → a PNG. */
-export async function draw({ title, artist, score, parts }) {
+/** { title, artist, score, part, parts: [[name, score]] } → a PNG; `part`: of how much of the song. */
+export async function draw({ title, artist, score, part, parts }) {
   const canvas = Object.assign(document.createElement("canvas"), { width: SIDE, height: SIDE });
   const pen = canvas.getContext("2d");
   await document.fonts.load("700 100px Figtree").catch(() => {});
@@ -16,6 +16,7 @@ export async function draw({ title, artist, score, parts }) {
   pen.textAlign = "center";
   write(pen, score, DISC.y + 62, 190, 700, COLOURS.ink);
   write(pen, t("judged_of"), DISC.y + 118, 36, 600, COLOURS.ink);
+  write(pen, part, DISC.y - 100, 30, 600, COLOURS.ink);
   write(pen, title, 912, 56, 700, COLOURS.paper);
   write(pen, artist, 968, 36, 400, COLOURS.paper);
   write(pen, parts.map((part) => part.join(" ")).join("  ·  "), 1032, 34, 600, COLOURS.label);

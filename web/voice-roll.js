@@ -6,17 +6,35 @@ const LEAST = 14; // semitones that are shown
 const UNKNOWN = [45, 72]; // where nobody knows the song's notes: A2–C5
 const GAP_S = 0.25; // a line ends where nothing was sung for so long
 const LEAP = 7; // semitones: nobody slides so far, it is an octave misread or a new note
+const HELD = 3; // points, a tenth of a second each
+const SELDOM = 0.01; // of all notes: so many may lie outside, at either end
 const CLOSE = 0.5; // semitones: on the note
 const COLOURS = { lane: "#24252e", song: "#7c7f95", near: "#ffd21f", far: "#fff", now: "#fff" };
 
-/** Lowest and highest note that is shown, for [[s, midi | null]]. */
+/** Lowest and highest note that is shown, for [[s, midi | null]]: of notes that are held. A frame by
+ * itself is a tracker's mistake as often as a note, and one of them would set the scale of all. */
 export function rangeOf(curve) {
-  const notes = (curve ?? []).map(([, midi]) => midi).filter((midi) => midi !== null).sort((a, b) => a - b);
+  const notes = held(curve ?? []).sort((a, b) => a - b);
   if (!notes.length) return UNKNOWN;
   const at = (part) => notes[Math.round(part * (notes.length - 1))];
-  const [low, high] = [at(0.02) - ROOM, at(0.98) + ROOM];
+  const [low, high] = [at(SELDOM) - ROOM, at(1 - SELDOM) + ROOM];
   const more = Math.max(0, LEAST - (high - low)) / 2;
   return [low - more, high + more];
+}
+
+/** The notes of all stretches of HELD points or more that no leap or silence parts. */
+function held(curve) {
+  const kept = [];
+  let stretch = [];
+  for (const [, midi] of [...curve, [0, null]]) {
+    const before = stretch.at(-1);
+    if (midi === null || (before !== undefined && Math.abs(midi - before) >= LEAP)) {
+      if (stretch.length >= HELD) kept.push(...stretch);
+      stretch = [];
+    }
+    if (midi !== null) stretch.push(midi);
+  }
+  return kept;
 }
 
 /** The song's note then, or null. */

@@ -7,7 +7,7 @@ import { pausePlaying, player, time } from "./player.js";
 import { byline, head, icon, lead, make, say } from "./results.js";
 import { sheet, styled as sounds } from "./sound.js";
 import { openBooth } from "./voice-booth.js";
-import { hush, judged } from "./voice-judged.js";
+import { hush, judged, jury, partly } from "./voice-judged.js";
 import * as session from "./voice-session.js";
 import { sentences } from "./voice-strings.js";
 
@@ -40,8 +40,9 @@ export async function answer(ask, signal, tell) {
 async function whole(told, signal) {
   const found = { kind: "voice", session: told, result: null, heard: { user: [], ref: [] } };
   if (told.state !== "done") return found;
+  const spoken = language();
   const [result, heard] = await Promise.all([session.results(told.session_id, signal), session.heard(told.session_id, signal)]);
-  return { ...found, result, heard };
+  return { ...found, result, heard, spoken };
 }
 
 /** What is there before the answer is. */
@@ -206,7 +207,7 @@ function history(past, page) {
   const rows = past.map((one) => {
     const date = new Intl.DateTimeFormat(language(), { dateStyle: "medium", timeStyle: "short" }).format(new Date(one.created_at));
     const score = typeof one.score === "number" ? number(Math.round(one.score)) : "–";
-    const link = make("a", { className: "row", href: write({ ...blank, sing: one.session_id }), ariaLabel: t("sing_past_one", { title: titled(one), score, date }) }, make("strong", { className: "points" }, score), make("span", { className: "lines" }, make("span", { className: "name" }, titled(one)), make("span", { className: "artist" }, [one.artist, date].filter(Boolean).join(" · "))));
+    const link = make("a", { className: "row", href: write({ ...blank, sing: one.session_id }), ariaLabel: [t("sing_past_one", { title: titled(one), score, date }), partly(one)].filter(Boolean).join(", ") }, make("strong", { className: "points" }, score), make("span", { className: "lines" }, make("span", { className: "name" }, titled(one)), make("span", { className: "artist" }, [one.artist, partly(one), date].filter(Boolean).join(" · "))));
     link.addEventListener("click", (event) => {
       if (event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
       event.preventDefault();
@@ -275,8 +276,19 @@ function showJudged(found, page) {
       }),
   };
   $("stage").replaceChildren(judged(found, acts));
+  if (found.spoken !== language()) retell(found);
   if (result.score === null) return t("judged_none_said", { title: titled(told) });
   return t("judged_said", { title: titled(told), score: number(Math.round(result.score)) });
+}
+
+/** The jury once more, in the language that the page is in now. */
+async function retell(found) {
+  const spoken = language();
+  await pursue(async () => {
+    const result = await session.results(found.session.session_id, looking.signal);
+    Object.assign(found, { result, spoken });
+    if (spoken === language()) $("stage").querySelector(".jury")?.replaceWith(jury(result.jury ?? []));
+  });
 }
 
 /** The same song once more: a session of its own, where the service can fetch it again. */

@@ -34,7 +34,8 @@ JUDGED = ("align", "score", "jury")
 @dataclass(frozen=True)
 class Reference:
     """What is to be sung beside: names, and where its sound is, as JSON:
-    {"kind": "sample"|"file", "key", "sha256"}, {"kind": "artifact"}, {"kind": "link", "url"}."""
+    {"kind": "sample", "key", "sha256"}, {"kind": "file", "key", "sha256", "called"},
+    {"kind": "artifact"}, {"kind": "link", "url"}."""
 
     source: Mapping[str, Any]
     title: str | None = None

@@ -262,6 +262,9 @@ def test_a_file_may_be_sung_beside(stage: Stage) -> None:
     told = stage.until(answer.json()["session_id"], "ready", "failed")
     assert (told["state"], told["title"], told["track_id"]) == ("ready", "Night Garden", None)
     assert [line["text"] for line in told["reference"]["lyrics"]] == ["la la", "la"]
+    files = {"reference": ("C:\\music\\Paper Moon.wav", sung(62))}
+    answer = stage.mine.post("/api/session/start", files=files)
+    assert stage.until(answer.json()["session_id"], "ready")["title"] == "Paper Moon"
 
 
 def test_a_track_of_the_library_is_sung_beside_and_not_handed_out_where_it_may_not_be(

@@ -134,12 +134,15 @@ def fetch(work: Work) -> Told:
 
 
 def _name(work: Work, reference: Reference, told: Told) -> None:
-    """Tell the session what it is about, as soon as that is known."""
+    """Tell the session what it is about, as soon as that is known; a file that does not say its
+    title is called by its own name."""
     session_id = work.job.session_id
     if session_id is None:
         return
     sessions, rows = work.kit.sessions, work.kit.bench.rows
-    rows(lambda: sessions.described(session_id, told.get("tags") or {}))
+    tags = told.get("tags") or {}
+    called = {**tags, "title": tags.get("title") or work.session().source.get("called")}
+    rows(lambda: sessions.described(session_id, called))
     if not rows(lambda: sessions.known_reference(session_id, reference.reference_id)):
         raise Cancelled(work.job.workflow_id)
 

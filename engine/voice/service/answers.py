@@ -345,7 +345,7 @@ class VoiceAnswers:
             key = f"{folder_of(session_id)}/{name}/source"
             await asyncio.to_thread(self.library.objects.put, key, asked.file.path)
             source = {"kind": "file", "key": key, "sha256": asked.file.sha256}
-            return _named(asked, source)
+            return _named(asked, {**source, "called": asked.file_called})
         if asked.url is not None:
             await asyncio.to_thread(self.library.sources.check, asked.url, None)
             return _named(asked, {"kind": "link", "url": asked.url})

@@ -6,6 +6,7 @@ import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from pathlib import PureWindowsPath
 from typing import Any, cast
 
 from starlette.requests import Request
@@ -47,6 +48,12 @@ class Asked:
     title: str | None
     artist: str | None
     lyrics: str | None
+
+    @property
+    def file_called(self) -> str | None:
+        """The file's name without its ending, from whatever system it comes."""
+        name = "" if self.file is None else PureWindowsPath(self.file.filename).stem
+        return as_one_line(name)[:LONGEST_WORDS] or None
 
 
 @asynccontextmanager

@@ -78,14 +78,13 @@ def judged(**more: Any) -> dict[str, Any]:
         "latency_s": 0.1,
         "transposition": {"offered": 0, "accepted": 0},
         "phrases": [phrase(place, text) for place, text in enumerate(LINES)],
+        "reason": None,
         "jury": [
-            {"persona": "coach", "comment": "A steady line; breathe before the bell.", "by": by}
-            if by == "template"
-            else {"persona": who, "comment": "<b>Warm</b>, a little late, and honest.", "by": by}
-            for who, by in (
-                ("coach", "template"),
-                ("critic", "openai-compatible"),
-                ("fan", "second"),
+            {"persona": who, "comment": said, "by": by, "language": "en"}
+            for who, by, said in (
+                ("coach", "template", "A steady line; breathe before the bell."),
+                ("critic", "openai-compatible", "<b>Warm</b>, a little late, and honest."),
+                ("fan", "second", "<b>Warm</b>, a little late, and honest."),
             )
         ],
     }

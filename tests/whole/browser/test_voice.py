@@ -125,6 +125,7 @@ def test_a_song_is_chosen_sung_judged_and_passed_on(sings, fake: Fake, screensho
     press(page, "Start")
     expect(booth.locator(".state")).to_have_text("Your take, 0:03")  # the song is over
     expect(booth.locator("[aria-current]")).to_have_text("Carry me home")
+    expect(booth.locator(".elapsed")).to_have_text("0:03 / 0:03")  # the notes stay where it ended
     screenshot(page, "booth-sung")
     press(page, "To the jury")
     expect(front(page, "judging")).to_contain_text("Taking your voice out of the recording")
@@ -221,6 +222,16 @@ def test_a_song_of_ones_own_is_given_by_link_or_file(sings, fake: Fake) -> None:
     assert fake.calls(f"/api/session/{SESSION}/fallback-source")[0].file[:3] == b"ID3"
 
 
+def test_lyrics_that_may_come_yet_are_not_called_unknown(sings, fake: Fake) -> None:
+    page = sings(
+        f"/?sing={SESSION}", FakeVoice(state="preparing", reference=reference(lyrics=None))
+    )
+    page.locator(".start").click()
+    expect(page.locator("#booth .verses")).to_have_text("The lyrics are being looked for…")
+    fake.voice.told |= {"state": "ready", "reference": reference(lyrics=None)}  # type: ignore[union-attr]
+    expect(page.locator("#booth .verses")).to_have_text("No lyrics of this song are known here.")
+
+
 def test_who_went_elsewhere_is_not_called_back(sings, fake: Fake) -> None:
     page = sings(f"/?sing={SESSION}", FakeVoice(state="preparing", reference=None))
     expect(front(page, "preparing")).to_be_visible()
@@ -264,25 +275,48 @@ def test_results_say_what_was_measured_and_play_any_phrase(sings, fake: Fake) ->
     page.get_by_role("button", name="Judge it in my key").click()
     expect(page.locator(".key")).to_have_text("Judged in your own key.")
     assert fake.calls(f"/api/session/{SESSION}/analyze")[0].form == {"transposition": "-3"}
-    page.get_by_role("button", name="Français").click()
+    said = {"comment": "Une ligne sûre.", "by": "template", "language": "fr"}
+    fake.voice.result["jury"][0] |= said  # type: ignore[union-attr]
+    with page.expect_request(re.compile(r"/results$")) as asked:
+        page.get_by_role("button", name="Français").click()
+    assert asked.value.headers["accept-language"] == "fr"
     expect(page.locator(".key")).to_have_text("Jugé dans votre tonalité.")
+    expect(page.locator(".jury blockquote").first).to_have_text(said["comment"])
+    of = page.locator(".jury blockquote").evaluate_all("all => all.map((one) => one.lang)")
+    assert of == ["fr", "en", "en"], "a server's stay as they were said"
 
 
-def test_what_was_not_heard_or_not_recorded_is_not_called_in_tune(sings, fake: Fake) -> None:
-    unheard = judged(coverage={"recorded": 0.4, "sung": 0.0, "sure": 0.0})
+def test_what_was_not_heard_is_not_called_in_tune(sings, fake: Fake) -> None:
+    unheard = judged(reason="silence")
     unheard["pitch"] |= {"score": 0, "median_cents": None, "within_50_cents": 0}
     unheard["rhythm"] |= {"score": 0, "median_ms": None}
     page = sings(f"/?sing={SESSION}", done(**unheard))
     for part in ("Pitch", "Rhythm"):
         told = page.locator(".parts > div", has_text=part).first
         expect(told).to_contain_text("Nothing of it was heard")
+    expect(page.locator(".key")).to_contain_text("nothing was heard of your voice")
+
+
+def test_how_much_of_the_song_a_number_is_of_stands_beside_it(sings, fake: Fake) -> None:
+    coverage = {"recorded": 0.4, "recorded_s": 65.2, "reference_s": 200.0, "sung": 1.0}
+    voice = done(reason="part", coverage=coverage)
+    voice.past = [
+        {**voice.past[0], "recorded": 0.4, "reason": "part"},
+        {**voice.past[0], "recorded": 1.0, "reason": None, "title": "Low Tide 5"},
+    ]
+    page = sings(f"/?sing={SESSION}", voice)
+    expect(page.locator(".dial")).to_contain_text("40% of the song")
     expect(page.locator(".key")).to_have_text(
-        "This is about what you recorded: 40% of what the original sings."
+        "You recorded 1:05 of 3:20. The number is of that part alone."
     )
+    page.get_by_role("link", name="Sing", exact=True).click()
+    expect(page.locator(".past li").nth(0)).to_contain_text("40% of the song")
+    expect(page.locator(".past li").nth(1)).not_to_contain_text("of the song")
 
 
 def test_results_outlive_the_recordings_until_they_are_deleted(sings, fake: Fake) -> None:
-    voice = done(score=None, not_measured=["pitch", "rhythm", "lyrics"], lost=["reference"])
+    nothing = {"score": None, "not_measured": ["pitch", "rhythm", "lyrics"]}
+    voice = done(reason="no_original_voice", **nothing)
     voice.parts = {"user": [], "ref": []}
     page = sings(f"/?sing={SESSION}", voice)
     expect(page.locator(".dial .score")).to_contain_text("No score")
@@ -383,13 +417,15 @@ def test_a_note_is_read_to_a_tenth_of_a_semitone_and_noise_is_none(module) -> No
 ROLL = """async ([url]) => {
   const { Octaves, noteAt, rangeOf } = await import(url);
   const curve = [[0, 60], [0.1, 60], [0.2, null], [0.3, 72], [5, 62]];
+  const sung = Array.from({ length: 40 }, (_, n) => [n / 10, 60 + n / 8]);
   const octaves = new Octaves();
   for (const [song, voice] of [[60, 48], [60, 49], [60, 61], [null, 30]]) octaves.add(song, voice);
   return {
     notes: [0.05, 0.25, 0.4, 2, 5].map((at) => noteAt(curve, at)),
     octaves: octaves.most,
-    range: rangeOf(curve),
-    unknown: [rangeOf(null), noteAt(null, 1), new Octaves().most],
+    range: rangeOf(sung),
+    stray: rangeOf([...sung, [4, 96], [4.1, 24], [4.2, null], [4.3, 30]]),
+    unknown: [rangeOf(null), rangeOf(curve), noteAt(null, 1), new Octaves().most],
   };
 }"""
 
@@ -398,10 +434,12 @@ def test_a_voice_is_drawn_in_the_octave_of_the_song(module) -> None:
     told = module("voice-roll", ROLL)
     assert told["notes"] == [60, None, 72, None, 62]
     assert told["octaves"] == 1
-    assert told["range"][0] <= 60 - 3
-    assert told["range"][1] >= 72 + 3
-    assert told["range"][1] - told["range"][0] >= 14
-    assert told["unknown"] == [[45, 72], None, 0]
+    low, high = told["range"]
+    assert 54 < low <= 60 - 3
+    assert 65 + 3 - 0.5 <= high < 72
+    assert high - low >= 13.9
+    assert told["stray"] == told["range"], "a frame by itself sets no scale"
+    assert told["unknown"] == [[45, 72], [45, 72], None, 0]
 
 
 FOLLOWS = """async ([url, late, other, loud]) => {
