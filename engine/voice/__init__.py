@@ -8,6 +8,7 @@ the top:
     models      packages of others → the weights that voices are heard with
     ear         two recordings → voices, pitch, words → what they have alike
     lyrics      a song's names → its words, with their times where somebody knows them
+    troubles    servers that were asked → which of them do not answer
     reasons     results → what stands before their number: silence, another song, a part alone
     jury        what was measured → what three of a jury say of it
     records     what rows are read as: sessions and their jobs, where each is

@@ -180,10 +180,11 @@ def test_a_take_is_judged_from_beginning_to_end(stage: Stage) -> None:
 
 def test_the_parts_of_voice_are_named_by_health(stage: Stage) -> None:
     told = stage.mine.get("/health").json()["voice"]
-    assert told["status"] == "healthy"
+    assert (told["status"] == "healthy") == told["jury"]["ok"]
     for part in ("worker", "separation", "pitch", "words"):
         assert told[part] == {"ok": True, "missing": None}
-    assert told["lyrics"]["ok"] is False
+    off = "SHAZAM_LRCLIB_URL is `none`. SHAZAM_GENIUS_TOKEN is not set."
+    assert told["lyrics"] == {"ok": True, "missing": off}
     assert told["jury"]["servers"] == ["openai-compatible", "template"]
 
 
@@ -237,6 +238,16 @@ def test_a_server_comments_and_makes_no_number(stage: Stage, links: LinkServer, 
         said = {(one["comment"], one["by"], one["language"]) for one in told["jury"]}
         assert said == {(comment, "openai-compatible", "en")}
     stage.judged(done, transposition=3)
+
+
+def test_a_server_that_answered_a_worker_with_nothing_is_told_by_health(stage: Stage) -> None:
+    """What was asked last was not there: see `links`, above."""
+    deadline = time.monotonic() + 60
+    while (told := stage.mine.get("/health").json()["voice"])["jury"]["ok"]:
+        assert time.monotonic() < deadline, told
+        time.sleep(0.2)
+    assert told["status"] == "degraded"
+    assert told["jury"]["missing"].startswith("openai-compatible: ")
 
 
 def test_what_was_made_of_a_track_is_remembered(stage: Stage, done: str) -> None:

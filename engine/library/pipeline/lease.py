@@ -12,6 +12,7 @@ import os
 import socket
 import time
 import uuid
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -40,9 +41,12 @@ class Seen:
 class Lease:
     """This worker's row, and what it sees of others'."""
 
-    def __init__(self, database: Database, **facts: Any) -> None:
+    def __init__(
+        self, database: Database, changing: Callable[[], Mapping[str, Any]] = dict, **facts: Any
+    ) -> None:
+        """Its row tells `facts`, and what is `changing` as it is each time that it is renewed."""
         self.worker = f"{socket.gethostname()[:60]}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
-        self._database = database
+        self._database, self._changing = database, changing
         self._facts = {**facts, "machine": _machine(), "pid": os.getpid(), "born": _born("self")}
         # When each was last seen to say something new, by this process's clock.
         self._seen: dict[str, tuple[datetime, float]] = {}
@@ -52,7 +56,7 @@ class Lease:
         async with self._database.writing() as connection:
             await connection.execute(
                 insert(WorkerRow).values(
-                    worker=self.worker, started_at=now, beat_at=now, facts=self._facts
+                    worker=self.worker, started_at=now, beat_at=now, facts=self._told()
                 )
             )
 
@@ -60,8 +64,12 @@ class Lease:
         """Say that it lives; False where another has declared it dead."""
         mine = update(WorkerRow).where(WorkerRow.worker == self.worker)
         async with self._database.writing() as connection:
-            done = await connection.execute(mine.values(beat_at=datetime.now(UTC)))
+            now = datetime.now(UTC)
+            done = await connection.execute(mine.values(beat_at=now, facts=self._told()))
             return done.rowcount > 0
+
+    def _told(self) -> dict[str, Any]:
+        return {**self._facts, **self._changing()}
 
     async def leave(self) -> None:
         async with self._database.writing() as connection:

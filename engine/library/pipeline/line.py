@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, Protocol
 
@@ -115,11 +115,11 @@ async def _nothing() -> None:
 
 @dataclass(frozen=True)
 class Extra:
-    """What a room above brings to a worker: lines of work, what its row tells of them, and what is
-    done `beside` them, for ever."""
+    """What a room above brings to a worker: lines of work, what its row tells of them, asked each
+    time that it says that it lives, and what is done `beside` them, for ever."""
 
     lines: tuple[Line, ...]
-    facts: Mapping[str, Any] = field(default_factory=dict)
+    facts: Callable[[], Mapping[str, Any]] = dict
     beside: Callable[[], Awaitable[None]] = _nothing
 
 

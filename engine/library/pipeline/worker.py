@@ -18,7 +18,7 @@ import threading
 import time
 from collections.abc import Callable
 from types import FrameType
-from typing import NoReturn, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 from dbos import DBOS, DBOSConfig
 from sqlalchemy import Engine
@@ -114,8 +114,8 @@ class Worker:
             library_line(self._bench),
             *(one for extra in self._extras for one in extra.lines),
         ]
-        facts = {name: fact for extra in self._extras for name, fact in extra.facts.items()}
-        self._lease = Lease(database, concurrency=concurrency, pipeline=durable.PIPELINE, **facts)
+        facts = {"concurrency": concurrency, "pipeline": durable.PIPELINE}
+        self._lease = Lease(database, self._told_of_extras, **facts)
 
     def run(self) -> NoReturn:
         """Work until SIGTERM or SIGINT, and end this process."""
@@ -139,6 +139,9 @@ class Worker:
         self._stop()
         logging.shutdown()
         os._exit(0)  # a thread may be in a call that nobody can end
+
+    def _told_of_extras(self) -> dict[str, Any]:
+        return {name: fact for extra in self._extras for name, fact in extra.facts().items()}
 
     async def _open(self) -> Database:
         return await Database.open(self._settings.database)

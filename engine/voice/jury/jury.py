@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Literal
 
@@ -14,6 +14,7 @@ from engine.voice.jury.chat import ChatServer
 from engine.voice.jury.facts import Facts, Language
 from engine.voice.jury.form import checked
 from engine.voice.jury.personas import PERSONAS, Persona, messages
+from engine.voice.troubles import Troubles
 
 logger = logging.getLogger("shazam")
 
@@ -26,15 +27,17 @@ _GRACE_S = 0.3
 
 
 class Jury:
-    """`servers` in the order in which they are asked. For any thread."""
+    """`servers` by what they are called, in the order in which they are asked. For any thread."""
 
-    def __init__(self, servers: Sequence[ChatServer], *, within_s: float = WITHIN_S) -> None:
-        self._servers, self._within_s = tuple(servers), within_s
+    def __init__(self, servers: Mapping[By, ChatServer], *, within_s: float = WITHIN_S) -> None:
+        self._servers, self._within_s = dict(servers), within_s
+        self.troubles = Troubles()
 
     @classmethod
     def of(cls, *servers: tuple[str, str, str]) -> Jury:
         """Of addresses, keys and models; an address that is "" is no server."""
-        return cls([ChatServer(*one) for one in servers if one[0]])
+        named = zip(SERVERS, servers, strict=False)
+        return cls({name: ChatServer(*one) for name, one in named if one[0]})
 
     def comments(
         self, results: Mapping[str, Any], title: str | None, artist: str | None, language: Language
@@ -60,18 +63,20 @@ class Jury:
     ) -> tuple[str, By] | None:
         """The first comment that has its form; what time is left servers share."""
         asked = messages(persona, facts, language)
-        for number, server in enumerate(self._servers):
+        for number, (name, server) in enumerate(self._servers.items()):
             share_s = (ends - time.monotonic()) / (len(self._servers) - number)
             if share_s <= 0:
                 return None
             try:
                 comment = checked(server.ask(asked, share_s), facts, language)
             except ShazamError as error:
-                logger.warning("the jury's %s server: %s", SERVERS[number], error.message)
+                logger.warning("the jury's %s server: %s", name, error.message)
+                self.troubles.failed(name, error.message)
                 continue
+            self.troubles.answered(name)
             if comment is not None:
-                return comment, SERVERS[number]
-            logger.warning("the jury's %s server writes no comment", SERVERS[number])
+                return comment, name
+            logger.warning("the jury's %s server writes no comment", name)
         return None
 
 

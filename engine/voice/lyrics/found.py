@@ -13,6 +13,7 @@ from engine.voice.lyrics.genius import Genius
 from engine.voice.lyrics.lines import Lyrics
 from engine.voice.lyrics.lrclib import LrcLib
 from engine.voice.lyrics.song import Song, Source
+from engine.voice.troubles import Troubles
 
 logger = logging.getLogger("shazam")
 
@@ -24,6 +25,7 @@ class LyricsSources:
 
     def __init__(self, sources: Sequence[Source]) -> None:
         self._sources = tuple(sources)
+        self.troubles = Troubles()
 
     @classmethod
     def of(
@@ -60,7 +62,9 @@ class LyricsSources:
                 lyrics = source.find(song, deadline)
             except ShazamError as error:
                 logger.warning("%s gives no words: %s", source.name, error.message)
-                lyrics = None
+                self.troubles.failed(source.name, error.message)
+                continue
+            self.troubles.answered(source.name)
             if lyrics is not None:
                 return lyrics
         return None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from engine.library.pipeline.bench import Bench
 from engine.library.pipeline.line import Extra
 from engine.library.pipeline.running import Running
@@ -28,4 +30,12 @@ def open_extra(bench: Bench, running: Running, concurrency: int) -> Extra:
     if settings.voice == NONE:
         return Extra((), beside=removing.run)
     kit = Kit.of(bench, settings, concurrency)
-    return Extra(lines_at(kit, running), {"voice": present(kit.models)}, removing.run)
+    return Extra(lines_at(kit, running), lambda: {"voice": _told(kit)}, removing.run)
+
+
+def _told(kit: Kit) -> dict[str, Any]:
+    """What this worker hears with, and which servers did not answer it."""
+    troubles = kit.lyrics.troubles.told() | kit.jury.troubles.told()
+    told: dict[str, Any] = {"troubles": troubles}
+    told.update(present(kit.models).items())
+    return told

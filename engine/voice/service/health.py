@@ -16,21 +16,27 @@ NOT_YET = "The library that it stands on is not open yet."
 
 
 def part_of(
-    settings: VoiceSettings, workers: Sequence[Worker] | None, lyrics: Mapping[str, str | None]
+    settings: VoiceSettings,
+    workers: Sequence[Worker] | None,
+    lyrics: Mapping[str, str | None],
+    troubles: Mapping[str, str],
 ) -> VoicePart:
-    """`workers` are those that live; None while nobody could be asked."""
+    """`workers` are those that live; None while nobody could be asked. `lyrics` are all sources of
+    words, None or why one is not asked; `troubles` those servers that did not answer this service.
+    """
     told = [one.facts["voice"] for one in workers or () if "voice" in one.facts]
     absent = None if told else (NOT_YET if workers is None else NO_WORKER)
-    hears = {name: _heard(name, told, absent) for name in HEARS}
-    worker = Part(ok=absent is None, missing=absent)
-    healthy = worker.ok and all(part.ok for part in hears.values())
-    return VoicePart(
-        status="healthy" if healthy else "degraded",
-        worker=worker,
-        **hears,
-        lyrics=_lyrics(lyrics),
-        jury=_jury(settings),
-    )
+    troubles = {name: why for one in told for name, why in one.get("troubles", {}).items()} | {
+        **troubles
+    }
+    parts: dict[str, Part] = {
+        "worker": Part(ok=absent is None, missing=absent),
+        **{name: _heard(name, told, absent) for name in HEARS},
+        "lyrics": _lyrics(lyrics, troubles),
+    }
+    jury = _jury(settings, troubles)
+    healthy = jury.ok and all(part.ok for part in parts.values())
+    return VoicePart(status="healthy" if healthy else "degraded", **parts, jury=jury)
 
 
 def _heard(name: str, told: Sequence[Mapping[str, Any]], absent: str | None) -> Part:
@@ -43,13 +49,23 @@ def _heard(name: str, told: Sequence[Mapping[str, Any]], absent: str | None) -> 
     return Part(ok=False, missing=missing[0])
 
 
-def _lyrics(states: Mapping[str, str | None]) -> Part:
-    if None in states.values():
-        return Part(ok=True)
-    return Part(ok=False, missing=" ".join(why for why in states.values() if why))
+def _lyrics(states: Mapping[str, str | None], troubles: Mapping[str, str]) -> Part:
+    if not states:
+        return Part(ok=False, missing=NOT_YET)
+    asked = [name for name, absent in states.items() if absent is None]
+    if not asked:  # as it was set: words can be sent
+        return Part(ok=True, missing=" ".join(why for why in states.values() if why))
+    return Part(**_answering(asked, troubles))
 
 
-def _jury(settings: VoiceSettings) -> JuryPart:
+def _jury(settings: VoiceSettings, troubles: Mapping[str, str]) -> JuryPart:
     set_up = (settings.jury_url, settings.jury_fallback_url)
     servers = [name for name, url in zip(SERVERS, set_up, strict=True) if url]
-    return JuryPart(ok=True, servers=[*servers, "template"])
+    return JuryPart(**_answering(servers, troubles), servers=[*servers, "template"])
+
+
+def _answering(servers: Sequence[str], troubles: Mapping[str, str]) -> dict[str, Any]:
+    """One that answers is enough; those that did not are named all the same."""
+    failing = [f"{name}: {troubles[name]}" for name in servers if name in troubles]
+    ok = not servers or len(failing) < len(servers)
+    return {"ok": ok, "missing": " ".join(failing) or None}

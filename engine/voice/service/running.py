@@ -117,8 +117,9 @@ class RunningVoice:
 
     def part(self) -> VoicePart:
         settings = start.settings()
-        states = self._lyrics.states() if self._lyrics else {}
-        return part_of(settings, self.workers, states)
+        lyrics = self._lyrics
+        states, troubles = (lyrics.states(), lyrics.troubles.told()) if lyrics else ({}, {})
+        return part_of(settings, self.workers, states, troubles)
 
 
 RUNNING = RunningVoice()

@@ -215,7 +215,9 @@ class Removed(BaseModel):
 
 
 class Part(BaseModel):
-    """`missing` says what it lacks."""
+    """`ok`: it has what it was set up to have, and that answered when it was last asked. `missing`
+    says what it lacks; beside `ok`, what was left out on purpose, or which of several does not
+    answer."""
 
     ok: bool
     missing: str | None = None
@@ -226,7 +228,7 @@ class JuryPart(Part):
 
 
 class VoicePart(BaseModel):
-    """`degraded`: one of the parts that hear is not there, or no worker is."""
+    """`healthy`: each of the parts is ok."""
 
     status: Literal["healthy", "degraded"]
     worker: Part

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+from typing import Any
 
 import pytest
 
@@ -32,6 +33,19 @@ async def test_a_worker_has_a_name_of_its_own_and_sees_the_others(database: Data
     assert (await other.others())[0].facts["pipeline"] == "1"
     await mine.leave()
     assert await other.others() == []
+
+
+async def test_what_changes_is_told_as_it_is_when_a_worker_last_said_that_it_lives(
+    database: Database,
+) -> None:
+    known: dict[str, Any] = {"voice": 1}
+    mine, other = Lease(database, lambda: known, pipeline="1"), Lease(database)
+    await mine.take()
+    known["voice"] = 2
+    assert (await other.others())[0].facts["voice"] == 1
+    assert await mine.renew()
+    facts = (await other.others())[0].facts
+    assert (facts["voice"], facts["pipeline"], facts["pid"]) == (2, "1", os.getpid())
 
 
 async def test_who_says_nothing_new_for_long_is_dead_and_who_does_is_not(

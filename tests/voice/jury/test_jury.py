@@ -89,6 +89,16 @@ def test_a_server_with_a_fault_is_followed_by_the_second(server: LinkServer, fau
     second.close()
 
 
+def test_a_second_server_alone_is_the_second(server: LinkServer) -> None:
+    server.at[CHAT] = saying(GOOD)
+    alone = Jury.of(("", "", ""), (f"{server.url}/v1", "", "small"))
+    assert {one["by"] for one in asked(alone)} == {"second"}
+    assert alone.troubles.told() == {}
+    server.at[CHAT] = FAULTS["fails"]
+    asked(alone)
+    assert list(alone.troubles.told()) == ["second"]
+
+
 @pytest.mark.parametrize("fault", ["hangs", "fails", "lies"])
 def test_where_no_server_speaks_a_template_does_in_time(server: LinkServer, fault: str) -> None:
     server.at[CHAT] = FAULTS[fault]

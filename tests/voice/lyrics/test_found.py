@@ -5,8 +5,10 @@ from __future__ import annotations
 import time
 from http.server import BaseHTTPRequestHandler
 
+import pytest
 from link_server import LinkServer, Reply, as_json
 
+from engine.voice import troubles
 from engine.voice.lyrics.found import LyricsSources
 from engine.voice.lyrics.given import given
 from engine.voice.lyrics.song import Song, is_called
@@ -78,3 +80,19 @@ def test_a_song_is_known_by_its_names() -> None:
     assert not is_called(SONG, "Morning Song", "The Pale Horses")
     assert not is_called(SONG, "Night Garden", "Somebody Else Entirely")
     assert not is_called(SONG, "", "")
+
+
+def test_one_that_fails_is_known_to_until_it_answers(
+    server: LinkServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.at["/api/search"] = as_json({"error": "…"}, 500)
+    sources = LyricsSources.of(server.url, server.url, "", trusted=[server.host])
+    assert sources.troubles.told() == {}
+    assert sources.find(SONG) is None
+    assert list(sources.troubles.told()) == ["lrclib"]
+    monkeypatch.setattr(troubles, "LASTS_S", 0.0)
+    assert sources.troubles.told() == {}, "long ago"
+    monkeypatch.undo()
+    server.at["/api/search"] = as_json([])
+    assert sources.find(SONG) is None
+    assert sources.troubles.told() == {}
