@@ -2,7 +2,8 @@
 
 The stem alone costs words: what separates them takes consonants for music. So a quarter of the
 music is left in (`BLEND`); but where the stem holds no voice, nothing is asked at all, because
-Whisper hears words in any music.
+Whisper hears words in any music. What is voiced goes together into windows, without the silences
+between, and these are encoded as long as they are: Whisper's own are of 30 s, mostly of nothing.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +23,10 @@ from engine.voice.ear.heard import Word
 
 BLEND = 0.25
 _LEAST_VOICE_S = 0.8  # in the whole of it: below that nobody sings
-# Whisper hears 30 s at a time, however much of it is silence: spans go together as they fit.
-_WINDOW_S, _GAP_S = 28.0, 3.0
+# Of the 30 s that Whisper hears at a time, so many are encoded: less than half the work, as its
+# attention grows with the square, and no word more is wrong (benchmarks/voice.md). Frames of 10 ms.
+_FRAMES = 1_500
+_WINDOW_S = 14.0
 _VOICED = {
     "threshold": 0.35,
     "min_silence_duration_ms": 1_500,
@@ -32,7 +36,7 @@ _VOICED = {
 _LOUD = 0.1  # root mean square to which a voice is brought
 _BEAMS = 5  # of prompts at −6 dB 0.22 of the words are wrong; with two beams 0.25
 _AT_ONCE = 4  # windows
-_MOST_TOKENS = 120  # of 30 s: four a second; what is no words is else heard as 220 of one
+_MOST_TOKENS = 80  # of 14 s: quick speech has four a second; what is no words is else 220 of one
 _DOUBTFUL, _UNLIKELY = 0.8, -1.0  # of a segment: no speech, and what was heard is improbable
 
 
@@ -56,6 +60,8 @@ class Recogniser:
         self._model: Any = whisper.WhisperModel(
             str(folder), device="cpu", compute_type="int8", cpu_threads=threads
         )
+        encode = self._model.encode
+        self._model.encode = lambda features: encode(features[..., :_FRAMES])
         self._windowed: Any = whisper.BatchedInferencePipeline(self._model)
 
     def words(
@@ -80,48 +86,89 @@ class Recogniser:
         voice_s = sum(span["end"] - span["start"] for span in spans) / RATE
         if voice_s < _LEAST_VOICE_S:
             return Transcript([], None, True, voice_s)
+        windows = _windows(spans)
+        sound = voice if music is None else _blended(voice, gain * music)
         segments, told = self._windowed.transcribe(
-            voice if music is None else _blended(voice, gain * music),
+            np.concatenate([piece.of(sound) for window in windows for piece in window]),
             language=language,
             beam_size=_BEAMS,
             temperature=[0.0],
             word_timestamps=True,
             without_timestamps=True,  # those of words are found by attention
-            clip_timestamps=_windows(spans),
+            clip_timestamps=_clips(windows),
             max_new_tokens=_MOST_TOKENS,
             batch_size=_AT_ONCE,
         )
+        when = _Times([piece for window in windows for piece in window])
         found: list[Word] = []
         late = False
         for segment in segments:
             if late:
                 return Transcript(found, told.language, False, voice_s)
             if segment.no_speech_prob < _DOUBTFUL or segment.avg_logprob > _UNLIKELY:
-                found += [_word(word) for word in segment.words or ()]
+                found += [_word(word, when) for word in segment.words or ()]
             if report is not None:
-                report(segment.end)
+                report(when.of(segment.end))
             late = time.process_time() > ends
         return Transcript(found, told.language if found else None, True, voice_s)
 
 
-def _windows(spans: Sequence[Mapping[str, int]]) -> list[dict[str, float]]:
-    """Spans in samples → stretches of at most `_WINDOW_S`, in seconds."""
-    made: list[dict[str, float]] = []
+@dataclass(frozen=True)
+class _Piece:
+    """From one sample to another of a recording at 16 kHz."""
+
+    start: int
+    end: int
+
+    def __len__(self) -> int:
+        return self.end - self.start
+
+    def of(self, samples: Samples) -> Samples:
+        return samples[self.start : self.end]
+
+
+def _windows(spans: Sequence[Mapping[str, int]]) -> list[list[_Piece]]:
+    """Spans in samples → windows of one or more, together at most `_WINDOW_S`."""
+    made: list[list[_Piece]] = []
+    room = 0
     for span in spans:
-        start, end = span["start"] / RATE, span["end"] / RATE
-        last = made[-1] if made else None
-        if last and end - last["start"] <= _WINDOW_S and start - last["end"] <= _GAP_S:
-            last["end"] = end
-        else:
-            made.append({"start": start, "end": end})
+        piece = _Piece(span["start"], span["end"])
+        if len(piece) > room:
+            made.append([])
+            room = round(_WINDOW_S * RATE)
+        made[-1].append(piece)
+        room -= len(piece)
     return made
 
 
-def _word(word: Any) -> Word:
+def _clips(windows: Sequence[Sequence[_Piece]]) -> list[dict[str, float]]:
+    """From where to where each window lies where they follow one another, in seconds."""
+    ends = [0, *accumulate(sum(map(len, window)) for window in windows)]
+    return [{"start": start / RATE, "end": end / RATE} for start, end in pairwise(ends)]
+
+
+class _Times:
+    """Seconds where pieces follow one another → seconds in the recording."""
+
+    def __init__(self, pieces: Sequence[_Piece]) -> None:
+        starts = [0, *accumulate(map(len, pieces))][:-1]
+        self._starts = np.array(starts) / RATE
+        self._later = np.array([piece.start for piece in pieces]) / RATE - self._starts
+
+    def of(self, seconds: float, beside: float | None = None) -> float:
+        """`beside` is a time in the same piece: a word begins and ends in one."""
+        known = seconds if beside is None else beside
+        at = int(np.searchsorted(self._starts, known, side="right")) - 1
+        return seconds + float(self._later[max(at, 0)])
+
+
+def _word(word: Any, when: _Times) -> Word:
+    start, end = float(word.start), float(word.end)
+    middle = (start + end) / 2
     return Word(
         str(word.word).strip(),
-        round(float(word.start), 2),
-        round(float(word.end), 2),
+        round(when.of(start, middle), 2),
+        round(when.of(end, middle), 2),
         round(float(word.probability), 3),
     )
 
