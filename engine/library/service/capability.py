@@ -57,7 +57,6 @@ CAPABILITY = Capability(
             settings.max_source_bytes + FORM_OVERHEAD, _too_large, streamed=True
         )
     },
-    awaited=True,
     media=_media,
     listened=("/api/v1/jobs/{job_id}/events",),
     sealed=(FILES,),

@@ -1,8 +1,8 @@
 """What one way to find music brings to an application that it may share with others.
 
 The first capability of an application is its own: what `/readyz` waits for, what `/health` tells at
-its head, what answers where nothing else is said. The others open after it and beside it; of those
-that are `awaited`, `/readyz` waits for the first attempt too.
+its head, what answers where nothing else is said. The others open after it and beside it; `/readyz`
+waits for their first attempt too.
 """
 
 from __future__ import annotations
@@ -83,9 +83,6 @@ class Capability:
     listened: tuple[str, ...] = ()
     # What begins the paths of its links: whoever has one needs no key.
     sealed: tuple[str, ...] = ()
-    # Whether who is told that this process is ready may count on it: without it, beside another's,
-    # nobody is refused anything but what is its own.
-    awaited: bool = False
     # Paths that say, to anybody and whatever the load, whether this capability is ready.
     probes: tuple[str, ...] = ()
     previews: Mapping[str, ShowPreview] = field(default_factory=dict)

@@ -47,8 +47,9 @@ LAST_THREADS_S = 5.0
 # page's files, since a page that is half there is worse than none.
 FILES = "/web/"
 FREE = ("/health", "/metrics", FILES)
-# For how long, once its own capability is open, `/readyz` waits for those beside it.
-READY_WITHOUT_S = 30.0
+# For how long, once its own capability is open, `/readyz` waits for those beside it: platforms give
+# a start a minute and then kill it, and what is open would answer meanwhile.
+READY_WITHOUT_S = 45.0
 ENDPOINTS = {
     "health": "/health",
     "metrics": "/metrics",
@@ -85,6 +86,7 @@ class Site:
         self._page = load_page(PROJECT / "web")
         self._opening: asyncio.Task[None] | None = None
         self._waits_until = math.inf  # of the monotonic clock
+        self._tried: set[str] = set()  # those that are open, or whose first attempt has failed
         alone = preload.in_worker() and settings.workers == 1
         subjects = [one.subject for one in self._all]
         self.metrics = functools.cache(
@@ -227,20 +229,19 @@ class Site:
         for one in self._others:
             one.running.start(self.metrics())
             await one.running.settled()
+            self._tried.add(one.name)
 
     def _ready(self, one: Capability | None = None) -> dict[str, Any]:
         """Raises `NotReady` where the service's own capability, or `one`, is not; and while another
-        that is awaited is being opened for the first time. One that is not open all the same is
-        named."""
+        is being opened for the first time. One that could not be opened is named."""
         (one or self._own).running.check_ready()
-        opening = self._opening is None or not self._opening.done()
         without = []
         for other in self._others:
-            if other.awaited and other is not one:
+            if other is not one:
                 try:
                     other.running.check_ready()
                 except NotReady:
-                    if opening and time.monotonic() < self._waits_until:
+                    if other.name not in self._tried and time.monotonic() < self._waits_until:
                         raise
                     without.append(other.name)
         return {"status": "ready", **({"without": without} if without else {})}

@@ -39,8 +39,10 @@ class RunningVoice:
     workers: Sequence[Worker] | None = None
     _lyrics: LyricsSources | None = None
     _beside: asyncio.Task[None] | None = None
+    _opened: asyncio.Event
 
     def start(self, metrics: Metrics) -> None:
+        self._opened = asyncio.Event()
         self._beside = asyncio.create_task(self._run())
 
     async def _run(self) -> None:
@@ -56,6 +58,7 @@ class RunningVoice:
         self.answers = VoiceAnswers(
             opened, sound.RUNNING.answers, _search, lyrics, settings.voice_audio_s
         )
+        self._opened.set()
         return opened
 
     def lyrics(self, opened: Library) -> LyricsSources:
@@ -88,7 +91,9 @@ class RunningVoice:
             await asyncio.sleep(LOOK_S)
 
     async def settled(self) -> None:
-        return
+        """The library has tried to open before; without it there is no voice."""
+        if library.RUNNING.library is not None:
+            await self._opened.wait()
 
     async def stop(self) -> None:
         if self._beside is not None:

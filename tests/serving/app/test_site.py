@@ -85,12 +85,12 @@ def late() -> Running:
 
 @pytest.fixture
 def client(late: Running) -> Iterator[TestClient]:
-    """A service whose own capability is open, as is one beside it; another is awaited."""
+    """A service whose own capability is open, as is one beside it; another is opened later."""
     site = Site(
         [
             capability("own", Running(at_once=True)),
             capability("beside", Running(at_once=True), probes=("/ready/beside",)),
-            capability("late", late, awaited=True),
+            capability("late", late),
         ],
         CoverSettings(),
     )
@@ -113,7 +113,9 @@ def end(client: TestClient, late: Running, *, well: bool) -> None:
 
 
 @pytest.mark.parametrize("probe", PROBES)
-def test_ready_waits_for_what_is_awaited(client: TestClient, late: Running, probe: str) -> None:
+def test_ready_waits_for_all_that_is_being_opened(
+    client: TestClient, late: Running, probe: str
+) -> None:
     answer = client.get(probe)
     assert (answer.status_code, answer.json()["error"]["code"]) == (503, "not_ready")
     end(client, late, well=True)
@@ -126,6 +128,22 @@ def test_what_could_not_be_opened_is_named_and_keeps_nobody_waiting(
 ) -> None:
     end(client, late, well=False)
     assert client.get(probe).json() == {"status": "ready", "without": ["late"]}
+
+
+def test_of_two_one_that_failed_is_not_waited_for_and_the_other_is(late: Running) -> None:
+    site = Site(
+        [
+            capability("own", Running(at_once=True)),
+            capability("failed", failed := Running(at_once=False)),
+            capability("late", late),
+        ],
+        CoverSettings(),
+    )
+    with TestClient(site.api) as client:
+        end(client, failed, well=False)
+        assert client.get("/readyz").status_code == 503
+        end(client, late, well=True)
+        assert client.get("/readyz").json() == {"status": "ready", "without": ["failed"]}
 
 
 def test_nobody_is_waited_for_for_ever(
