@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from engine.base.errors import QuotaExceeded
 from engine.library.database import Database
+from engine.library.settings import LibrarySettings
 from engine.library.tables import UsageRow
 
 
@@ -23,6 +24,10 @@ class Quota:
         """`jobs` and `size` (bytes) are a day's, of one key."""
         self._database = database
         self._jobs, self._size = jobs, size
+
+    @classmethod
+    def of(cls, database: Database, settings: LibrarySettings) -> Quota:
+        return cls(database, jobs=settings.quota_jobs, size=settings.quota_bytes)
 
     async def check(self, owner: str, size: int = 0) -> None:
         """Raises `QuotaExceeded` where a job of `size` bytes would be refused: told before they are
@@ -44,13 +49,21 @@ class Quota:
         await _count(connection, owner, 0, size)
 
     async def send(self, owner: str, size: int) -> None:
-        """Count bytes that are to be stored and are no track. Raises `QuotaExceeded`."""
+        """Count bytes that are to be stored and are no track; 0 where a link is to be followed, of
+        which nobody knows yet how many it has. Raises `QuotaExceeded`."""
         if self._size:
             async with self._database.writing() as connection:
                 await self._database.lock(connection, f"quota {owner}")
                 _, spent = await _used(connection, owner)
                 self._refuse_bytes(spent, size)
                 await _count(connection, owner, 0, size)
+
+    async def bring(self, owner: str, size: int) -> None:
+        """Count bytes that a link to no track turned out to have. They are fetched: what is sent or
+        followed next is refused."""
+        if self._size:
+            async with self._database.writing() as connection:
+                await self.add(connection, owner, size)
 
     def _refuse(self, jobs: int, spent: int, size: int) -> None:
         if self._jobs and jobs >= self._jobs:

@@ -104,7 +104,9 @@ VARIABLES: dict[str, Variable] = {
         integer(0, 1_000_000_000), "100", "Tracks that one key may add a day; 0 is no limit"
     ),
     "quota_bytes": Variable(
-        integer(0, 1 << 50), "1073741824", "Bytes that one key may send a day; 0 is no limit"
+        integer(0, 1 << 50),
+        "1073741824",
+        "Bytes that one key may send a day, or have links bring; 0 is no limit",
     ),
     "link_s": Variable(
         integer(10, 604_800), "60", "How long a link to a file of the library is good, in seconds"

@@ -99,3 +99,19 @@ async def test_bytes_that_are_no_track_count_and_are_no_job(database: Database) 
     await quota.send("they", 1_500)
     await Jobs(database, quota=quota).submit(upload("one", "me"))  # 1,000 bytes
     await quota.send("me", 400)
+
+
+async def test_what_a_link_to_no_track_brought_is_counted_and_the_next_is_refused(
+    database: Database,
+) -> None:
+    quota = Quota(database, size=1_000)
+    await quota.send("me", 400)
+    await quota.send("me", 0)  # a link is to be followed
+    await quota.bring("me", 5_000)  # it is here: nobody sends it back
+    for size in (0, 1):
+        with pytest.raises(QuotaExceeded):
+            await quota.send("me", size)
+    await quota.send("they", 1_000)
+    with pytest.raises(QuotaExceeded):
+        await quota.send("they", 0)
+    await Quota(database).bring("me", 1)

@@ -117,6 +117,7 @@ def environment(tiny_sound: Path, data: Path, links: LinkServer) -> dict[str, st
         "SHAZAM_JURY_URL": f"{links.url}/v1",
         "SHAZAM_TRUSTED_HOSTS": links.host,
         "SHAZAM_MAX_SOURCE_BYTES": "3000000",
+        "SHAZAM_QUOTA_BYTES": "1000000000",
     }
 
 
@@ -310,6 +311,27 @@ def test_a_link_that_fails_has_another_sound_in_its_place(stage: Stage, links: L
     answer = stage.mine.post(f"/api/session/{session_id}/fallback-source", json=other)
     assert (answer.status_code, answer.json()["state"]) == (202, "recorded")
     assert stage.judged(session_id)["score"] == 78
+
+
+def test_what_a_link_brings_is_of_its_callers_quota(stage: Stage, links: LinkServer) -> None:
+    def usage(change: str = "size") -> int:
+        rows = sqlite3.connect(stage.data / "library.sqlite")
+        with rows:
+            rows.execute(f"UPDATE usage SET size = {change}")
+        (size,) = rows.execute("SELECT size FROM usage").fetchone()
+        rows.close()
+        return int(size)
+
+    song = sung(63)
+    links.at["/quota.wav"] = Reply(song)
+    link, before = {"url": f"{links.url}/quota.wav"}, usage()
+    stage.until(stage.start(**link), "ready")
+    assert usage() == before + len(song)
+    spent = usage("size + 1000000000")
+    refused = stage.mine.post("/api/session/start", json=link)
+    assert is_error(refused, 429, "quota_exceeded")
+    assert stage.mine.post("/api/session/start", json={"track_id": TRACK}).status_code == 202
+    assert usage("size - 1000000000") == spent - 1_000_000_000
 
 
 def test_a_link_into_the_machine_is_not_followed(stage: Stage) -> None:

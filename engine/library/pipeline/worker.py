@@ -98,7 +98,7 @@ class Worker:
             settings,
             self._loop,
             database,
-            Jobs(database, private=settings.private, quota=_quota(database, settings)),
+            Jobs(database, private=settings.private, quota=Quota.of(database, settings)),
             Samples(database, private=settings.private),
             Creators(database),
             Sources.of(settings),
@@ -227,10 +227,6 @@ class Worker:
     def _end_at_once(self) -> None:
         """What runs here may run elsewhere by now; children end with their parent."""
         os._exit(DECLARED_DEAD)
-
-
-def _quota(database: Database, settings: LibrarySettings) -> Quota:
-    return Quota(database, jobs=settings.quota_jobs, size=settings.quota_bytes)
 
 
 if __name__ == "__main__":

@@ -60,7 +60,7 @@ class Library:
                 patience_s=PATIENCE_S,
                 public_url=settings.storage_public_url,
             )
-            quota = Quota(database, jobs=settings.quota_jobs, size=settings.quota_bytes)
+            quota = Quota.of(database, settings)
             return cls(
                 settings,
                 database,

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from engine.library.pipeline.bench import Bench
 from engine.library.pipeline.pool import Pool
+from engine.library.quota import Quota
 from engine.voice.jobs import VoiceJobs
 from engine.voice.jury.jury import Jury
 from engine.voice.lyrics.found import LyricsSources
@@ -32,6 +33,7 @@ class Kit:
     lyrics: LyricsSources
     jury: Jury
     models: Path
+    quota: Quota
 
     @classmethod
     def of(cls, bench: Bench, settings: VoiceSettings, concurrency: int) -> Kit:
@@ -52,6 +54,7 @@ class Kit:
                 ),
             ),
             Path(settings.voice_models),
+            Quota.of(bench.database, bench.settings),
         )
 
     def absent(self, part: Part) -> str | None:

@@ -155,13 +155,21 @@ def _found(work: Work) -> Iterator[tuple[Path, str, bool]]:
     source = job.asked if job.session_id is None else work.session().source
     kind = source["kind"]
     if kind == "link":
-        path = _follow(work, source["url"])
-        yield path, file_sha256(path), bool(source.get("lasting"))
+        path, lasting = _follow(work, source["url"]), bool(source.get("lasting"))
+        if not lasting:
+            _count(work, path.stat().st_size)
+        yield path, file_sha256(path), lasting
     elif kind == "artifact":
         yield _of_artifact(work, source), source["sha256"], True
     else:
         with bench.objects.local(source["key"], bench.folder(job.job_id)) as path:
             yield path, source["sha256"], False
+
+
+def _count(work: Work, size: int) -> None:
+    """What a caller's own link brought is of their quota, as what they send is."""
+    kit, owner = work.kit, work.job.owner
+    kit.bench.rows(lambda: kit.quota.bring(owner, size))
 
 
 def _of_artifact(work: Work, source: Mapping[str, Any]) -> Path:

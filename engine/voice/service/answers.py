@@ -348,6 +348,7 @@ class VoiceAnswers:
             return _named(asked, {**source, "called": asked.file_called})
         if asked.url is not None:
             await asyncio.to_thread(self.library.sources.check, asked.url, None)
+            await self.library.quota.send(current_caller(), 0)
             return _named(asked, {"kind": "link", "url": asked.url})
         assert asked.track_id is not None
         track, source = await self._of_track(asked.track_id)
