@@ -123,9 +123,13 @@ def _serve(options: argparse.Namespace) -> int:
     _name_artifact(options.artifact, service.variable)
     if options.root_path is not None:
         os.environ["SHAZAM_ROOT_PATH"] = options.root_path  # for the workers, too
-    several = service.read_settings().several_processes()
+    settings = service.read_settings()
     return serve(
-        options.host, options.port, service=service.name, opener=service.opener, several=several
+        options.host,
+        options.port,
+        **service.told,
+        several=settings.several_processes(),
+        traced=bool(settings.traces),
     )
 
 

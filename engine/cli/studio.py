@@ -41,9 +41,8 @@ def _studio(options: argparse.Namespace) -> int:
         raise ModuleNotFoundError(name="bentoml")
     _settle(options.data.expanduser().resolve())
     with Companion("engine", ["work"]):
-        return serve(
-            options.host, options.port, service=VISUAL.name, opener=VISUAL.opener, several=False
-        )
+        traced = bool(VISUAL.read_settings().traces)
+        return serve(options.host, options.port, **VISUAL.told, traced=traced)
 
 
 def _settle(data: Path) -> None:

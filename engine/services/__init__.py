@@ -2,6 +2,7 @@
 
     present  which capabilities answer here: installed, wanted, and with something to serve
     start    what a launcher needs to know of a service before it is one: its name, its opener
+    composed what each is made of, BentoML or not
     visual   `service:ShazamVisual`: covers, and beside them whatever else is present
     sound    `service:ShazamSound`: sound alone
     library  `service:ShazamLibrary`: sound, and the library that it grows by

@@ -1,56 +1,40 @@
 """`service:ShazamLibrary`: tracks by their sound, the library that callers add them to, and singing
 beside them.
 
-As `sound`, whose artifact it opens first; the library is opened beside it.
+`bentoml serve` reads this file before it starts workers, which read it again; where one process
+answers it comes no further than `take_over`. The order of its lines is that of a start: the
+artifact opens in a thread while BentoML is imported.
 """
 
 from __future__ import annotations
 
-import os
-
-from engine.services.present import LIBRARY, VOICE
 from engine.serving.process import collector, preload
-from engine.sound.service import start
 
 # All this before BentoML is imported, here and in the workers that are given this environment.
 collector.pause()
 preload.set_environment()
 
-import sys
+from engine.services.composed import library
+from engine.services.start import LIBRARY
+from engine.serving.app.prepared import or_end, prepare
+from engine.serving.process.takeover import take_over
+from engine.sound.service import start
 
-from engine.base.errors import SettingsError, ShazamError
-from engine.library.settings import TOGETHER
-
-# Who serves the library by its name wants one; the workers read it from the environment, too.
-if not os.environ.get(LIBRARY.variable, "").strip():
-    os.environ[LIBRARY.variable] = TOGETHER
-try:
-    if not LIBRARY.is_present():
-        given = os.environ[LIBRARY.variable]
-        raise SettingsError(
-            f"{LIBRARY.variable}={given!r}: this service is the library's. Set it to `shared` or "
-            f"`private`, or serve service:ShazamSound. Example: {LIBRARY.variable}=shared"
-        )
-    settings = start.settings()
-except ShazamError as refusal:
-    sys.exit(f"{refusal.code}: {refusal.message}")
+composed = or_end(library)
+take_over(composed.settings, **LIBRARY.told)
 preload.begin(start.OPENER)
-
-from importlib import import_module
 
 import bentoml
 
-from engine.services.present import capability
-from engine.serving.app.bento import options, prepare, put_on
+from engine.serving.app.bento import options, put_on
 from engine.sound.service.bento import SoundApis
 
-rooms = ["sound", "library", *([VOICE.room] if VOICE.is_present() else [])]
-prepare(settings, [import_module(f"engine.{room}.service.start").check for room in rooms])
+prepare(composed.settings, composed.checks)
 
 
-@bentoml.service(name="shazam_library", **options(settings))
+@bentoml.service(name="shazam_library", **options(composed.settings))
 class ShazamLibrary(SoundApis):
     """Which track is this? What BentoML's typed clients call."""
 
 
-put_on(ShazamLibrary, lambda: [capability(room) for room in rooms], settings)
+put_on(ShazamLibrary, composed.capabilities, composed.settings, composed.absent)

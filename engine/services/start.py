@@ -4,21 +4,35 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
 if TYPE_CHECKING:
     from engine.base.settings import Settings
 
 
+class Told(TypedDict):
+    """What a launcher is told of a service, each as in `Service`."""
+
+    service: str
+    opener: str
+    compose: str
+
+
 @dataclass(frozen=True, slots=True)
 class Service:
-    """BentoML's name of it ("module:class"), what opens its artifact ("module:function"), its
-    settings ("module:class"), and the variable that names its artifact."""
+    """BentoML's name of it ("module:class"), what opens its artifact ("module:function"), what says
+    of what it is made (the same), its settings ("module:class"), and the variable that names its
+    artifact."""
 
     name: str
     opener: str
+    compose: str
     settings: str
     variable: str
+
+    @property
+    def told(self) -> Told:
+        return {"service": self.name, "opener": self.opener, "compose": self.compose}
 
     def read_settings(self) -> Settings:
         """Its settings, as this process's environment has them now: a command puts what it was
@@ -31,18 +45,21 @@ class Service:
 VISUAL = Service(
     "service:ShazamVisual",
     "engine.covers.service.start:open_search",
+    "engine.services.composed:visual",
     "engine.covers.service.settings:CoverSettings",
     "SHAZAM_ARTIFACT",
 )
 SOUND = Service(
     "service:ShazamSound",
     "engine.sound.service.start:open_search",
+    "engine.services.composed:sound",
     "engine.sound.service.settings:SoundSettings",
     "SHAZAM_SOUND_ARTIFACT",
 )
 LIBRARY = Service(
     "service:ShazamLibrary",
     "engine.sound.service.start:open_search",
+    "engine.services.composed:library",
     "engine.sound.service.settings:SoundSettings",
     "SHAZAM_SOUND_ARTIFACT",
 )

@@ -491,7 +491,7 @@ def test_nothing_of_covers_is_loaded_by_sound_alone(alone: Server) -> None:
     (worker,) = [
         process
         for process in psutil.Process(alone.process.pid).children()
-        if "--service-name shazam_sound" in " ".join(process.cmdline())
+        if "service:ShazamSound" in process.cmdline()
     ]
     files = {Path(mapped.path).name for mapped in worker.memory_maps()}
     assert any(name.startswith("libopenvino") for name in files)

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from engine.base.inference import import_openvino
+from engine.base.inference import import_converter, import_openvino
 from engine.base.progress import Progress
 from engine.covers.encoder.on_openvino import (
     FOLDER,
@@ -50,7 +50,7 @@ def export(
 
     Other weights are stored as float16 unless `half` is false, and computed in bf16 or fp32.
     """
-    openvino = import_openvino()
+    openvino, convert_model = import_openvino(), import_converter()
     import torch
 
     target = folder / FOLDER
@@ -63,12 +63,12 @@ def export(
     with torch.no_grad(), warnings.catch_warnings():
         # The tracer warns of every branch on a shape; agreement with torch is measured afterwards.
         warnings.simplefilter("ignore")
-        seen = openvino.convert_model(
+        seen = convert_model(
             vision,
             example_input=torch.randint(0, 256, (2, size, size, 3), dtype=torch.uint8),
             input=[openvino.PartialShape([-1, size, size, 3])],
         )
-        read = openvino.convert_model(
+        read = convert_model(
             text,
             example_input=(torch.zeros((2, 16, table.shape[1])), torch.tensor([5, 15])),
             input=[openvino.PartialShape([-1, -1, table.shape[1]]), openvino.PartialShape([-1])],

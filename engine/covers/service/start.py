@@ -24,21 +24,27 @@ def settings() -> CoverSettings:
     return CoverSettings.from_environment()
 
 
+def import_ahead() -> None:
+    """What opening needs of heavy packages: FAISS, and what is behind an encoder."""
+    from engine.base.importing import one_thread
+
+    with one_thread:
+        import engine.artifact.store
+        import engine.covers.search  # noqa: F401
+
+
 def open_search(given: CoverSettings | None = None, *, with_encoder: bool = True) -> CoverSearch:
     """Find and open the artifact that settings (this process's) name; raises what is wrong with it
     by name.
 
     For a thread beside an event loop: what it starts (OpenVINO's threads) stands back from it.
     """
-    from engine.base.importing import one_thread
     from engine.serving.work.lanes import stand_back
 
     stand_back()
-    with one_thread:
-        from engine.artifact.store import find_artifact
-        from engine.covers.search import (
-            CoverSearch,  # heavy: FAISS, and the encoder's runtime behind it
-        )
+    import_ahead()
+    from engine.artifact.store import find_artifact
+    from engine.covers.search import CoverSearch
 
     given = given or settings()
     return CoverSearch.open(

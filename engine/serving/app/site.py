@@ -27,7 +27,7 @@ from engine.base.errors import NotFound, NotReady, ShazamError
 from engine.base.places import PROJECT
 from engine.base.settings import Settings
 from engine.base.version import VERSION
-from engine.serving.app.capability import Capability, documented
+from engine.serving.app.capability import ERROR_MODEL, Capability, documented
 from engine.serving.app.failures import Absent, handle_failures
 from engine.serving.app.snippets import Call, add_snippets
 from engine.serving.http.bodies import BodyLimits
@@ -170,7 +170,9 @@ class Site:
             responses={503: {"model": health}},
             summary="What is served, and whether a search would be answered",
         )(self.health)
-        api.get("/livez", tags=["service"], summary="The process is alive")(self.livez)
+        api.get("/livez", tags=["service"], responses=ERROR_MODEL, summary="The process is alive")(
+            self.livez
+        )
         api.get("/readyz", tags=["service"], summary="Ready: everything needed has answered once")(
             self.readyz
         )

@@ -1,10 +1,14 @@
 """Starts a service with as little before it as can be: `python -m engine serve`.
 
+    python -m engine.serving.process.launch HOST PORT SERVICE OPENER COMPOSE
+
+is the same without the command line's checks, for whoever has made them.
+
 Before `bentoml serve` starts a worker it imports BentoML, its clients of a cloud and the service,
 which the worker then imports again: 0.8 s of processor time at every start, and 70 MB for as long
 as it runs. Where one process answers, all that is needed before it is a socket, and somebody to
-look after it. The worker is BentoML's own (worker.py). Where there are several processes, BentoML
-starts them.
+look after it. The worker answers without BentoML before it (worker.py). Where there are several
+processes, BentoML starts them.
 """
 
 from __future__ import annotations
@@ -18,7 +22,7 @@ import threading
 import time
 from types import FrameType
 
-from engine.base.errors import SettingsError
+from engine.base.errors import SettingsError, ShazamError
 from engine.base.places import PROJECT, ensure_bentoml_home
 from engine.serving.process.address import announce
 from engine.serving.process.orphan import hangup_matters
@@ -29,12 +33,22 @@ BACKLOG = 2_048
 YOUNG_S, PAUSE_S = 5.0, 1.0
 
 
-def serve(host: str, port: int, *, service: str, opener: str, several: bool) -> int:
+def serve(
+    host: str,
+    port: int,
+    *,
+    service: str,
+    opener: str,
+    compose: str,
+    several: bool = False,
+    traced: bool = False,
+) -> int:
     """Serve until SIGTERM, SIGINT or SIGHUP; returns the exit status. Raises OSError where the port
     is taken, `SettingsError` for a host that is none of this machine's.
 
     `service` is BentoML's name of it ("module:class"), `opener` what opens its artifact
-    ("module:function"); `several` processes of it are BentoML's to start.
+    ("module:function"), `compose` what says of what it is made (the same). `several` processes of
+    it are BentoML's to start, and the one that is `traced` is BentoML's own worker.
     """
     set_environment()
     ensure_bentoml_home(elsewhere=True)
@@ -47,7 +61,8 @@ def serve(host: str, port: int, *, service: str, opener: str, several: bool) -> 
         os.execv(sys.executable, [*python, "bentoml", "serve", service, *options])
     with listen(host, port) as listening:
         handle = listening.fileno()
-        worker = [*python, "engine.serving.process.worker", str(os.getpid()), opener, service]
+        told = [str(os.getpid()), opener, "-" if traced else compose, service]
+        worker = [*python, "engine.serving.process.worker", *told]
         return _Watch([*worker, "--fd", str(handle)], handle).run()
 
 
@@ -111,3 +126,13 @@ class _Watch:
         if self._worker is not None:
             # After Ctrl-C the terminal has told the worker already: once more does no harm.
             self._worker.terminate()
+
+
+if __name__ == "__main__":
+    _host, _port, _service, _opener, _compose = sys.argv[1:]
+    try:
+        sys.exit(serve(_host, int(_port), service=_service, opener=_opener, compose=_compose))
+    except ShazamError as refusal:
+        sys.exit(f"{refusal.code}: {refusal.message}")
+    except OSError as error:
+        sys.exit(f"system: {error}")

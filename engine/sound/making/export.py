@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.base.errors import BuildError
-from engine.base.inference import import_openvino
+from engine.base.inference import import_converter, import_openvino
 from engine.base.needs import need
 from engine.sound.encoder import clap, mert
 
@@ -170,14 +170,14 @@ def _vector(output: Any) -> Any:
 
 def _export(module: Any, example: Sequence[Any], shapes: Sequence[Any], path: Path) -> None:
     """Weights are stored as float16 and computed in float32."""
-    openvino = import_openvino()
+    openvino, convert_model = import_openvino(), import_converter()
     import torch
 
     path.parent.mkdir(parents=True, exist_ok=True)
     with torch.no_grad(), warnings.catch_warnings():
         # The tracer warns of every branch on a shape; tests compare with torch.
         warnings.simplefilter("ignore")
-        model = openvino.convert_model(
+        model = convert_model(
             module.eval(),
             example_input=tuple(example),
             input=[openvino.PartialShape(list(shape)) for shape in shapes],

@@ -37,19 +37,27 @@ def check() -> None:
     check_exists(where, kind="sound", setting=variable, example=DEFAULT)
 
 
+def import_ahead() -> None:
+    """What opening needs of heavy packages: FAISS, OpenVINO, ffmpeg."""
+    from engine.base.importing import one_thread
+
+    with one_thread:
+        import engine.artifact.store
+        import engine.sound.search  # noqa: F401
+
+
 def open_search(given: SoundSettings | None = None) -> SoundSearch:
     """Find and open the artifact that settings (this process's) name; raises what is wrong with it
     by name.
 
     For a thread beside an event loop: what it starts (OpenVINO's threads) stands back from it.
     """
-    from engine.base.importing import one_thread
     from engine.serving.work.lanes import stand_back
 
     stand_back()
-    with one_thread:
-        from engine.artifact.store import find_artifact
-        from engine.sound.search import SoundSearch  # heavy: FAISS, OpenVINO, ffmpeg
+    import_ahead()
+    from engine.artifact.store import find_artifact
+    from engine.sound.search import SoundSearch
 
     given = given or settings()
     return SoundSearch.open(find_artifact(given.sound_artifact), threads=given.usable_threads())

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from engine.base.inference import import_converter, import_openvino
 from engine.covers.encoder.on_openvino import (
     BATCHES,
     FOLDER,
@@ -127,7 +128,7 @@ def test_the_table_of_tokens_is_mapped_and_not_in_the_graph(
 def test_an_artifact_with_the_table_in_its_graph_is_still_read(
     folder: Path, reference: TorchEncoder, tmp_path: Path
 ) -> None:
-    import openvino
+    openvino, convert_model = import_openvino(), import_converter()
     import torch
 
     class Text(torch.nn.Module):
@@ -141,7 +142,7 @@ def test_an_artifact_with_the_table_in_its_graph_is_still_read(
     old = Path(shutil.copytree(folder, tmp_path / "old"))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch's tracer is deprecated
-        model = openvino.convert_model(
+        model = convert_model(
             Text().eval(),
             example_input=torch.ones((2, 16), dtype=torch.int64),
             input=[openvino.PartialShape([-1, -1])],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -296,3 +297,40 @@ def test_what_starts_a_worker_loads_nothing_that_only_workers_need() -> None:
         "assert not heavy & set(sys.modules), heavy & set(sys.modules)\n"
     )
     subprocess.run([sys.executable, "-c", code], cwd=PROJECT, check=True)
+
+
+def test_a_worker_answers_without_bentoml_until_that_is_asked_for(
+    started: Callable[..., subprocess.Popen[bytes]], tiny_artifact: Path, free_port: int
+) -> None:
+    def get(path: str) -> bytes:
+        deadline = time.monotonic() + 60
+        while True:
+            try:
+                url = f"http://127.0.0.1:{free_port}{path}"
+                with urllib.request.urlopen(url, timeout=60) as reply:
+                    return bytes(reply.read())
+            except OSError:  # not listening yet, or not ready
+                assert time.monotonic() < deadline
+            time.sleep(0.1)
+
+    process = started(free_port, tiny_artifact, SHAZAM_SOUND_ARTIFACT="none")
+    get("/api/search-by-text?query=red")
+    (worker,) = psutil.Process(process.pid).children()
+    assert "engine.serving.process.worker" in worker.cmdline()
+    before = worker.memory_info().rss
+    routes = {one["route"] for one in json.loads(get("/schema.json"))["routes"]}
+    assert routes == {"/identify", "/search_by_image", "/search_by_text"}
+    # All of BentoML has come only now.
+    assert worker.memory_info().rss > before + 20e6
+    assert json.loads(get("/api/search-by-text?query=red"))["success"]
+
+
+def test_a_traced_worker_is_bentomls_own(
+    started: Callable[..., subprocess.Popen[bytes]], tiny_artifact: Path, free_port: int
+) -> None:
+    process = started(free_port, tiny_artifact, SHAZAM_TRACES="http://127.0.0.1:9/v1/traces")
+    deadline = time.monotonic() + 60
+    while not (workers := psutil.Process(process.pid).children()):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    assert "-" in workers[0].cmdline()  # for what is composed

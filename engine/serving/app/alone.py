@@ -1,0 +1,78 @@
+"""One process that answers by itself: what is composed, on a socket, without BentoML before it.
+
+BentoML is a second of imports and 70 MB, and of a worker's requests it answers two kinds itself:
+for the document of its typed clients, and for the files of its own page. Here it is imported when
+one of these is asked for. Several processes, an encoder apart and traces are BentoML's: they are
+served by its own worker (`engine.serving.process.worker`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import socket
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any
+
+import uvicorn
+
+from engine.base.importing import one_thread
+from engine.serving.app.prepared import or_end, prepare
+from engine.serving.app.site import Site
+from engine.serving.http.connections import BoundedProtocol
+from engine.serving.http.front import Front
+from engine.serving.http.messages import App, Receive, Scope, Send
+from engine.serving.process import collector
+
+# As BentoML's worker has them.
+BACKLOG = 2_048
+IDLE_S = 5
+
+
+def serve(compose: Callable[[], Any], service: str, descriptor: int) -> None:
+    """Answer at a listening socket until SIGTERM or SIGINT. `compose` says of what
+    (`engine.services.composed`), `service` is the same by BentoML's name ("module:class")."""
+    made = or_end(compose)
+    prepare(made.settings, made.checks)
+    site = Site(made.capabilities(), made.settings, made.absent)
+    front = Front(_Behind(site.api, service), **site.front_options())
+    BoundedProtocol.at_once, BoundedProtocol.at_end = front.at_once, front.end
+    collector.resume()
+    config = uvicorn.Config(
+        front,
+        backlog=BACKLOG,
+        timeout_keep_alive=IDLE_S,
+        log_config=None,
+        server_header=False,
+        http=BoundedProtocol,
+        ws="none",
+    )
+    uvicorn.Server(config).run([socket.socket(fileno=descriptor)])
+
+
+class _Behind:
+    """What is behind `Front`, besides the routes: their beginning and end, and BentoML's own."""
+
+    def __init__(self, api: App, service: str) -> None:
+        self._api, self._service = api, service
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._api(scope, receive, send)
+        else:
+            # Shielded: the first to ask may go before it is there.
+            app = await asyncio.shield(self._bentoml)
+            await app(scope, receive, send)
+
+    @functools.cached_property
+    def _bentoml(self) -> asyncio.Future[App]:
+        return asyncio.ensure_future(asyncio.to_thread(_bentoml_app, self._service))
+
+
+def _bentoml_app(service: str) -> App:
+    """BentoML's application of a service, with nothing of ours on it."""
+    module, _, name = service.partition(":")
+    with one_thread:
+        app: App = getattr(import_module(module), name).to_asgi(is_main=True)
+    return app
