@@ -174,6 +174,16 @@ class Jobs(Attempts):
             await _requeue(connection, job)
             return await self._now(connection, job_id)
 
+    async def mend(self, job_id: str, attempt: int) -> Job:
+        """What a job that is done had made is made anew: files of it are gone, or cut. A job that
+        is no longer that attempt's stays as it is. Raises `JobNotFound`."""
+        async with self._database.writing() as connection:
+            job = await self._held(connection, job_id, None)
+            if job.attempt == attempt and job.state == "done":
+                await _requeue(connection, job)
+                await forget_ends(connection, job_id, but=("fetch",))
+            return await self._now(connection, job_id)
+
     async def begin_anew(self, job_id: str, attempt: int) -> Job:
         """The next attempt in the place of one that nobody can go on with; a job that is no longer
         that attempt's stays as it is. Raises `JobNotFound`."""

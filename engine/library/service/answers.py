@@ -16,6 +16,7 @@ from engine.base.errors import (
     AudioNotFound,
     AudioNotShared,
     DatabaseUnavailable,
+    ObjectNotFound,
     SampleNotReady,
     ShazamError,
 )
@@ -26,7 +27,7 @@ from engine.library.pipeline.client import queue_of
 from engine.library.records import Job
 from engine.library.samples import Sample
 from engine.library.service.following import FINAL, Following
-from engine.library.service.opened import FILES, MEDIA_TYPES, Library, filename_of
+from engine.library.service.opened import FILES, MEDIA_TYPES, Library, checked, filename_of
 from engine.library.service.schemas import (
     Accepted,
     Deleted,
@@ -100,34 +101,60 @@ class LibraryAnswers:
     async def add_file(self, file: Received, about: Mapping[str, Any]) -> Accepted:
         """A file that came → its job, that of before where it came before. Raises
         `QuotaExceeded`."""
-        library, key = self._library, f"uploads/{file.sha256}"
+        library = self._library
         asked = Submission(
             owner=current_caller(),
             source="upload",
             sha256=file.sha256,
-            upload_key=key,
+            upload_key=f"uploads/{file.sha256}",
             size=file.size,
             fields={**about, "filename": as_one_line(file.filename)[:MOST_LETTERS] or None},
         )
         # Nothing is stored of what would be refused.
         await library.patiently(lambda: library.jobs.admit(asked))
-        if not await asyncio.to_thread(self._stored, file.sha256):
-            await asyncio.to_thread(library.objects.put, key, file.path)
+        await asyncio.to_thread(self._store, file)
         job = await library.patiently(lambda: library.jobs.submit(asked))
         # A sweep may have been removing what was there: whoever submits has waited for its end.
-        if job.state in ("queued", "running") and not await asyncio.to_thread(
-            self._stored, file.sha256
-        ):
-            await asyncio.to_thread(library.objects.put, key, file.path)
-        return self._begun(job)
+        if job.state in ("queued", "running"):
+            await asyncio.to_thread(self._store, file)
+        return self._begun(await self._mended(job))
 
-    def _stored(self, sha256: str) -> bool:
-        """Whether the bytes of a content are in the store, as they were sent."""
-        objects = self._library.objects
-        return objects.exists(f"uploads/{sha256}") or any(
-            one.key.rpartition("/")[2].startswith("source")
-            for one in objects.list(f"audio/{sha256}")
-        )
+    def _store(self, file: Received) -> None:
+        """The bytes of a content are in the store afterwards, as they were sent; what is there of
+        them and was cut is replaced."""
+        objects, upload = self._library.objects, f"uploads/{file.sha256}"
+        found = {
+            one.key: one.size_bytes
+            for one in objects.list(f"audio/{file.sha256}")
+            if one.key.rpartition("/")[2].startswith("source")
+        }
+        with contextlib.suppress(ObjectNotFound):
+            found[upload] = objects.size(upload)
+        for key, size in (found or {upload: 0}).items():
+            if size != file.size:
+                objects.put(key, file.path)
+
+    async def _mended(self, job: Job) -> Job:
+        """What a job that is done had made is made anew where files of it are gone or cut."""
+        if job.state != "done":
+            return job
+        library = self._library
+        sample = await library.samples.get(job.track_id)
+        if await asyncio.to_thread(self._is_whole, sample):
+            return job
+        logger.warning("files of track %d are gone or cut, and made anew", job.track_id)
+        return await library.patiently(lambda: library.jobs.mend(job.job_id, job.attempt))
+
+    def _is_whole(self, sample: Sample) -> bool:
+        """Whether its files have the bytes that they had. What was heard of it may have been heard
+        again since: then it is made anew once for nothing."""
+        objects, sizes = self._library.objects, []
+        for key in sample.objects.values():
+            try:
+                sizes.append(objects.size(key))
+            except ObjectNotFound:
+                return False
+        return all(sizes) and sum(sizes) == sample.details.get("stored_bytes", sum(sizes))
 
     async def add_link(self, url: str, about: Mapping[str, Any], source: str | None) -> Accepted:
         """A link → its job; `source` is the adapter that must take it. Raises what
@@ -265,7 +292,7 @@ class LibraryAnswers:
         if key is None:
             raise AudioNotFound(f"There is no preview of track {track_id} here.")
         objects, media_type = self._library.objects, MEDIA_TYPES["preview"]
-        found: Path | str | None = objects.path(key)
+        found: Path | str | None = checked(objects.path(key), sample)
         if found is None:
             seconds, name = self._library.settings.link_s, filename_of(sample, "mp3")
             found = await asyncio.to_thread(objects.link, key, seconds, name, media_type)

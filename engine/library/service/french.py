@@ -123,6 +123,11 @@ _ASKED = {
         "Aucun en vie, et du travail attend depuis plus de {0} minutes. Démarrez-en un : python -m "
         "engine work."
     ),
+    "The file of track {}'s audio is gone from the library's storage, or empty. Send the recording "
+    "again: it is made anew.": (
+        "Le fichier du son du morceau {0} n'est plus dans le stockage de la bibliothèque, ou il "
+        "est vide. Renvoyez l'enregistrement : il sera refait."
+    ),
     "There is no preview of track {} here.": "Il n'y a pas ici d'extrait du morceau {0}.",
     "Track {} is {}: there is nothing of it. {}/jobs/{} says why; it can be tried again or "
     "deleted.": (

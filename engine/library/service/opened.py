@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlencode
 
+from engine.base.errors import AudioNotFound
 from engine.library.database import Database, waiting
 from engine.library.jobs import Jobs
 from engine.library.objects import Objects
@@ -98,9 +100,22 @@ class Library:
         return f"{FILES}{key}?{query}"
 
     def audio(self, sample: Sample) -> Path | str:
-        """The file of a sample's audio, or a link to it."""
+        """The file of a sample's audio, or a link to it. Raises `AudioNotFound`."""
         key = sample.objects["mp3"]
-        return self.objects.path(key) or self.link(key, filename_of(sample, "mp3"), "audio/mpeg")
+        path = checked(self.objects.path(key), sample)
+        return path or self.link(key, filename_of(sample, "mp3"), "audio/mpeg")
+
+
+def checked(path: Path | None, sample: Sample) -> Path | None:
+    """A file of a sample; None where it is none on this machine. Raises `AudioNotFound` where
+    nothing is in it: an answer of 0 bytes would be played for nothing."""
+    with contextlib.suppress(OSError):
+        if path is None or path.stat().st_size:
+            return path
+    raise AudioNotFound(
+        f"The file of track {sample.track_id}'s audio is gone from the library's storage, or "
+        "empty. Send the recording again: it is made anew."
+    )
 
 
 def filename_of(sample: Sample, ending: str) -> str:

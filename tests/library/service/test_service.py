@@ -255,6 +255,29 @@ def test_the_same_content_is_the_same_job_and_anothers_its_own(
     assert library.by("mine").get(f"/api/tracks/{job['track_id']}/audio").status_code == 200
 
 
+def test_a_recording_that_is_sent_again_heals_what_is_damaged_of_it(
+    library: Library, job: dict[str, Any]
+) -> None:
+    mine, track_id = library.by("mine"), job["track_id"]
+    at = f"/api/tracks/{track_id}/audio"
+    whole = mine.get(at).content
+    (folder,) = {path.parent for path in (library.data / "objects/audio").rglob("audio.mp3")}
+    for name, left in (("audio.mp3", 0), ("source", 100), ("audio.wav", 100)):
+        os.truncate(folder / name, left)
+    (folder / "preview.mp3").unlink()
+    for asked in (at, f"/api/v1/results/{track_id}/preview"):
+        refused = is_error(mine.get(asked), 404, "audio_not_found")
+        assert "made anew" in str(refused["message"])
+    again = library.send(SENT)
+    assert (again["job_id"], again["state"]) == (job["job_id"], "queued")
+    assert library.events(again)[-1][1]["state"] == "done"
+    assert library.found_within(30, track_id, noisy_clip(SENT, 3))
+    assert mine.get(at).content == whole
+    assert mine.get(f"/api/v1/results/{track_id}/preview").status_code == 200
+    assert (folder / "source").stat().st_size == len(recording(SENT))
+    assert library.send(SENT)["state"] == "done"
+
+
 def test_who_knows_the_end_of_a_job_is_told_no_more(library: Library, job: dict[str, Any]) -> None:
     (last, told), *_ = library.events(job)
     assert told["state"] == "done"
