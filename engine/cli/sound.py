@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from engine.base.texts import in_one_line
 from engine.cli.terminal import Bar, print_json, program, tell
+from engine.sound.advice import LEAST_S
 
 if TYPE_CHECKING:
     from engine.sound.audio import Samples
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 # Of a file that is asked about, so much is looked at; more of it is not decoded.
 LISTENS_S = 60.0
 REASONS = {
-    "too_short": "too short: play 3 s or more",
+    "too_short": f"too short: play {LEAST_S:g} s or more",
     "too_quiet": "too quiet to tell",
     "no_agreement": "none of the tracks agrees with it",
 }
@@ -92,11 +93,11 @@ def verify_tracks(options: argparse.Namespace, folder: Path) -> int:
 
 def query_tracks(options: argparse.Namespace, folder: Path) -> int:
     from engine.sound.search import SoundSearch, Wanted
-    from engine.sound.service.asking import LEAST_TO_LIKEN_S, refuse_short, refuse_silent
+    from engine.sound.service.asking import refuse_short, refuse_silent
 
     samples = None if options.sound is None else read_sound(options.sound)
     if samples is not None:
-        refuse_short(samples, LEAST_TO_LIKEN_S)
+        refuse_short(samples)
         refuse_silent(samples)
     search, wanted = SoundSearch.open(folder), Wanted(k=options.k)
     if samples is not None:

@@ -5,6 +5,7 @@
 
 Begin with `search`: `SoundSearch.open`, then `identify` and `alike`. From the bottom to the top:
 
+    advice               how long a recording should be, and of which kinds
     recording, mixing    a stranger's bytes → frames under rules; frames → one channel at 16 kHz
     network, tensors     a network on OpenVINO; weights, read and written without a package
     audio, waveform      anything that ffmpeg reads → samples; samples → what is drawn of them

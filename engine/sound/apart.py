@@ -30,8 +30,8 @@ import numpy as np
 
 from engine.base import errors
 from engine.base.errors import NotReady, Overloaded, ShazamError, UnreadableAudio
+from engine.sound.advice import ADVICE
 from engine.sound.mixing import Samples
-from engine.sound.recording import ADVICE
 
 MEMORY_BYTES = 512 << 20  # above what the process has when it starts
 SECONDS = 10.0  # of the wall's clock, for one file

@@ -20,8 +20,9 @@ from av.audio.resampler import AudioResampler
 
 from engine.base.errors import AudioTooLong, AudioTooShort
 from engine.base.texts import in_one_line, is_blank, without_unseen_ends
+from engine.sound.advice import ADVICE
 from engine.sound.mixing import RATE, Mixer, Samples
-from engine.sound.recording import ADVICE, MAX_DAMAGED, Recording, opened
+from engine.sound.recording import MAX_DAMAGED, Recording, opened
 
 if TYPE_CHECKING:
     from av.audio.frame import AudioFrame

@@ -21,6 +21,7 @@ from pydantic import Field, ValidationError, model_validator
 from engine.base.errors import ArtifactError
 from engine.base.odds import rescaled, sigmoid
 from engine.base.strict import Strict
+from engine.sound.advice import LEAST_S
 from engine.sound.fingerprint.align import Agreement, Vectors
 from engine.sound.fingerprint.index import FingerprintIndex, Together
 from engine.sound.fingerprint.sounding import RATE, Embeds, Samples, sounding_vectors
@@ -31,7 +32,7 @@ FILE = "calibration.json"
 FEATURES = ("score", "lead", "windows", "sameness")
 # Of a clip this much is looked at, and less than that tells too little. A recorder that was asked
 # for three seconds may give a frame less.
-LONGEST_S, SHORTEST_S, _FRAME_S = 60.0, 3.0, 0.1
+LONGEST_S, _FRAME_S = 60.0, 0.1
 # A track's vectors are half a second apart, a clip's so near that one of them meets each in phase.
 STEP_S = 0.125
 # A clip whose loudest parts are fainter than this was not matched because little can be heard.
@@ -127,13 +128,13 @@ class Identifier:
         index = self.index if among is None else among
         samples = samples[: round(LONGEST_S * RATE)]
         clip_s = len(samples) / RATE
-        if clip_s < SHORTEST_S - _FRAME_S:
+        if clip_s < LEAST_S - _FRAME_S:
             return _nothing("too_short", clip_s)
         vectors, loudness = sounding_vectors(self.fingerprinter, samples, STEP_S)
         says = vectors.any(axis=1)
         if not says.any():
             return _nothing("too_quiet", clip_s)
-        if says.sum() * STEP_S + self.fingerprinter.window_s < SHORTEST_S - _FRAME_S:
+        if says.sum() * STEP_S + self.fingerprinter.window_s < LEAST_S - _FRAME_S:
             return _nothing("too_short", clip_s)
         found = tuple(index.search(vectors, STEP_S))
         probability = self.probability(found, vectors, index)

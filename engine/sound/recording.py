@@ -25,6 +25,7 @@ import av
 from av.stream import Discard
 
 from engine.base.errors import InvalidRequest, Overloaded, ShazamError, UnreadableAudio
+from engine.sound.advice import ADVICE
 
 if TYPE_CHECKING:
     from av.audio.codeccontext import AudioCodecContext
@@ -69,7 +70,6 @@ _OPTIONS = {
     "protocol_whitelist": "none",
     "max_streams": str(_MAX_STREAMS),
 }
-ADVICE = "Send 3 s or more as WebM, MP4, Ogg, MP3, FLAC, WAV or AMR, or a video with sound."
 
 
 class Budget:

@@ -17,7 +17,8 @@ from av.audio.fifo import AudioFifo
 from av.audio.resampler import AudioResampler
 
 from engine.base.errors import AudioTooShort
-from engine.sound.recording import ADVICE, opened
+from engine.sound.advice import ADVICE
+from engine.sound.recording import opened
 
 if TYPE_CHECKING:
     from av.audio.frame import AudioFrame

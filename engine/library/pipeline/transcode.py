@@ -25,7 +25,8 @@ from engine.base.errors import (
     UnreadableAudio,
 )
 from engine.library.stores.folder import FULL
-from engine.sound.recording import ADVICE, Recording, is_rate, opened
+from engine.sound.advice import ADVICE
+from engine.sound.recording import Recording, is_rate, opened
 
 if TYPE_CHECKING:
     from av.audio.frame import AudioFrame

@@ -39,6 +39,7 @@ from engine.serving.process.address import invitation
 from engine.serving.watch.metrics import Metrics, Subject
 from engine.serving.work.lanes import Lane
 from engine.serving.work.readiness import Readiness
+from engine.sound.advice import LEAST_S, LEAST_WINDOW_S
 from engine.sound.service.start import open_search
 
 if TYPE_CHECKING:
@@ -74,15 +75,14 @@ LISTENED_S = 60.0
 RATE = 16_000  # Hz, of what is decoded
 # Processes that decode, each of 60 MB: a minute of Opus takes one of them 0.1 s.
 DECODERS = 2
-# Shorter ones hold not one whole fingerprint, and not one window of an encoder.
-LEAST_TO_IDENTIFY_S, LEAST_TO_LIKEN_S = 1.0, 3.0
 
 
-def refuse_short(samples: Samples, least_s: float) -> None:
-    """Raise `AudioTooShort` where (N,) samples at `RATE` are of less than `least_s` seconds."""
+def refuse_short(samples: Samples, least_s: float = LEAST_S) -> None:
+    """Raise `AudioTooShort` where (N,) samples at `RATE` are of less than `least_s` seconds; what
+    is told is how many give an answer."""
     if len(samples) < least_s * RATE:
         raise AudioTooShort(
-            f"The recording has {len(samples) / RATE:.1f} seconds; {least_s:g} are the least, "
+            f"The recording has {len(samples) / RATE:.1f} seconds; {LEAST_S:g} are the least, "
             "and 10 are plenty."
         )
 
@@ -219,14 +219,14 @@ class AsyncSound:
         """Bytes of a recording → which track it is of, of `search`, by default what is open now.
         Raises what decoding raises, and `AudioTooShort`."""
         search = search or self.now
-        samples = await self._samples(data, LEAST_TO_IDENTIFY_S)
+        samples = await self._samples(data, LEAST_WINDOW_S)
         with self.metrics.timed("fingerprint"):
             return await self._watched(self._match, search.identify, samples)
 
     async def alike(self, data: bytes, wanted: WantedTracks) -> list[SoundHit]:
         """Bytes of a recording → tracks that sound like it, best first."""
         search = self.now
-        samples = await self._samples(data, LEAST_TO_LIKEN_S)
+        samples = await self._samples(data, LEAST_S)
         refuse_silent(samples)
         with self.metrics.timed("liken"):
             return await self._watched(self._liken, search.alike, samples, _wanted(wanted))

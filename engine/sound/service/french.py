@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from engine.sound.advice import ADVICE, LEAST_S
+
 if TYPE_CHECKING:
     from engine.sound.encoder.because import Common
 
-# As `engine.sound.recording.ADVICE`, which a launcher must not load.
-ADVICE = "Send 3 s or more as WebM, MP4, Ogg, MP3, FLAC, WAV or AMR, or a video with sound."
 _PLENTY = "10 s suffisent."
-_SEND = "Envoyez 3 s ou plus en WebM, MP4, Ogg, MP3, FLAC, WAV ou AMR, ou une vidéo avec du son."
+_SEND = (
+    f"Envoyez {LEAST_S:g} s ou plus en WebM, MP4, Ogg, MP3, FLAC, WAV ou AMR, ou une vidéo avec du "
+    "son."
+)
 
 SOUND = {
     # asking.py, running.py

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from engine.base.errors import AudioTooLong, EmptyFile, NoSound, UnreadableAudio
+from engine.sound.advice import ADVICE
 from engine.sound.audio import read_tags
-from engine.sound.recording import ADVICE
 from engine.voice.ear import tasks as ear
 from engine.voice.ear.sounds import RATE, Flac, stereo
 

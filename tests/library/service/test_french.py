@@ -17,7 +17,7 @@ from engine.library.settings import LibrarySettings
 from engine.library.sources.sources import Sources
 from engine.serving.http.french import MESSAGES, OTHERWISE
 from engine.serving.http.languages import Language
-from engine.sound.recording import ADVICE
+from engine.sound.advice import ADVICE
 from engine.sound.service.french import SOUND
 
 TABLE = {**MESSAGES, **SOUND, **LIBRARY}

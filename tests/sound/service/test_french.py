@@ -13,9 +13,9 @@ from said import raised
 from engine.base.errors import AudioTooLong
 from engine.serving.http.french import MESSAGES, OTHERWISE
 from engine.serving.http.languages import Language
+from engine.sound.advice import ADVICE
 from engine.sound.encoder.because import SAID, Common
-from engine.sound.recording import ADVICE as ADVISED
-from engine.sound.service.french import ADVICE, SOUND, WORDS, because, key_in_french
+from engine.sound.service.french import SOUND, WORDS, because, key_in_french
 
 TABLE = {**MESSAGES, **SOUND}
 FRENCH = Language("fr", TABLE, OTHERWISE)
@@ -41,10 +41,6 @@ def test_every_message_that_is_raised_is_in_the_table() -> None:
     advised = {english.replace(f" {ADVICE}", " {}") for english in TABLE}
     assert len(found) > 40
     assert sorted(found - set(TABLE) - advised - ELSEWHERE) == []
-
-
-def test_the_advice_is_the_decoders() -> None:
-    assert ADVICE == ADVISED
 
 
 def test_no_entry_of_the_table_is_left_over() -> None:
