@@ -54,6 +54,7 @@ from engine.voice.ear.wording import error_rate
 
 HERE = Path(__file__).resolve().parent
 WORK = PROJECT / "build" / "voice"
+TAKE_S = 180
 LENGTH_S = 11.8  # an input of the network that separates
 
 
@@ -69,17 +70,17 @@ class Judge:
 
     def hear(self, samples: Array, name: str) -> dict[str, Any]:
         """(N, 2) → what `separate` and `listen` say, and the files of it."""
-        source, voice, rest, melody = (
-            str(self.work / f"{name}{end}") for end in (".wav", ".v.flac", ".i.flac", ".npz")
-        )
+        ends = (".wav", ".v.flac", ".i.flac", ".pitch.npz", ".npz")
+        source, voice, rest, pitch, melody = (str(self.work / f"{name}{end}") for end in ends)
         write(Path(source), samples)
-        told = tasks.separate(source, voice, rest, models=self.models, report=quiet)
-        told |= tasks.listen(voice, rest, melody, models=self.models, report=quiet)
+        how: dict[str, Any] = {"models": self.models, "report": quiet, "pitch": pitch}
+        told = tasks.separate(source, voice, rest, **how)
+        told |= tasks.listen(voice, rest, melody, **how)
         return {**told, "source": source, "voice": voice, "rest": rest, "melody": melody}
 
-    def words(self, heard: dict[str, Any]) -> dict[str, Any]:
+    def words(self, heard: dict[str, Any], language: str | None = "en") -> dict[str, Any]:
         return tasks.words(
-            heard["voice"], heard["rest"], models=self.models, language="en", report=quiet
+            heard["voice"], heard["rest"], models=self.models, language=language, report=quiet
         )
 
     def score(self, user: dict[str, Any], reference: dict[str, Any], **more: Any) -> dict[str, Any]:
@@ -296,15 +297,13 @@ def replaced(judge: Judge, made: Sequence[Song]) -> dict[str, Any]:
 
 
 def timed(judge: Judge, made: Sequence[Song]) -> dict[str, Any]:
-    """A take and a reference of three minutes, step by step, in seconds of the clock and of CPU;
-    of vowels without words, which cost a recogniser most."""
-    parts, voices = [], []
-    for number in range(16):
-        song = song_of(number)
-        both, _ = mixed(in_a_room(sang(song, seed=number).samples, number), song.music, 0)
-        parts.append(both)
-        voices.append(mixed(in_a_room(sang(song, seed=9).samples, number), song.music, 12)[0])
-    whole, take = (np.concatenate(one)[: 180 * RATE] for one in (parts, voices))
+    """Takes and a reference of three minutes, step by step, in seconds of the clock and of CPU, as
+    a worker does them: a take of vowels, and one full of words in a language that nobody told."""
+    parts = [
+        mixed(in_a_room(sang(song_of(at), seed=at).samples, at), song_of(at).music, 0)[0]
+        for at in range(16)
+    ]
+    vowels, words = _vowels(), _words()
     took: dict[str, float] = {}
 
     def clock(name: str, do: Callable[[], Any]) -> Any:
@@ -314,20 +313,48 @@ def timed(judge: Judge, made: Sequence[Song]) -> dict[str, Any]:
         took[name] = round(time.monotonic() - begins, 1)
         return made
 
-    judge.words(judge.hear(take[: 20 * RATE], "warm"))  # a worker has its networks open
-    user = clock("the take: separated, heard", lambda: judge.hear(take, "take"))
-    told = clock("the take: words", lambda: judge.words(user))
-    reference = clock("the reference: separated, heard", lambda: judge.hear(whole, "reference"))
-    clock("aligned, scored", lambda: judge.score(user, reference, words=told["words"], lyrics=[]))
-    for kind in ("", ", CPU"):
-        steps = [value for name, value in took.items() if name.endswith(", CPU") == bool(kind)]
-        took[f"all{kind}"] = round(sum(steps), 1)
-        known = took[f"the reference: separated, heard{kind}"]
-        took[f"all, reference remembered{kind}"] = round(took[f"all{kind}"] - known, 1)
+    def judged(kind: str, take: Array) -> None:
+        user = clock(f"{kind}: separated, heard", lambda: judge.hear(take, "take"))
+        told = clock(f"{kind}: its words", lambda: judge.words(user, None))
+        clock(
+            f"{kind}: aligned, scored",
+            lambda: judge.score(user, reference, words=told["words"], lyrics=[]),
+        )
+
+    judge.words(judge.hear(words[: 20 * RATE], "warm"))  # a worker has its networks open
+    whole = np.concatenate(parts)[: TAKE_S * RATE]
+    reference = clock("the reference", lambda: judge.hear(whole, "reference"))
+    for kind, take in (("vowels", vowels), ("words", words)):
+        judged(kind, take)
+        for unit in ("", ", CPU"):
+            steps = [took[name] for name in took if name.startswith(f"{kind}: ")]
+            units = [name.endswith(", CPU") for name in took if name.startswith(f"{kind}: ")]
+            known = sum(s for s, cpu in zip(steps, units, strict=True) if cpu == bool(unit))
+            took[f"all of {kind}, reference remembered{unit}"] = round(known, 1)
+            took[f"all of {kind}{unit}"] = round(known + took[f"the reference{unit}"], 1)
     took["load of the machine"] = round(os.getloadavg()[0], 1)
     took["MB held"] = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
     print(json.dumps(took), flush=True)
     return took
+
+
+def _vowels() -> Array:
+    """Three minutes of a voice 12 dB over the music."""
+    made = [
+        mixed(in_a_room(sang(song_of(at), seed=9).samples, at), song_of(at).music, 12)[0]
+        for at in range(16)
+    ]
+    return np.concatenate(made)[: TAKE_S * RATE]
+
+
+def _words() -> Array:
+    """The same of lines, one after the other with hardly a breath between."""
+    made: list[Array] = []
+    while sum(map(len, made)) < TAKE_S * RATE:
+        at = len(made)
+        voice = in_a_room(sung_words(WORK, LINES[at % 4], at % 4)[0], at)
+        made.append(mixed(voice, song_of(at).music, 12)[0])
+    return np.concatenate(made)[: TAKE_S * RATE]
 
 
 SECTIONS: dict[str, Callable[[Judge, Sequence[Song]], dict[str, Any]]] = {

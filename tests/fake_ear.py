@@ -36,19 +36,28 @@ def received(source: str, original: str, *, max_s: float, report: Report) -> dic
 
 
 def separate(
-    source: str, vocals: str, instrumentals: str, *, models: str, report: Report
+    source: str, vocals: str, instrumentals: str, *, models: str, report: Report, pitch: str
 ) -> dict[str, Any]:
     report(0.5)
     time.sleep(float(os.environ.get("SLOW", "0")))
-    for name in (vocals, instrumentals):
+    for name in (vocals, instrumentals, pitch):
         shutil.copy(source, name)
-    return {"duration_s": 2.0, "confidence": 0.9, "kept_db": -3.0, "lost": False}
+    told = {"duration_s": 2.0, "confidence": 0.9, "kept_db": -3.0, "lost": False}
+    return {**told, "pitched": True}
 
 
 def listen(
-    vocals: str, instrumentals: str | None, melody: str, *, models: str, report: Report
+    vocals: str,
+    instrumentals: str | None,
+    melody: str,
+    *,
+    models: str,
+    report: Report,
+    pitch: str | None,
 ) -> dict[str, Any]:
     assert Path(vocals).is_file()
+    assert (pitch is None) == (instrumentals is None)
+    assert pitch is None or Path(pitch).is_file()
     save_arrays(Path(melody), {"whole": np.array([instrumentals is None])})
     return {"duration_s": 2.0, "voiced_s": 1.0, "curve": CURVE, "pitch": True}
 

@@ -5,6 +5,7 @@ twice, in any process. README.md is the page on the score. From the bottom to th
 
     heard       what is told of a recording: pitch, words, lines of lyrics
     sounds      a recording → two channels, a second at a time; and back
+    ahead       the next item, while the one before is being used
     unet        the network that tells a voice from the music
     separation  a recording → a voice and the rest
     pitch       a voice → its pitch every 16 ms

@@ -11,6 +11,8 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
+from engine.base.files import file_sha256
+
 Array = npt.NDArray[np.float32]
 FRAME_S = 0.016  # from one frame of pitch to the next
 SURE = 0.5  # confidence from which a frame's pitch counts
@@ -25,12 +27,17 @@ class Pitch:
     hz: Array
     confidence: Array
 
-    def save(self, path: Path) -> None:
-        save_arrays(path, {"times_s": self.times_s, "hz": self.hz, "confidence": self.confidence})
+    def save(self, path: Path, voice: Path) -> None:
+        """What was heard in the file `voice`."""
+        arrays = {"times_s": self.times_s, "hz": self.hz, "confidence": self.confidence}
+        save_arrays(path, {**arrays, "sha256": np.array(file_sha256(voice))})
 
     @classmethod
-    def load(cls, path: Path) -> Self:
+    def load(cls, path: Path, voice: Path) -> Self | None:
+        """None where it was not heard in this very file `voice`."""
         with np.load(path, allow_pickle=False) as held:
+            if str(held["sha256"]) != file_sha256(voice):
+                return None
             return cls(held["times_s"], held["hz"], held["confidence"])
 
 

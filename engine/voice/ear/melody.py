@@ -73,14 +73,22 @@ class Melody:
             return cls(**{field.name: held[field.name] for field in fields(cls)})
 
 
-def listen(voice: Samples, music: Samples | None, network: PitchNetwork | None) -> Melody:
-    """(N,) float32 at 16 kHz each, as long as each other nearly → what is heard in them."""
+def listen(
+    voice: Samples,
+    music: Samples | None,
+    network: PitchNetwork | None,
+    alone: Pitch | None = None,
+) -> Melody:
+    """(N,) float32 at 16 kHz each, as long as each other nearly → what is heard in them. `alone` is
+    what the network heard in the voice, where that is known."""
     music = np.zeros(0, np.float32) if music is None else music
     music = np.pad(music, (0, max(0, len(voice) - len(music))))[: len(voice)]
     levels = level(voice)
     power = _band_power(voice, len(levels))
     nothing = np.zeros(len(levels), np.float32)
-    heard = Pitch(nothing, nothing, nothing) if network is None else _pitch(voice, music, network)
+    heard = Pitch(nothing, nothing, nothing)
+    if network is not None:
+        heard = _blended(alone or network.pitch(voice), voice, music, network)
     return Melody(
         hz=heard.hz,
         confidence=heard.confidence,
@@ -91,10 +99,9 @@ def listen(voice: Samples, music: Samples | None, network: PitchNetwork | None) 
     )
 
 
-def _pitch(voice: Samples, music: Samples, network: PitchNetwork) -> Pitch:
-    """Of the voice; where that is unsure of itself, what is heard with a tenth of the music left in
-    it. A network that takes voices out of music takes some of their harmonics, too."""
-    alone = network.pitch(voice)
+def _blended(alone: Pitch, voice: Samples, music: Samples, network: PitchNetwork) -> Pitch:
+    """Of the voice alone; where that is unsure of itself, what is heard with a tenth of the music
+    left in it. A network that takes voices out of music takes some of their harmonics, too."""
     if not music.any():
         return alone
     mixed = network.pitch(voice + np.float32(_BLEND) * music)

@@ -1,13 +1,15 @@
 """A recording of any length → the voice in it, and the rest, in files of their own.
 
 A network tells the voice's share of each bin of the spectrum, twelve seconds at a time; what is not
-the voice is the rest, so that both together are the recording again.
+the voice is the rest, so that both together are the recording again. Spectra are made, the network
+asked, and voices made of its answers each in a thread of its own: the network's cores wait for none
+of it.
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +18,7 @@ import numpy.typing as npt
 
 from engine.library.analysis.blocks import Samples
 from engine.sound.network import Network
+from engine.voice.ear.ahead import ahead
 from engine.voice.ear.sounds import RATE, Flac, stereo
 from engine.voice.ear.unet import BINS, FRAMES, HOP, WINDOW
 
@@ -23,6 +26,7 @@ _BEFORE = WINDOW - HOP  # samples that windows share; the first window ends with
 _STEP = FRAMES * HOP
 _EVEN = 1.5  # what four squares of Hann's window add up to, a quarter apart
 _LEAST = 1e-12
+Spectrum = npt.NDArray[np.complex64]
 LEVEL = 0.3  # root mean square, to which what the network hears is brought (benchmarks/voice.md)
 _QUIET, _MOST_GAIN = 0.01, 300.0
 
@@ -53,7 +57,8 @@ def separate(
     seconds_long, gain = _gain(source)
     told, done, power, voiced = report or (lambda _: None), 0, 0.0, 0.0
     with Flac(vocals) as sung, Flac(instrumentals) as rest:
-        for mixed, voice in _parts(source, network, gain, at_once):
+        spectra = ahead(_spectra(source, at_once))
+        for mixed, voice in _voices(ahead(_shares(spectra, network, gain))):
             sung.add(voice)
             rest.add(mixed - voice)
             power += float(np.square(mixed, dtype=np.float64).sum())
@@ -77,43 +82,77 @@ def _gain(source: Path) -> tuple[float, float]:
     return max(count, 1) / RATE, LEVEL / max(level, LEVEL / _MOST_GAIN)
 
 
-def _parts(
-    source: Path, network: Network, gain: float, at_once: int
-) -> Iterator[tuple[Samples, Samples]]:
-    """A recording and its voice, (N, 2) float32 each, from one place on to the next."""
-    have, tail = (np.zeros((_BEFORE, 2), np.float32) for _ in range(2))
-    waiting, count, length, at = [have], _BEFORE, 0, -_BEFORE
+@dataclass(frozen=True)
+class _Stretch:
+    """A piece of a recording, (N, 2), which begins so many samples after the first of its frames;
+    and (S, `FRAMES`, 2, `BINS`): the spectra of S inputs of the network, of whole steps."""
 
-    def next_part(have: Samples) -> tuple[Samples, Samples]:
-        nonlocal waiting, count, tail, at
-        voice, tail = _voice(have, tail, network, gain)
-        begins, ends = max(0, -at), min(len(voice), length - at)
-        rest = have[len(voice) :]
-        waiting, count, at = [rest], len(rest), at + len(voice)
-        return have[begins:ends], voice[begins:ends]
+    mixed: Samples
+    skipped: int
+    spectrum: Spectrum
+
+
+def _spectra(source: Path, at_once: int) -> Generator[_Stretch, None, None]:
+    """A recording from one place on to the next, silence put before and behind."""
+    waiting = [np.zeros((_BEFORE, 2), np.float32)]
+    count, length, at = _BEFORE, 0, -_BEFORE
+
+    def next_stretch(have: Samples) -> _Stretch:
+        nonlocal waiting, count, at
+        spectrum = _spectrum(have)
+        covered = len(spectrum) * _STEP
+        begins, ends = max(0, -at), min(covered, length - at)
+        waiting, count, at = [have[covered:]], len(have) - covered, at + covered
+        return _Stretch(have[begins:ends], begins, spectrum)
 
     for samples in stereo(source):
         waiting.append(samples)
         count, length = count + len(samples), length + len(samples)
         if count >= at_once * _STEP + _BEFORE:
-            yield next_part(np.concatenate(waiting))
+            yield next_stretch(np.concatenate(waiting))
     while at < length:
         missing = -(count - _BEFORE) % _STEP
-        yield next_part(np.pad(np.concatenate(waiting), ((0, missing or _STEP), (0, 0))))
+        yield next_stretch(np.pad(np.concatenate(waiting), ((0, missing or _STEP), (0, 0))))
 
 
-def _voice(have: Samples, tail: Samples, network: Network, gain: float) -> tuple[Samples, Samples]:
-    """(P, 2), `_BEFORE` samples and some more → the voice in as many whole steps of them as there
-    are, and what the next ones begin with; `tail` is that of those before."""
+def _spectrum(have: Samples) -> Spectrum:
+    """(P, 2), `_BEFORE` samples and some more → of as many whole steps of them as there are."""
     steps = (len(have) - _BEFORE) // _STEP
     framed = np.lib.stride_tricks.sliding_window_view(have, WINDOW, axis=0)[::HOP][: steps * FRAMES]
-    frames = framed.reshape(steps, FRAMES, 2, WINDOW)  # a copy, four times what there is
-    spectrum = np.fft.rfft(frames * _hann(), axis=3)
-    heard = spectrum[..., :BINS].transpose(0, 2, 1, 3)
-    [share] = network.run(np.float32(gain) * np.abs(heard))
-    spectrum[..., :BINS] *= share.transpose(0, 2, 1, 3)
-    spectrum[..., BINS:] = 0
-    back = np.fft.irfft(spectrum, WINDOW, axis=3) * (_hann() / np.float32(_EVEN))
+    frames = framed.reshape(steps, FRAMES, 2, WINDOW) * _hann()  # four times what there is
+    # What is above is of no voice, and would be half of what is held.
+    return np.fft.rfft(frames, axis=3)[..., :BINS].astype(np.complex64)
+
+
+def _shares(
+    stretches: Generator[_Stretch, None, None], network: Network, gain: float
+) -> Generator[_Stretch, None, None]:
+    """Of each spectrum what the network takes for voice."""
+    for stretch in stretches:
+        heard = np.abs(stretch.spectrum.transpose(0, 2, 1, 3))
+        heard *= np.float32(gain)
+        [share] = network.run(heard)
+        np.multiply(stretch.spectrum, share.transpose(0, 2, 1, 3), out=stretch.spectrum)
+        yield stretch
+
+
+def _voices(
+    stretches: Generator[_Stretch, None, None],
+) -> Generator[tuple[Samples, Samples], None, None]:
+    """Each piece of a recording, (N, 2), and the voice in it, of that voice's spectra."""
+    tail = np.zeros((_BEFORE, 2), np.float32)
+    for stretch in stretches:
+        voice, tail = _voice(stretch.spectrum, tail)
+        begins = stretch.skipped
+        yield stretch.mixed, voice[begins : begins + len(stretch.mixed)]
+
+
+def _voice(spectrum: Spectrum, tail: Samples) -> tuple[Samples, Samples]:
+    """(S, `FRAMES`, 2, `BINS`) → a voice, (S · `_STEP`, 2), and what the next one begins with;
+    `tail` is that of the one before."""
+    steps = len(spectrum)
+    back = np.fft.irfft(spectrum, WINDOW, axis=3)
+    back *= _hann() / np.float32(_EVEN)
     made = np.zeros((steps * FRAMES + _BEFORE // HOP, HOP, 2), np.float32)
     made[: _BEFORE // HOP] = tail.reshape(-1, HOP, 2)
     quarters = back.reshape(steps * FRAMES, 2, WINDOW // HOP, HOP).transpose(2, 0, 3, 1)

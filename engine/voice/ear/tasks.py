@@ -7,6 +7,7 @@ next: a process works for many.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from engine.base.errors import NotReady
 from engine.base.machine import usable_cores
 from engine.library.analysis.blocks import Samples
 from engine.voice.ear.alignment import Alignment
-from engine.voice.ear.heard import SURE, Line, Word
+from engine.voice.ear.heard import SURE, Line, Pitch, Word
 from engine.voice.ear.melody import Melody
 from engine.voice.ear.pitch import PitchNetwork, level, whole
 from engine.voice.models import Part, present
@@ -33,35 +34,55 @@ _VOICE_DB = (-17.0, -9.0)  # of the recording: some music taken for a voice; a v
 _TONAL = (0.05, 0.35)  # share of a voice's energy that has a pitch
 
 
-def separate(source: str, vocals: str, instrumentals: str, *, models: str, report: Report) -> Facts:
-    """A recording → two FLAC files. Raises `NotReady` where the model is not there."""
+def separate(
+    source: str,
+    vocals: str,
+    instrumentals: str,
+    *,
+    models: str,
+    report: Report,
+    pitch: str | None = None,
+) -> Facts:
+    """A recording → two FLAC files; and the pitch of the voice as the file `pitch`, for `listen`,
+    where `pitched` is told. Raises `NotReady` where the model is not there."""
     from engine.voice.ear import separation
 
     network, threads = _separator(models), _threads()
     made = separation.separate(
         Path(source), Path(vocals), Path(instrumentals), network, at_once=threads, report=report
     )
-    tonal = _tonal(Path(vocals), models)
-    confidence = _between(made.kept_db, *_VOICE_DB) * (1.0 if tonal is None else tonal)
+    tonal, heard = _tonal(Path(vocals), models)
+    if heard is not None and pitch is not None:
+        heard.save(Path(pitch), Path(vocals))
+    confidence = _between(made.kept_db, *_VOICE_DB) * tonal
     return {
         "duration_s": round(made.duration_s, 3),
         "confidence": round(confidence, 3),
         "kept_db": made.kept_db,
         "lost": confidence < LOST,
+        "pitched": heard is not None and pitch is not None,
     }
 
 
 def listen(
-    vocals: str, instrumentals: str | None, melody: str, *, models: str, report: Report
+    vocals: str,
+    instrumentals: str | None,
+    melody: str,
+    *,
+    models: str,
+    report: Report,
+    pitch: str | None = None,
 ) -> Facts:
     """A voice, and the music behind it where it was taken out → `melody`, what it is compared by.
-    Without the model of pitch: by chroma, loudness and strokes alone."""
+    Without the model of pitch: by chroma, loudness and strokes alone. `pitch` is what `separate`
+    heard in the voice; one of another voice is not used."""
     from engine.voice.ear import melody as melodies
 
     voice, music = _both(vocals, instrumentals)
     report(0.3)
     network = None if present(Path(models))["pitch"] else _pitches(models)
-    heard = melodies.listen(voice, music, network)
+    alone = None if pitch is None else Pitch.load(Path(pitch), Path(vocals))
+    heard = melodies.listen(voice, music, network, alone)
     heard.save(Path(melody))
     return {
         "duration_s": round(heard.duration_s, 3),
@@ -147,19 +168,23 @@ def score(
 
 
 def _both(vocals: str, instrumentals: str | None) -> tuple[Samples, Samples | None]:
-    """(N,) float32 mono at 16 kHz each."""
-    return whole(Path(vocals)), None if instrumentals is None else whole(Path(instrumentals))
+    """(N,) float32 mono at 16 kHz each, decoded side by side."""
+    if instrumentals is None:
+        return whole(Path(vocals)), None
+    with ThreadPoolExecutor(1, "decodes") as beside:
+        music = beside.submit(whole, Path(instrumentals))
+        return whole(Path(vocals)), music.result()
 
 
-def _tonal(vocals: Path, models: str) -> float | None:
-    """0…1: how much of a voice's energy has a pitch; None where nobody can tell."""
+def _tonal(vocals: Path, models: str) -> tuple[float, Pitch | None]:
+    """0…1: how much of a voice's energy has a pitch, and that pitch; 1 where nobody can tell."""
     if present(Path(models))["pitch"]:
-        return None
+        return 1.0, None
     samples = whole(vocals)
     pitch = _pitches(models).pitch(samples)
     power = 10 ** (level(samples).astype(np.float64) / 10)
     share = float(power[pitch.confidence >= SURE].sum() / max(power.sum(), 1e-12))
-    return _between(share, *_TONAL)
+    return _between(share, *_TONAL), pitch
 
 
 def _between(value: float, none: float, whole_: float) -> float:

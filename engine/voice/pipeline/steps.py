@@ -29,7 +29,7 @@ from engine.voice.sessions import folder_of
 from engine.voice.settings import MOST_S
 
 ORIGINAL, VOCALS, INSTRUMENTALS = "original.flac", "vocals.flac", "instrumentals.flac"
-MELODY, ALIGNMENT = "melody.npz", "alignment.npz"
+PITCH, MELODY, ALIGNMENT = "pitch.npz", "melody.npz", "alignment.npz"
 FLAC = "audio/flac"
 # A task may take so many seconds, and so many more for each second of the recording.
 LIMITS = {
@@ -404,12 +404,14 @@ def _separated(work: Work, received: Told, key: Callable[[str], str]) -> Told:
             source=original,
             vocals=str(work.path(VOCALS)),
             instrumentals=str(work.path(INSTRUMENTALS)),
+            pitch=str(work.path(PITCH)),
             models=str(work.kit.models),
         )
-    keys = {VOCALS: key(VOCALS), INSTRUMENTALS: key(INSTRUMENTALS)}
-    work.keep(keys)
-    objects = {"vocals": keys[VOCALS], "instrumentals": keys[INSTRUMENTALS]}
-    return {**told, "objects": objects}
+    names = {"vocals": VOCALS, "instrumentals": INSTRUMENTALS}
+    if told["pitched"]:
+        names["pitch"] = PITCH
+    work.keep({name: key(name) for name in names.values()})
+    return {**told, "objects": {what: key(name) for what, name in names.items()}}
 
 
 def _stems(received: Told, separated: Told) -> tuple[str, str | None]:
@@ -420,12 +422,14 @@ def _stems(received: Told, separated: Told) -> tuple[str, str | None]:
 
 
 def _listened(work: Work, received: Told, separated: Told, key: str) -> Told:
-    with work.at_hand(*_stems(received, separated)) as [vocals, instrumentals]:
+    known = separated.get("objects", {}).get("pitch")
+    with work.at_hand(*_stems(received, separated), known) as [vocals, instrumentals, pitch]:
         told = work.child(
             "listen",
             received["duration_s"],
             vocals=vocals,
             instrumentals=instrumentals,
+            pitch=pitch,
             melody=str(work.path(MELODY)),
             models=str(work.kit.models),
         )

@@ -11,11 +11,16 @@ from engine.voice.ear.heard import Line, Pitch, Word
 
 def test_pitch_comes_back_from_its_file_and_nothing_is_left_beside_it(tmp_path: Path) -> None:
     told = Pitch(*(np.arange(3, dtype=np.float32) + at for at in range(3)))
-    told.save(tmp_path / "pitch.npz")
-    back = Pitch.load(tmp_path / "pitch.npz")
+    voice = tmp_path / "voice.flac"
+    voice.write_bytes(b"a voice")
+    told.save(tmp_path / "pitch.npz", voice)
+    back = Pitch.load(tmp_path / "pitch.npz", voice)
+    assert back is not None
     for name in ("times_s", "hz", "confidence"):
         np.testing.assert_array_equal(getattr(back, name), getattr(told, name))
-    assert [path.name for path in tmp_path.iterdir()] == ["pitch.npz"]
+    assert {path.name for path in tmp_path.iterdir()} == {"pitch.npz", "voice.flac"}
+    voice.write_bytes(b"another")
+    assert Pitch.load(tmp_path / "pitch.npz", voice) is None
 
 
 def test_a_word_and_a_line_come_back_from_json() -> None:
