@@ -43,6 +43,8 @@ from encoders import write_clip
 from PIL import Image, ImageDraw
 from postgres import Postgres
 
+from engine.serving.process import preload
+
 PROJECT = Path(__file__).parents[1]
 STARTER = PROJECT / "artifacts" / "starter"
 READY_WITHIN_S = 120
@@ -200,11 +202,14 @@ class Server:
 
 
 def workers_of(server: Server, name: str = "shazam_visual") -> list[psutil.Process]:
-    """The server's processes of one BentoML service, by its name on their command lines."""
-    found = []
+    """The server's processes of one BentoML service, by its name on their command lines; where it
+    is alone there, our own worker says the name of its class."""
+    found, kind = [], "service:" + "".join(part.title() for part in name.split("_"))
     for process in psutil.Process(server.process.pid).children():
         with contextlib.suppress(psutil.Error):  # dead, and not yet replaced
-            if f"--service-name {name} " in " ".join(process.cmdline()) + " ":
+            told = process.cmdline()
+            alone = preload.ALONE in told and kind in told
+            if alone or f"--service-name {name} " in " ".join(told) + " ":
                 found.append(process)
     return found
 

@@ -10,7 +10,7 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from engine.base.errors import SettingsError
 from engine.services.present import LIBRARY, SOUND, VOICE, Beside, capability
@@ -27,8 +27,7 @@ BESIDE: tuple[Beside, ...] = (SOUND, LIBRARY, VOICE)
 @dataclass(frozen=True)
 class Composed:
     """The rooms whose capabilities answer, the service's own first; what `checks` refuse by one
-    line, and the addresses that would answer if a room were present. What an image
-    may lack is imported by the function that needs it."""
+    line, and the addresses that would answer if a room were present."""
 
     settings: Settings
     rooms: Sequence[str]
@@ -40,9 +39,7 @@ class Composed:
 
 
 def visual() -> Composed:
-    from engine.covers.service import start as covers
-
-    settings = covers.settings()
+    settings = _start("covers").settings()
     beside = [one for one in BESIDE if one.is_present()]
     away = [one.absent for one in BESIDE if one not in beside]
 
@@ -62,18 +59,13 @@ def visual() -> Composed:
 
 
 def sound() -> Composed:
-    from engine.sound.service import start as tracks
-
-    return Composed(tracks.settings(), ["sound"], [tracks.check])
+    return Composed(_start("sound").settings(), ["sound"], [_check("sound")])
 
 
 def library() -> Composed:
-    from engine.library.settings import TOGETHER
-    from engine.sound.service import start as tracks
-
     # Who serves the library by its name wants one; the workers read it from the environment, too.
     if not os.environ.get(LIBRARY.variable, "").strip():
-        os.environ[LIBRARY.variable] = TOGETHER
+        os.environ[LIBRARY.variable] = import_module("engine.library.settings").TOGETHER
     if not LIBRARY.is_present():
         given = os.environ[LIBRARY.variable]
         raise SettingsError(
@@ -81,9 +73,14 @@ def library() -> Composed:
             f"`private`, or serve service:ShazamSound. Example: {LIBRARY.variable}=shared"
         )
     rooms = ["sound", "library", *([VOICE.room] if VOICE.is_present() else [])]
-    return Composed(tracks.settings(), rooms, [_check(room) for room in rooms])
+    return Composed(_start("sound").settings(), rooms, [_check(room) for room in rooms])
+
+
+def _start(room: str) -> Any:
+    """A room's `service.start`; by name, as an image may lack it."""
+    return import_module(f"engine.{room}.service.start")
 
 
 def _check(room: str) -> Callable[[], None]:
-    """What refuses to start with what a room is to serve; by name, as an image may lack it."""
-    return lambda: import_module(f"engine.{room}.service.start").check()
+    """What refuses to start with what a room is to serve."""
+    return lambda: _start(room).check()
