@@ -35,11 +35,12 @@ def offer_studio(commands: Commands) -> None:
 def _studio(options: argparse.Namespace) -> int:
     from engine.services.start import VISUAL
     from engine.serving.process.companion import Companion
-    from engine.serving.process.launch import serve
+    from engine.serving.process.launch import address_of, listen, serve
 
     if not is_installed("bentoml"):  # told here and once, not by every worker
         raise ModuleNotFoundError(name="bentoml")
     _settle(options.data.expanduser().resolve())
+    listen(address_of(options.host), options.port).close()  # or a worker is started for nothing
     with Companion("engine", ["work"]):
         traced = bool(VISUAL.read_settings().traces)
         return serve(options.host, options.port, **VISUAL.told, traced=traced)

@@ -217,5 +217,8 @@ async def _held(connection: AsyncConnection, job_id: str, owner: str | None) -> 
 
 def _theirs(row: Any, job_id: str, owner: str | None) -> VoiceJob:
     if row is None or (owner is not None and row.owner != owner):
-        raise JobNotFound(f"There is no job {job_id[:50]!r}. See /docs for how one is made.")
+        raise JobNotFound(
+            f"There is no task {job_id[:50]!r}. POST a track_id to "
+            "/api/lyrics/word-timestamps/generate: its answer names one."
+        )
     return voice_job_of(row)

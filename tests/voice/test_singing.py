@@ -398,6 +398,10 @@ def test_what_is_wrong_is_said(stage: Stage, done: str) -> None:
     ):
         answer = stage.mine.post(start, json=body)
         assert is_error(answer, 400, "invalid_request"), body
+    for bare in (stage.mine.post(start), stage.mine.post(start, data={"track_id": "1"})):
+        assert is_error(bare, 400, "invalid_request")
+        for way in ("application/json", "multipart/form-data", "track_id", "reference="):
+            assert way in bare.json()["error"]["message"]
     assert is_error(stage.mine.post(start, json={"track_id": 999}), 404, "track_not_found")
     large = stage.mine.post(start, json={"track_id": 1, "lyrics": "x" * 300_000})
     assert is_error(large, 413, "payload_too_large")
@@ -476,8 +480,10 @@ def test_the_words_of_a_track_are_heard_for_whoever_asks(stage: Stage) -> None:
     assert (words["language"], words["words"][0]["text"]) == ("en", "la")
     again = stage.mine.post(f"{at}/generate", json={"track_id": TRACK}).json()
     assert again["task_id"] == told["task_id"]
-    for nobody in ("none", "", "x" * 5_000):
-        assert is_error(stage.mine.get(f"{at}/task/{nobody}"), 404, "job_not_found")
+    for nobody in ("/none", "/", "", "/" + "x" * 5_000):
+        refused = stage.mine.get(f"{at}/task{nobody}")
+        assert is_error(refused, 404, "job_not_found")
+        assert f"{at}/generate" in refused.json()["error"]["message"]
     assert is_error(stage.mine.get(f"/api/lyrics/track/{TRACK}"), 404, "lyrics_not_found")
 
 

@@ -13,6 +13,7 @@ processes, BentoML starts them.
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import socket
@@ -29,6 +30,11 @@ from engine.serving.process.orphan import hangup_matters
 from engine.serving.process.preload import set_environment
 
 BACKLOG = 2_048
+# Why a port cannot be had, where another one can.
+REFUSED = {
+    errno.EADDRINUSE: "is taken already, by another program or by a service that still runs",
+    errno.EACCES: "may not be listened at by this user",
+}
 # After a worker that died so young another follows a second later: it may well die, too.
 YOUNG_S, PAUSE_S = 5.0, 1.0
 
@@ -43,8 +49,8 @@ def serve(
     several: bool = False,
     traced: bool = False,
 ) -> int:
-    """Serve until SIGTERM, SIGINT or SIGHUP; returns the exit status. Raises OSError where the port
-    is taken, `SettingsError` for a host that is none of this machine's.
+    """Serve until SIGTERM, SIGINT or SIGHUP; returns the exit status. Raises `SettingsError` where
+    the port is taken or not for this user, and for a host that is none of this machine's.
 
     `service` is BentoML's name of it ("module:class"), `opener` what opens its artifact
     ("module:function"), `compose` what says of what it is made (the same). `several` processes of
@@ -56,6 +62,7 @@ def serve(
     announce(host, port)
     python = [sys.executable, "-m"]
     if several:
+        listen(host, port).close()
         os.chdir(PROJECT)
         options = ["--host", host, "--port", str(port)]
         os.execv(sys.executable, [*python, "bentoml", "serve", service, *options])
@@ -78,7 +85,25 @@ def address_of(host: str) -> str:
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A socket at an address; at `::` it takes IPv4, too, as BentoML's own does."""
+    """A socket at an address; at `::` it takes IPv4, too, as BentoML's own does. Raises as
+    `serve`."""
+    try:
+        return _bound(host, port)
+    except OSError as error:
+        if error.errno not in REFUSED:
+            raise
+        raise SettingsError(
+            f"Port {port} {REFUSED[error.errno]}. Choose another: --port {_other(port)}, or with "
+            f"make: PORT={_other(port)}."
+        ) from error
+
+
+def _other(port: int) -> int:
+    """One that is likely to be had."""
+    return port + 1 if 1_024 <= port < 65_535 else 8_080
+
+
+def _bound(host: str, port: int) -> socket.socket:
     if ":" not in host:
         return socket.create_server((host, port), backlog=BACKLOG)
     return socket.create_server(

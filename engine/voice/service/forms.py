@@ -15,7 +15,15 @@ from engine.base.errors import EmptyFile, InvalidRequest, PayloadTooLarge
 from engine.base.texts import as_one_line
 from engine.library.service.forms import LONGEST_URL, LONGEST_WORDS
 from engine.serving.http.exchange import current_language
-from engine.serving.http.forms import given, integer, number, read_json, refuse_unknown, words
+from engine.serving.http.forms import (
+    MULTIPART,
+    given,
+    integer,
+    number,
+    read_json,
+    refuse_unknown,
+    words,
+)
 from engine.serving.http.uploads import Received, received
 from engine.sound.service.forms import RECORDING
 from engine.voice.jury.facts import Language
@@ -64,6 +72,12 @@ async def read_reference(request: Request) -> AsyncIterator[Asked]:
     if kind == "application/json":
         yield _asked({**await _object(request), **request.query_params}, None)
         return
+    if kind != MULTIPART and not kind.startswith(REFERENCE.kinds):
+        raise InvalidRequest(
+            f"The body is {kind or 'of no declared type'}. Send application/json with 'track_id' "
+            f"or 'url', such as {REFERENCE.json_example}, or {MULTIPART} with a recording in the "
+            f"field '{REFERENCE.field}': {REFERENCE.curl}."
+        )
     async with received(request, REFERENCE) as (fields, file):
         yield _asked({**fields, **request.query_params}, file)
 

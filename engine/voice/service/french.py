@@ -87,6 +87,16 @@ VOICE = {
         "Le corps JSON a plus de {0:number} octets. Envoyez un fichier en multipart/form-data : "
         "{1}."
     ),
+    "The body is {}. Send application/json with 'track_id' or 'url', such as {}, or {} with a "
+    "recording in the field '{}': {}.": (
+        "Le corps est {0:said}. Envoyez application/json avec « track_id » ou « url », comme {1}, "
+        "ou {2} avec un enregistrement dans le champ « {3} » : {4}."
+    ),
+    "There is no task {}. POST a track_id to /api/lyrics/word-timestamps/generate: its answer "
+    "names one.": (
+        "Il n'y a pas de tâche {0}. Envoyez un track_id en POST à "
+        "/api/lyrics/word-timestamps/generate : la réponse en nomme une."
+    ),
     "The JSON body must be an object.": "Le corps JSON doit être un objet.",
     "The words have {} letters; {} are the most.": (
         "Les paroles ont {0:number} lettres ; {1:number} sont le plus."

@@ -341,6 +341,7 @@ async def words_task(task_id: SessionId) -> TaskModel:
     return await answers().task(task_id)
 
 
+@router.get("/api/lyrics/word-timestamps/task", include_in_schema=False)
 @router.get("/api/lyrics/word-timestamps/task/", include_in_schema=False)
 async def no_words_task() -> TaskModel:
     """No task has no name; without this its caller is sent on to a track called `task`."""

@@ -334,3 +334,25 @@ def test_a_traced_worker_is_bentomls_own(
         assert time.monotonic() < deadline
         time.sleep(0.05)
     assert "-" in workers[0].cmdline()  # for what is composed
+
+
+@pytest.mark.parametrize("command", ["serve", "studio"])
+@pytest.mark.parametrize("several", [False, True], ids=["one", "several"])
+def test_a_port_that_is_taken_is_told_with_the_way_out(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    command: str,
+    several: bool,
+) -> None:
+    monkeypatch.setattr(os, "environ", os.environ.copy())
+    monkeypatch.setenv("SHAZAM_WORKERS", "2" if several else "1")
+    data = [] if command == "serve" else ["--data", str(tmp_path)]
+    with launch.listen("127.0.0.1", 0) as taken:
+        port = taken.getsockname()[1]
+        assert main([command, "--host", "127.0.0.1", "--port", str(port), *data]) == 1
+    err = capsys.readouterr().err
+    assert f"Port {port} is taken already" in err
+    other = port + 1 if port < 65_535 else 8_080
+    assert f"--port {other}" in err
+    assert f"PORT={other}" in err
