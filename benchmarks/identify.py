@@ -1,6 +1,7 @@
 """What an identification costs beside a plain search with the same picture, through HTTP.
 
-    python benchmarks/identify.py [ARTIFACT] [--photos 40] [--rounds 3] [--kind mixed …]
+    python benchmarks/identify.py [ARTIFACT] [--count 40] [--rounds 5] [--kind mixed …]
+    python benchmarks/identify.py ARTIFACT --photos DIR --pairs FILE
 
 Serves the artifact less a fifth of its albums, and sends simulated photos, of settings that nothing
 was fitted on, from one caller, each to /api/search-by-image and to /api/identify in turns, so that
@@ -8,6 +9,9 @@ whatever else the machine does meets both. Every request's bytes are its own: no
 remembered. *mild* and *mixed* are photos of albums that are served, *strangers* mixed photos of
 those left out; in *no cover* a poster or a tile lies where a sleeve would. Of the last two nothing
 is claimed before everything was tried.
+
+With `--photos` the artifact is served less half of the albums that the real photos in DIR show, as
+FILE says (as for `evaluate`): *photos* are of the others, *photos of strangers* of those.
 
 *p50* is the median of all rounds, ms; *ratio* that of the two p50s of a round: the median round,
 the least and the greatest. *CPU* is the mean processor time of all the service's threads, ms.
@@ -23,7 +27,8 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -37,8 +42,10 @@ from engine.covers.identify.references import cover_of
 from engine.covers.making.revise import remove
 from engine.covers.photos.photo import simulate_photo
 from engine.covers.trials import identify as trial
+from engine.covers.trials.photos import read_pairs
 
 KINDS = ("mild", "mixed", "strangers", "no cover")
+REAL = ("photos", "photos of strangers")
 ROUTES = ("/api/search-by-image", "/api/identify")
 WARM_UP = 20
 
@@ -55,6 +62,18 @@ def photos(kind: str, catalogue: Catalogue, left_out: list[int], count: int) -> 
         rng = np.random.default_rng([0, number])
         preset = "mild" if kind == "mild" else "mixed"
         yield trial.jpeg(simulate_photo(cover, rng, preset, held_out=True).image)
+
+
+def real(folder: Path, table: Path, catalogue: Catalogue) -> tuple[list[int], list[list[bytes]]]:
+    """The albums to leave out, and the photos of `REAL`."""
+    pairs = read_pairs(folder, table, catalogue)
+    shown = np.random.default_rng(0).permutation(sorted({pair.album_id for pair in pairs}))
+    left_out = shown[::2].tolist()
+    order = [pairs[at] for at in np.random.default_rng(1).permutation(len(pairs))]
+    sorts: list[list[bytes]] = [[], []]
+    for pair in order:
+        sorts[pair.album_id in left_out].append(pair.photo.read_bytes())
+    return left_out, sorts
 
 
 class Caller:
@@ -112,13 +131,27 @@ def measure(caller: Caller, pictures: list[bytes], rounds: int) -> dict[str, flo
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("artifact", nargs="?", type=Path, default=Path("artifacts/starter"))
-    parser.add_argument("--photos", type=int, default=40, help="in a round")
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--count", type=int, default=40, help="photos in a round")
+    parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--kind", action="append", choices=KINDS, help="only this; repeat it")
+    parser.add_argument("--photos", type=Path, help="real photos")
+    parser.add_argument("--pairs", type=Path, help="which covers they show: photo,cover")
     options = parser.parse_args()
+    if (options.photos is None) != (options.pairs is None):
+        parser.error("--photos and --pairs belong together")
     catalogue = Artifact.open(options.artifact).open_catalogue()
-    ids = catalogue.ids()
-    left_out = np.random.default_rng(5).permutation(ids)[: len(ids) // 5].tolist()
+    sorts: dict[str, Iterable[bytes]]
+    if options.photos:
+        left_out, found = real(options.photos, options.pairs, catalogue)
+        sorts = dict(zip(REAL, found, strict=True))
+    else:
+        ids = catalogue.ids()
+        left_out = np.random.default_rng(5).permutation(ids)[: len(ids) // 5].tolist()
+        # Other albums in every round: a service remembers what it prepared to prove one.
+        count = options.count * options.rounds
+        kinds = options.kind or KINDS
+        sorts = {kind: photos(kind, catalogue, left_out, count) for kind in kinds}
+    warming = sorts["photos"] if options.photos else photos("mixed", catalogue, left_out, WARM_UP)
     with tempfile.TemporaryDirectory() as home, socket.socket() as any_port:
         remove(options.artifact, left_out, Path(home) / "artifact")
         any_port.bind(("127.0.0.1", 0))
@@ -128,15 +161,13 @@ def main() -> None:
         try:
             (worker,) = psutil.Process(process.pid).children()
             caller = Caller(port, worker)
-            for picture in photos("mixed", catalogue, left_out, WARM_UP):
+            for picture in islice(warming, WARM_UP):
                 for route in ROUTES:
                     caller.ask(route, picture)
-            for kind in options.kind or KINDS:
-                # Other albums in every round: a service remembers what it prepared to prove one.
-                made = photos(kind, catalogue, left_out, options.photos * options.rounds)
-                found = measure(caller, list(made), options.rounds)
-                told = ", ".join(f"{name} {value:.2f}" for name, value in found.items())
-                print(f"{kind}: {told}", flush=True)
+            for kind, made in sorts.items():
+                told = measure(caller, list(made), options.rounds)
+                text = ", ".join(f"{name} {value:.2f}" for name, value in told.items())
+                print(f"{kind}: {text}", flush=True)
         finally:
             process.send_signal(signal.SIGTERM)
             process.wait(30)

@@ -5,7 +5,7 @@
       ├─ outlines: straight lines → up to 8 quadrilaterals        where could a sleeve lie?
       ├─ keypoints → 3 covers, each with a place   ┐
       ├─ sleeves: a network → 2 more, less exact   │ only while nothing is sure
-      ├─ frames, more outlines, the encoder's word ┘
+      ├─ frames, more outlines, the encoder's idea ┘
       │
       │   each outline, seen square-on, turned four ways
       ▼
@@ -17,6 +17,7 @@
       │
       ├─ likeness, margin: of layout codes at the exact quad
       ├─ sight: the encoder's glance at it → alike, ahead
+      ├─ keypoints that agree, where that leaves a doubt
       ▼
     Candidate ─calibration→ probability ─┐                        what is all that worth?
     the best of all candidates ──────────┴─identifier→ match | ambiguous | no_match

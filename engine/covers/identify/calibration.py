@@ -25,6 +25,9 @@ logger = logging.getLogger("shazam.identify")
 
 # However little a photo shows of any album, it may be one that is there and was not seen.
 UNSEEN = 0.02
+# Of keypoints that agree: what one is worth that other covers have too, where one of its own is
+# worth 1; the weight that a stranger may have; and by what power of it odds grow beyond that.
+_SHARED, _USUAL, _SUPPORT = 0.25, 10.0, 3.0
 
 
 @dataclass(frozen=True)
@@ -125,6 +128,18 @@ DEFAULT = Calibration(
     match_at=0.6,
     sure_at=0.95,
 )
+
+
+def supported(probability: float, own: float, agreeing: int) -> float:
+    """The probability of a candidate in doubt, of whose keypoints `agreeing` are in the photo where
+    they must be, `own` of them where no similar cover has the same.
+
+    Set by hand: of 280 simulated strangers in doubt, most of them beside their own series, none had
+    a weight above 16, and but two above 9; of 17 covers in doubt half had.
+    """
+    weight = own + _SHARED * agreeing
+    odds = np.log(max(probability, 1e-9) / max(1 - probability, 1e-9))
+    return float(sigmoid(odds + _SUPPORT * np.log(max(1.0, weight / _USUAL))))
 
 
 def shifted(probability: float, prior: float) -> float:

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from threading import Lock
 from typing import Literal
@@ -188,6 +189,7 @@ class Identifier:
         references, search = prover.references, self.search
         sight = Sight(search.index, search.artifact.preprocessing, embed, references, self._looking)
         places, most = Places(photo), 0.0
+        near: Future[list[Neighbour]] | None = None
         for mirrored in ways:
             seen = places.mirrored() if mirrored else places
             proven = prover.candidates(seen, sight, brief=mirrored)
@@ -195,9 +197,11 @@ class Identifier:
             if claimed is not None:
                 return _mirrored_back(claimed, photo.shape[1]) if mirrored else claimed
             most = max([most, *(one.probability for one in proven[:1])])
-        near = self._near([photo], embed)
+            # What it most likely shows is looked for while its mirror image is.
+            near = near or self._looking.submit(self._near, [photo], embed)
         absent = prover.calibration.absent(most, self.prior)
-        return Identification("no_match", absent, None, None, None, tuple(near))
+        assert near is not None, "it was tried in one way at least"
+        return Identification("no_match", absent, None, None, None, tuple(near.result()))
 
     def _claimed(
         self, prover: Prover, proven: Sequence[Candidate], *, mirrored: bool

@@ -44,12 +44,10 @@ class _Search:
     most: int
 
 
-Effort = Literal["brief", "usual", "thorough"]
-# 240 pixels and 40 lines find 3 % more and take twice as long: that is what thorough is for.
-_SEARCHES: dict[Effort, tuple[_Search, ...]] = {
-    "brief": (_Search(side=128, lines=20, faint=0.06, most=2),),
-    "usual": (_Search(side=180, lines=28, faint=0.06, most=8),),
-    "thorough": (_Search(side=210, lines=44, faint=0.03, most=32),),
+Effort = Literal["brief", "usual"]
+_SEARCHES: dict[Effort, _Search] = {
+    "brief": _Search(side=128, lines=20, faint=0.06, most=2),
+    "usual": _Search(side=180, lines=28, faint=0.06, most=8),
 }
 
 
@@ -68,10 +66,9 @@ def frames(photo: Pixels) -> Quads:
 def find_outlines(photo: Pixels, effort: Effort = "usual") -> Quads:
     """(H, W, 3) uint8 RGB → (N, 4, 2) float32, likeliest first.
 
-    N is at most 8; 2 where the effort is `brief`, 32 where it is `thorough`.
+    N is at most 8; 2 where the effort is `brief`.
     """
-    quads = [_find(photo, search) for search in _SEARCHES[effort]]
-    return np.concatenate(quads).astype(np.float32)
+    return _find(photo, _SEARCHES[effort])
 
 
 def _find(photo: Pixels, search: _Search) -> Quads:
@@ -84,7 +81,7 @@ def _find(photo: Pixels, search: _Search) -> Quads:
     edges = _edges(image)
     lines = _lines(edges, search)
     quads = _quads(lines, edges, search.most)
-    return (quads + 0.5) / np.float32(scale)
+    return np.asarray((quads + 0.5) / np.float32(scale), np.float32)
 
 
 def _edges(image: Pixels) -> Floats:

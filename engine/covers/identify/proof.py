@@ -37,7 +37,12 @@ _TEXTURE = 4.0  # deviation of grey levels below which a patch has nothing to co
 _PATCH_CORRELATION = 0.5
 _WINDOW_CORRELATION, _WINDOW_DIFFERENCE = 0.6, 0.35
 _OTHER_COLOUR = 0.45
-_LEAST_SEEN = 0.25  # of a cover that was aligned
+# Of 230 covers found in photos, simulated and real, none had less of its patches aligned than 0.33,
+# or less of its windows seen than 0.46; of what is proposed of strangers four in five have.
+_LEAST_ALIGNED, _LEAST_SEEN = 0.25, 0.35
+# … of the shares of the first two rounds together, below which no third makes an outline exact;
+# and of the coarse one alone, where it is the first.
+_HOPEFUL, _LEAST_NEARER = 0.5, 0.33
 _PLAIN = 0.02  # share of textured windows below which a cover has nothing to compare
 
 
@@ -134,28 +139,48 @@ def prove(
     quad: Quads,
     reference: Reference,
     aligned: Callable[[Quads], object] | None = None,
+    *,
+    rough: bool = False,
 ) -> Proof | None:
     """(4, 2) outline in `levels[0]` (see `views.halvings`), from the cover's top left → proof.
 
-    `aligned` is told the exact outline before the cover is compared with what lies in it.
+    `rough`: the outline is hardly exact, and less likely to be the cover's than not.
+    `aligned` is told the exact outline before the cover is compared with what lies in it, where
+    that is worth a look.
     None also where little of the cover is seen: so much agrees by chance.
     A plain cover has too few patches to align by: it is compared where the outline lies, and its
     proof has no inliers.
     """
-    found = _aligned(levels, quad, reference, _FINE)
-    # Most outlines are exact enough; others are brought nearer first.
-    if found is None or found[1] < _MOST * found[2]:
-        nearer = _aligned(levels, quad, reference, _COARSE)
-        if nearer is not None:
-            found = _aligned(levels, nearer[0], reference, _FINE)
+    found = _placed(levels, quad, reference, rough)
     if found is None and reference.is_plain:
         found = quad, 0, 0
     if found is None:
         return None
     quad, inliers, _ = found
-    if aligned is not None:
+    if aligned is not None and _share(found) >= _HOPEFUL:
         aligned(quad)
     return _proof(rectify(levels, quad, _SEEN_SIDE), quad, inliers, reference)
+
+
+def _placed(
+    levels: Sequence[Pixels], quad: Quads, reference: Reference, rough: bool
+) -> tuple[Quads, int, int] | None:
+    """As `_aligned`, in as many rounds as it takes; None where what agrees may agree by chance."""
+    found = None if rough else _aligned(levels, quad, reference, _FINE)
+    # Most outlines are exact enough; others are brought nearer first.
+    if _share(found) < _MOST:
+        nearer = _aligned(levels, quad, reference, _COARSE)
+        least = _LEAST_NEARER if rough else _HOPEFUL - _share(found)
+        if _share(nearer) < least:
+            return None
+        if nearer is not None:
+            found = _aligned(levels, nearer[0], reference, _FINE)
+    return found if _share(found) >= _LEAST_ALIGNED else None
+
+
+def _share(aligned: tuple[Quads, int, int] | None) -> float:
+    """Of the patches that were looked for, those that lie where one homography puts them."""
+    return 0.0 if aligned is None else aligned[1] / max(1, aligned[2])
 
 
 def _proof(view: Pixels, quad: Quads, inliers: int, reference: Reference) -> Proof | None:

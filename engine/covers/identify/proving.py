@@ -2,16 +2,18 @@
 
     photo ─outlines→ quads ─layout→ likely covers ─proof→ evidence ┐
                                     view of the place ─sight→ evidence ┴calibration→ probability
-          └ only where that is not sure yet: what a network takes for a sleeve, more outlines,
-            keypoints, what the encoder sees in them
+          └ only where that is not sure yet: keypoints, what a network takes for a sleeve, more
+            outlines, what the encoder sees in them; and where there is doubt, keypoints again
 
 Proposing is cheap and may be wrong; only proof counts. It runs down the proposals, likeliest
-first, and stops as soon as one is sure: most photos pay for two outlines and one proof.
+first, and stops as soon as one is sure: most photos pay for two outlines and one proof. A stranger
+pays for all proposals, so what is hopeless is left as soon as that is seen: after its first
+patches, after its first windows, before the encoder looks.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
 from itertools import islice
@@ -20,10 +22,11 @@ import cv2
 import numpy as np
 
 from engine.covers.identify import layout
-from engine.covers.identify.calibration import Calibration
+from engine.covers.identify.calibration import Calibration, supported
 from engine.covers.identify.candidate import Candidate
+from engine.covers.identify.keypoints import COVER_SIDE, OF_PHOTO, agreeing, of_cover
 from engine.covers.identify.older_keypoints import OlderKeypoints
-from engine.covers.identify.outlines import Quads, find_outlines, frames, is_plausible
+from engine.covers.identify.outlines import Quads, find_outlines, frames, is_plausible, shift
 from engine.covers.identify.places import Places
 from engine.covers.identify.proof import Proof, prove
 from engine.covers.identify.references import References
@@ -35,14 +38,18 @@ from engine.covers.image import Pixels
 SMALLEST_PHOTO = 32  # pixels: less shows no sleeve
 _BRIEF_STAGES = 2  # layout, keypoints
 _LIKELIEST = 2  # outlines looked into before the others
-_QUICK_PROOFS, _MORE_PROOFS, _THOROUGH_PROOFS, _KEYPOINT_PROOFS, _SIGHT_PROOFS = 3, 4, 4, 3, 6
+_QUICK_PROOFS, _MORE_PROOFS, _KEYPOINT_PROOFS = 3, 4, 3
 # Layouts less alike are seldom the same cover: 97 % of the right ones are more alike than this. The
 # others wait until all else was tried.
 _LIKELY = 0.45
 _SIGHT_OUTLINES = 2  # beside the network's
 _SIGHT_IDEAS = 1  # albums the encoder sees at a place where another one was looked for
-_TURNED_IDEAS = 2  # … in an outline, turned one of four ways
+_IDEAS_A_VIEW, _SIGHT_ROWS = 2, 2  # … in an outline, and of all outlines together
+_PLACES, _OTHER_PLACE = 2, 0.15  # of an album; corners further apart than this share of the side
 _SAME_PLACE = 0.04  # corners, as a share of the side: one view serves for both
+
+_HOPELESS = 0.1  # whatever the encoder sees, no album less likely than this is made likely
+_DOUBTFUL = 0.03  # below it keypoints are not asked about a candidate
 
 # A row of the references, and the outline of its cover from the cover's own top left on.
 Proposals = Iterator[tuple[int, Quads]]
@@ -51,8 +58,11 @@ Proposals = Iterator[tuple[int, Quads]]
 class Prover:
     """References and a calibration of them. Safe for concurrent use."""
 
-    def __init__(self, references: References, calibration: Calibration) -> None:
-        self.references, self.calibration = references, calibration
+    def __init__(
+        self, references: References, calibration: Calibration, *, patient: bool = False
+    ) -> None:
+        """`patient`: the encoder looks at every place, however unlikely, as a fit wants it."""
+        self.references, self.calibration, self.patient = references, calibration, patient
 
     def candidates(
         self, places: Places, sight: Sight | None = None, *, brief: bool = False
@@ -82,13 +92,17 @@ class _Proving:
 
     def __init__(self, prover: Prover, places: Places, sight: Sight | None) -> None:
         self.references, self.calibration = prover.references, prover.calibration
+        self.patient, self.rough = prover.patient, False
         self.places, self.levels, self.sight = places, places.levels, sight
         self.found: dict[int, Candidate] = {}
+        # Outlines, and the layout codes of what lies in them, turned four ways each.
+        self.coded: list[tuple[Quads, layout.Codes]] = []
         self.views: list[tuple[Quads, Future[list[Glance]]]] = []
         self.asked: set[int] = set()
 
     def run(self, brief: bool) -> list[Candidate]:
-        for proposals in islice(self._stages(), _BRIEF_STAGES if brief else None):
+        for stage, proposals in enumerate(islice(self._stages(), _BRIEF_STAGES if brief else None)):
+            self.rough = brief or stage >= _BRIEF_STAGES
             for row, quad in proposals:
                 if self._try(row, quad) >= self.calibration.sure_at:
                     return self._ranked()
@@ -96,8 +110,26 @@ class _Proving:
             if max((one.probability for one in self.found.values()), default=0.0) >= (
                 self.calibration.match_at
             ):
-                break
+                return self._ranked()
+        if not brief:
+            self._reconsider()
         return self._ranked()
+
+    def _reconsider(self) -> None:
+        """Count the keypoints for the likeliest candidate, where it is in doubt: glare and creases
+        leave patches unlike, and whole keypoints between them."""
+        best = next(iter(self._ranked()), None)
+        if best is None or not best.proof.inliers or best.probability < _DOUBTFUL:
+            return
+        cover = self.references.cover(best.row)
+        assert cover is not None, "it was proven by its cover"
+        agree = agreeing(self.places.keypoints, of_cover(cover, OF_PHOTO), best.proof.quad)
+        cells = np.clip(agree * (16 / COVER_SIDE), 0, 15).astype(int)
+        own = self.references.own[best.row][cells[:, 1], cells[:, 0]] / 255
+        if self.sight is not None and best.glance is None:
+            best, _ = self._seen(best, self.references.twins(best.row))
+        probability = supported(best.probability, float(own.sum()), len(own))
+        self.found[best.row] = replace(best, probability=probability)
 
     def glimpse(self) -> Candidate | None:
         proposals = self._by_layout(find_outlines(self.levels[0], "brief"), 1, [])
@@ -116,10 +148,11 @@ class _Proving:
         yield self._by_layout(outlines[:_LIKELIEST], _QUICK_PROOFS, unlikely)
         yield self._by_keypoints()
         others = np.concatenate([moved(places.sleeves), frames(photo), outlines[_LIKELIEST:]])
+        # The encoder looks at these while the next are compared.
+        glances = self._begun(np.concatenate([outlines[:_SIGHT_OUTLINES], places.sleeves]))
         yield self._by_layout(others, _MORE_PROOFS, unlikely)
-        yield self._by_sight(np.concatenate([outlines[:_SIGHT_OUTLINES], places.sleeves]))
+        yield self._by_sight(glances)
         yield iter(unlikely)
-        yield self._by_layout(find_outlines(photo, "thorough"), _THOROUGH_PROOFS, [])
 
     def _try(self, row: int, quad: Quads) -> float:
         """Look for an album at a place, and for those the encoder sees there; the best
@@ -142,7 +175,7 @@ class _Proving:
             return 0.0, quad, []
         # The encoder looks at the first place while it is compared: most photos have no second.
         look = self._look if self.sight is not None and not self.views else None
-        proof = prove(self.levels, quad, reference, look)
+        proof = prove(self.levels, quad, reference, look, rough=self.rough)
         if proof is None:
             return 0.0, quad, []
         candidate, ideas = self._candidate(row, proof)
@@ -161,15 +194,22 @@ class _Proving:
         near = references.nearest(code, 2 + len(twins))[0]
         others = [one.similarity for one in near if one.row not in (row, *twins)]
         candidate = Candidate(row, proof, likeness, likeness - max(others, default=0.0))
+        hope = self.calibration.of_candidate(replace(candidate, alike=1.0))
+        if self.sight is not None and (self.patient or hope >= _HOPELESS):
+            return self._seen(candidate, twins)
+        return replace(candidate, probability=hope), []
+
+    def _seen(self, candidate: Candidate, twins: Sequence[int]) -> tuple[Candidate, list[int]]:
+        """A candidate with what the encoder says of its place."""
+        assert self.sight is not None
+        number = self._look(candidate.proof.quad)
+        [glance] = self.views[number][1].result()
+        alike, ahead = self.sight.evidence(glance, candidate.row, twins)
+        candidate = replace(candidate, glance=glance, alike=alike, ahead=ahead)
         ideas: list[int] = []
-        if self.sight is not None:
-            number = self._look(proof.quad)
-            [glance] = self.views[number][1].result()
-            alike, ahead = self.sight.evidence(glance, row, twins)
-            candidate = replace(candidate, glance=glance, alike=alike, ahead=ahead)
-            if number not in self.asked:
-                self.asked.add(number)
-                ideas = [references.row_of[one.id] for one in glance.near[:_SIGHT_IDEAS]]
+        if number not in self.asked:
+            self.asked.add(number)
+            ideas = [self.references.row_of[one.id] for one in glance.near[:_SIGHT_IDEAS]]
         return replace(candidate, probability=self.calibration.of_candidate(candidate)), ideas
 
     def _look(self, quad: Quads) -> int:
@@ -180,7 +220,7 @@ class _Proving:
             if np.abs(place - quad).max() < near:
                 return number
         view = rectify(self.levels, quad, VIEW_SIDE)
-        self.views.append((quad, self.sight.look(view)))
+        self.views.append((quad, self.sight.look([view])))
         return len(self.views) - 1
 
     def _by_layout(
@@ -194,6 +234,7 @@ class _Proving:
         views = np.stack([rectify(self.levels, quad, layout.SIDE) for quad in outlines])
         turned = layout.features_turned(views)
         codes = references.basis.codes(turned.reshape(-1, turned.shape[-1]))
+        self.coded.append((outlines, codes))
         hits = [
             (like.similarity, like.row, number)
             for number, near in enumerate(references.nearest(codes, 4))
@@ -205,22 +246,37 @@ class _Proving:
             else:
                 unlikely.append((row, quad))
 
-    def _by_sight(self, outlines: Quads) -> Proposals:
-        """The albums that the encoder sees in any outline, turned any way: of 400 mixed and hidden
-        photos five are found by nothing else."""
-        outlines = np.array([quad for quad in outlines if is_plausible(quad)])
-        if self.sight is None or not len(outlines):
-            return
-        views = [rectify(self.levels, quad, VIEW_SIDE) for quad in outlines]
-        turned = [np.ascontiguousarray(np.rot90(view, k)) for view in views for k in range(4)]
+    def _begun(self, outlines: Quads) -> Future[list[Glance]] | None:
+        """The encoder's glances at outlines, to be waited for; None where there is nothing to see
+        or none to look."""
+        views = [rectify(self.levels, one, VIEW_SIDE) for one in outlines if is_plausible(one)]
+        return self.sight.look(views) if self.sight is not None and views else None
+
+    def _by_sight(self, looking: Future[list[Glance]] | None) -> Proposals:
+        """The albums that the encoder sees in outlines, however turned, where their layout says
+        that they lie: of 400 mixed and hidden photos ten are found by nothing else."""
+        glances = looking.result() if looking is not None else []
         row_of = self.references.row_of
-        hits = [
-            (near.similarity, row_of[near.id], number)
-            for number, glance in enumerate(self.sight.glances(turned))
-            for near in glance.near[:_TURNED_IDEAS]
-        ]
-        for _, row, quad in likeliest(hits, outlines, _SIGHT_PROOFS):
-            yield row, quad
+        seen = [near for glance in glances for near in glance.near[:_IDEAS_A_VIEW]]
+        seen.sort(key=lambda near: -near.similarity)
+        for row in list(dict.fromkeys(row_of[near.id] for near in seen))[:_SIGHT_ROWS]:
+            for quad in self._places_of(row):
+                yield row, quad
+
+    def _places_of(self, row: int) -> list[Quads]:
+        """Of all outlines so far the two that look most like a cover, from its own top left."""
+        outlines = np.concatenate([quads for quads, _ in self.coded])
+        likeness = np.concatenate([codes for _, codes in self.coded]) @ self.references.codes[row]
+        places: list[Quads] = []
+        for number in np.argsort(-likeness, kind="stable").tolist():
+            quad = outlines[number // 4]
+            near = _OTHER_PLACE * float(np.sqrt(abs(cv2.contourArea(quad))))
+            if places and shift(np.stack(places), quad).min() < near:
+                continue
+            places.append(np.roll(quad, -(number % 4), axis=0))
+            if len(places) == _PLACES:
+                break
+        return places
 
     def _by_keypoints(self) -> Proposals:
         """Covers that many keypoints vote for."""

@@ -3,7 +3,7 @@
 `identify/` in the artifact's folder; artifacts/README.md, "What identify reads", is its
 specification. `making.references` makes it from thumbnails, `References.open` reads it.
 
-An album costs 256 bytes of layout code, 256 of what is its own, and 5 KB of keypoints. The
+An album costs 256 bytes of layout code, 256 of what is its own, and 2.3 KB of keypoints. The
 covers themselves are the artifact's thumbnails.
 """
 

@@ -55,9 +55,9 @@ class Sight:
         self._looking = looking
         self._lock = Lock()  # a runtime runs one batch at a time
 
-    def look(self, view: Pixels) -> Future[list[Glance]]:
-        """`glances` of one view, begun; the answer can be waited for."""
-        return self._looking.submit(self.glances, [view])
+    def look(self, views: Sequence[Pixels]) -> Future[list[Glance]]:
+        """`glances`, begun; the answer can be waited for."""
+        return self._looking.submit(self.glances, views)
 
     def glances(self, views: Sequence[Pixels]) -> list[Glance]:
         """(H, W, 3) uint8 RGB views of any size, one batch of the encoder."""

@@ -126,7 +126,7 @@ def observe(
     if split is None:
         return []
     references, left_out = split
-    prover = Prover(references, DEFAULT)
+    prover = Prover(references, DEFAULT, patient=True)
     rng = np.random.default_rng(seed)
     known = rng.permutation(len(references))[:photos].tolist()
     unknown = [left_out[i] for i in rng.permutation(len(left_out))]

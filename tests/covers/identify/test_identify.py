@@ -25,7 +25,7 @@ from engine.base.odds import expected_calibration_error
 from engine.covers.artifact import Artifact
 from engine.covers.catalogue import Album, Catalogue, write_catalogue, write_thumbnails
 from engine.covers.identify import outlines, places, proving
-from engine.covers.identify.calibration import DEFAULT, Calibration, shifted
+from engine.covers.identify.calibration import DEFAULT, Calibration, shifted, supported
 from engine.covers.identify.candidate import FEATURES, SIGHT
 from engine.covers.identify.identifier import Identification, Identifier
 from engine.covers.identify.older_keypoints import OlderKeypoints
@@ -222,6 +222,30 @@ def test_a_fifth_of_a_catalogue_is_strangers_to_references_to_the_others(folder:
     photo, _ = working_copy(simulate_photo(drawn(strangers[0]), np.random.default_rng(4)).image)
     found = Prover(references, DEFAULT).candidates(Places(photo))
     assert max((one.probability for one in found), default=0.0) < 0.5
+
+
+def test_a_cover_in_doubt_is_matched_by_the_keypoints_that_agree(
+    identifier: Identifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prover = identifier.prover
+    assert prover is not None
+    photo, _ = working_copy(simulate_photo(drawn(3), np.random.default_rng(3), "mild").image)
+    [sure, *_] = Prover(prover.references, DEFAULT).candidates(Places(photo))
+    assert (sure.row, sure.probability > 0.9) == (3, True)
+    odds = np.log(sure.probability / (1 - sure.probability))
+    doubting = Prover(prover.references, replace(DEFAULT, bias=DEFAULT.bias - odds - 1.5))
+    assert doubting.candidates(Places(photo))[0].probability > 0.6
+    monkeypatch.setattr(proving, "agreeing", lambda *_: np.zeros((0, 2), np.float32))
+    assert doubting.candidates(Places(photo))[0].probability < 0.3
+
+
+@pytest.mark.parametrize(
+    ("given", "own", "agree", "right"), [(0.3, 2, 20, 0.3), (0.2, 15, 20, 2 / 3), (0.0, 90, 99, 0)]
+)
+def test_few_keypoints_say_nothing_and_many_speak_for_a_cover(
+    given: float, own: float, agree: int, right: float
+) -> None:
+    assert supported(given, own, agree) == pytest.approx(right, abs=1e-5)
 
 
 def test_a_plain_cover_is_told_by_its_colours_and_their_places(tmp_path: Path) -> None:
@@ -438,7 +462,7 @@ def test_a_stranger_is_looked_at_mirrored_only_briefly(
         monkeypatch.setattr(module, "find_outlines", counted)
     photo = simulate_photo(drawn(101), np.random.default_rng(101), "mild").image
     assert identify(identifier, photo).decision == "no_match"
-    assert searched == ["usual", "thorough"]
+    assert searched == ["usual"]
 
 
 def test_views_are_looked_at_by_as_many_threads_as_asked_for(folder: Path) -> None:
@@ -553,9 +577,9 @@ def test_a_glance_asks_no_encoder_and_looks_once(
     proofs: list[int] = []
     prove = proving.prove
 
-    def counted(*given: object) -> object:
+    def counted(*given: object, **options: object) -> object:
         proofs.append(1)
-        return prove(*given)  # type: ignore[arg-type]
+        return prove(*given, **options)  # type: ignore[arg-type]
 
     monkeypatch.setattr(proving, "prove", counted)
     monkeypatch.setattr(proving.Sight, "look", None)

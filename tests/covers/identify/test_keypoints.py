@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from engine.covers.identify.keypoints import KeypointIndex, of_cover, of_photo
+from engine.covers.identify.keypoints import KeypointIndex, agreeing, of_cover, of_photo
 from engine.covers.photos.photo import Distortion, simulate_photo
 
 
@@ -58,3 +58,18 @@ def test_nothing_votes_where_there_is_nothing_to_see() -> None:
     assert len(of_photo(grey).places) == 0
     assert list(index.voted(of_photo(grey), 3)) == []
     assert KeypointIndex.of([of_cover(grey)]) is None
+
+
+def test_keypoints_agree_with_the_cover_that_lies_there_alone() -> None:
+    how = Distortion(share=(0.4, 0.4), turn_deg=180, tilt_deg=(10, 10))
+    photo = simulate_photo(printed(2), np.random.default_rng(2), how)
+    keypoints = of_photo(photo.image)
+    at = agreeing(keypoints, of_cover(printed(2), 300), photo.quad)
+    assert len(at) > 30
+    assert at.min() >= 0
+    assert at.max() <= 256
+    assert len(agreeing(keypoints, of_cover(printed(3), 300), photo.quad)) < 5
+    elsewhere = np.roll(photo.quad, 1, axis=0)
+    assert len(agreeing(keypoints, of_cover(printed(2), 300), elsewhere)) < 5
+    nothing = of_photo(np.full((360, 480, 3), 128, np.uint8))
+    assert len(agreeing(nothing, of_cover(printed(2)), photo.quad)) == 0
