@@ -9,6 +9,7 @@ import { draw } from "./voice-picture.js";
 import { audioAt } from "./voice-session.js";
 
 const PARTS = ["pitch", "rhythm", "lyrics"];
+const UNSUNG = ["silence", "no_voice", "unsung_part"];
 const IN_TUNE = 4; // cents: nobody hears less
 const ON_TIME = 15; // ms, likewise
 const SEEN = 150; // cents above and below that a curve shows
@@ -24,14 +25,14 @@ export function judged({ session, result, heard }, acts) {
   const about = make(
     "div",
     { className: "about" },
-    make("p", { className: "kicker" }, t("judged_kicker")),
-    make("dl", { className: "parts", ariaLabel: t("judged_parts") }, ...PARTS.map((name) => part(name, result))),
+    make("p", { className: "kicker" }, kicker(result)),
     ...limits(result),
+    make("dl", { className: "parts", ariaLabel: t("judged_parts") }, ...PARTS.map((name) => part(name, result))),
     ...key(result, acts),
     make("div", { className: "actions" }, button("sing_again", "solid", acts.again), result.score === null ? null : share({ title, artist, result }), button("sing_other", "outline", acts.other)),
     eraser(acts.erase),
   );
-  return make("div", { className: "judged" }, make("article", { className: "best" }, dial(result), about), jury(result.jury ?? []), phrases(session, result, heard));
+  return make("div", { className: "judged" }, make("article", { className: "best" }, dial(result.score), about), jury(result.jury ?? []), phrases(session, result, heard));
 }
 
 function button(sentence, className, act) {
@@ -41,14 +42,12 @@ function button(sentence, className, act) {
 }
 
 /** The record, whose label is the number. */
-function dial(result) {
-  const { score } = result;
+function dial(score) {
   const none = score === null; // nothing was sure enough
   const points = none ? "–" : number(whole(score));
-  const part = partly({ reason: result.reason, recorded: result.coverage?.recorded });
-  const told = make("p", { className: "score" }, make("span", { ariaHidden: "true" }, points), make("span", { className: "unseen" }, t(none ? "judged_none" : "judged_score", { score: points })), make("span", { className: "of", ariaHidden: "true" }, t(none ? "judged_none" : "judged_of")), part ? make("span", { className: "of" }, part) : null);
+  const told = make("p", { className: "score" }, make("span", { ariaHidden: "true" }, points), make("span", { className: "unseen" }, t(none ? "judged_none" : "judged_score", { score: points })), make("span", { className: "of", ariaHidden: "true" }, t(none ? "judged_none" : "judged_of")));
   const node = make("div", { className: "dial" }, make("span", { className: "disc", ariaHidden: "true" }), told);
-  node.style.setProperty("--score", Math.max(0, Math.min(1, score / 100)));
+  node.style.setProperty("--score", Math.max(0, Math.min(1, whole(score) / 100))); // as the number says
   return node;
 }
 
@@ -79,6 +78,12 @@ const TELL = {
   lyrics: ({ wer }) => (wer === 0 ? t("judged_all_words") : t("judged_words_off", { part: percent(Math.min(1, wer)) })),
 };
 
+/** What was sung: all of it, a part, or nothing of it. */
+function kicker({ reason, coverage = {} }) {
+  if (reason === "part") return t("judged_kicker_part", { part: percent(coverage.recorded) });
+  return t(UNSUNG.includes(reason) ? "judged_kicker_take" : "judged_kicker");
+}
+
 /** What stands before the number: that nobody sang, or another song, or a part alone. */
 function limits({ reason = null, coverage = {} }) {
   if (!reason) return [];
@@ -86,8 +91,8 @@ function limits({ reason = null, coverage = {} }) {
   return [make("p", { className: "key" }, t(`judged_why_${reason}`, { time: time(recorded_s), whole: time(reference_s) }))];
 }
 
-/** How much of the song a number is of, where it is not the whole; "" where it is. */
-export const partly = ({ reason, recorded }) => (reason === "part" ? t("judged_partly", { part: percent(recorded) }) : "");
+/** How much of the song a number is of, where it is not the whole, or why of none; "" where it is. */
+export const partly = ({ reason, recorded }) => (reason ? t(`judged_of_${reason}`, { part: percent(recorded) }) : "");
 
 /** A key of the singer's own is offered, and told where it was accepted. */
 function key({ transposition }, { accept }) {

@@ -36,6 +36,9 @@ def reason_of(results: Mapping[str, Any]) -> Reason | None:
 
 
 def recorded_of(results: Mapping[str, Any]) -> float | None:
-    """0…1: of what the original sings, how much was recorded; None where that was not told."""
+    """0…1: of what the original sings, how much was recorded; None where that was not told, and
+    where what was recorded is not that song: it lies beside no part of it."""
+    if reason_of(results) in UNJUDGED:
+        return None
     recorded = (results.get("coverage") or {}).get("recorded")
     return None if recorded is None else float(recorded)

@@ -37,4 +37,5 @@ def test_the_reason_is_the_one_that_stands_before_all(
 def test_how_much_was_recorded_is_told_where_it_is_known() -> None:
     assert recorded_of({"coverage": WHOLE | {"recorded": 0.25}}) == 0.25
     assert recorded_of({"score": 78.0}) is None
+    assert recorded_of({"coverage": WHOLE | {"sung": 0.0}}) is None
     assert recorded_of({"coverage": WHOLE | {"recorded": None}}) is None

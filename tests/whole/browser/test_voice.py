@@ -295,6 +295,7 @@ def test_what_was_not_heard_is_not_called_in_tune(sings, fake: Fake) -> None:
         told = page.locator(".parts > div", has_text=part).first
         expect(told).to_contain_text("Nothing of it was heard")
     expect(page.locator(".key")).to_contain_text("nothing was heard of your voice")
+    expect(page.locator(".judged .kicker")).to_have_text("Your take")
 
 
 def test_how_much_of_the_song_a_number_is_of_stands_beside_it(sings, fake: Fake) -> None:
@@ -303,15 +304,17 @@ def test_how_much_of_the_song_a_number_is_of_stands_beside_it(sings, fake: Fake)
     voice.past = [
         {**voice.past[0], "recorded": 0.4, "reason": "part"},
         {**voice.past[0], "recorded": 1.0, "reason": None, "title": "Low Tide 5"},
+        {**voice.past[0], "recorded": None, "reason": "another_song", "score": 0.0},
     ]
     page = sings(f"/?sing={SESSION}", voice)
-    expect(page.locator(".dial")).to_contain_text("40% of the song")
+    expect(page.locator(".judged .kicker")).to_have_text("You sang 40% of the song")
     expect(page.locator(".key")).to_have_text(
         "You recorded 1:05 of 3:20. The number is of that part alone."
     )
     page.get_by_role("link", name="Sing", exact=True).click()
     expect(page.locator(".past li").nth(0)).to_contain_text("40% of the song")
     expect(page.locator(".past li").nth(1)).not_to_contain_text("of the song")
+    expect(page.locator(".past li").nth(2)).to_contain_text("another song")
 
 
 def test_results_outlive_the_recordings_until_they_are_deleted(sings, fake: Fake) -> None:
