@@ -345,6 +345,12 @@ def test_results_outlive_the_recordings_until_they_are_deleted(sings, fake: Fake
     expect(page.locator("[data-panel=refused]")).to_contain_text("There is no such session here.")
 
 
+# The tallest row of what came of a take.
+TALLEST = (
+    """Math.max(0, ...[...document.querySelectorAll(".phrases li")].map((it) => it.offsetHeight))"""
+)
+
+
 # ---- who can use it ---------------------------------------------------------------------------
 
 
@@ -370,6 +376,7 @@ def test_it_fits_every_screen_and_axe_finds_nothing(sings, fake: Fake, scheme: s
             page.set_viewport_size({"width": width, "height": height})
             assert page.evaluate("document.documentElement.scrollWidth") <= width, (where, width)
             assert page.evaluate(TOO_SMALL_TO_HIT) == [], (where, width)
+            assert page.evaluate(TALLEST) < 400, (where, width)
 
     expect(page.locator(".songs li")).to_have_count(3)
     page.locator("summary").click()
