@@ -118,6 +118,7 @@ function parsed(text) {
 export async function request(path, options, signal, tell) {
   let busy = 0;
   let broken = 0;
+  let unready = 0;
   for (;;) {
     tell("waiting");
     let reply;
@@ -141,6 +142,11 @@ export async function request(path, options, signal, tell) {
       if (busy > BUSY_TRIES) throw new Trouble("busy");
       const asked = Number(reply.response.headers.get("Retry-After")) || busy;
       await pause(Math.min(Math.max(1, Math.ceil(asked)), LONGEST_PAUSE), signal, tell);
+    } else if (code === "not_ready" && unready < BROKEN_TRIES) {
+      // It starts, or a part of it does; one that is lost is not waited for long.
+      unready += 1;
+      await untilReady(signal, tell);
+      await sleep(SECOND, signal);
     } else if (code === "unauthorized" && (await enterKey())) {
       startAnew();
     } else if (!code && (!reply || status >= 502 || reply.response.ok)) {

@@ -150,7 +150,7 @@ function row(phrase, place, { session, result, heard }) {
   const late = result.latency_s ?? 0;
   const yours = [phrase.user_from_s ?? phrase.from_s + late, phrase.user_to_s ?? phrase.to_s + late];
   const plays = [
-    heard.user.includes("original") ? playing("you", place, audioAt(session.session_id, "user", "original"), yours) : null,
+    heard.user.includes("original") && phrase.user_from_s !== null ? playing("you", place, audioAt(session.session_id, "user", "original"), yours) : null,
     heard.ref.includes("original") ? playing("original", place, audioAt(session.session_id, "ref", "original"), [phrase.from_s, phrase.to_s]) : null,
   ];
   const about = make("div", { className: "words" }, make("p", { className: "text" }, text), make("p", { className: "facts" }, make("span", {}, time(phrase.from_s)), make("span", {}, told(phrase))));
@@ -158,7 +158,8 @@ function row(phrase, place, { session, result, heard }) {
 }
 
 /** What its curve shows, in words. */
-function told({ cents: points }) {
+function told({ cents: points, user_from_s }) {
+  if (user_from_s === null) return t("judged_unrecorded");
   const sung = points.map(([, value]) => value).filter((value) => value !== null).sort((a, b) => a - b);
   return sung.length ? t("judged_curve", { cents: cents(sung[sung.length >> 1]) }) : t("judged_no_curve");
 }

@@ -202,6 +202,21 @@ def test_a_sleeping_service_is_shown_waking_and_then_asked(visit, fake: Fake, sc
     assert len(fake.calls("/readyz")) >= 2
 
 
+def test_a_service_that_says_that_it_starts_is_waited_for_and_a_lost_part_is_told(
+    visit, fake: Fake
+) -> None:
+    opening = Canned(503, "not_ready", "Covers are being loaded.")
+    page = visit()
+    expect(page.locator("#shelf a.card")).to_have_count(36)
+    fake.canned.append(opening)
+    ask(page, "boat")
+    found(page)
+    fake.canned.extend([opening] * 4)
+    ask(page, "tree")
+    expect(panel(page, "refused")).to_contain_text("Covers are being loaded.")
+    assert not fake.canned
+
+
 def test_a_service_that_never_wakes_is_no_spinner_for_ever(visit, fake: Fake) -> None:
     page = visit()
     expect(page.locator("#shelf a.card")).to_have_count(36)

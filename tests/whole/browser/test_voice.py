@@ -306,11 +306,16 @@ def test_how_much_of_the_song_a_number_is_of_stands_beside_it(sings, fake: Fake)
         {**voice.past[0], "recorded": 1.0, "reason": None, "title": "Low Tide 5"},
         {**voice.past[0], "recorded": None, "reason": "another_song", "score": 0.0},
     ]
+    unheard = {"score": None, "cents": [], "user_from_s": None, "user_to_s": None}
+    voice.result["phrases"][-1] |= unheard
     page = sings(f"/?sing={SESSION}", voice)
     expect(page.locator(".judged .kicker")).to_have_text("You sang 40% of the song")
     expect(page.locator(".key")).to_have_text(
         "You recorded 1:05 of 3:20. The number is of that part alone."
     )
+    last = page.locator(".phrases li").last
+    expect(last).to_contain_text("Not recorded")
+    assert last.get_by_role("button").all_inner_texts() == ["Original"]
     page.get_by_role("link", name="Sing", exact=True).click()
     expect(page.locator(".past li").nth(0)).to_contain_text("40% of the song")
     expect(page.locator(".past li").nth(1)).not_to_contain_text("of the song")
