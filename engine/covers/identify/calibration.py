@@ -23,8 +23,9 @@ from engine.covers.identify.verdict import version
 
 logger = logging.getLogger("shazam.identify")
 
-# However little a photo shows of any album, it may be one that is there and was not seen.
-UNSEEN = 0.02
+# However little a photo shows of any album, it may be one that is there and was not seen: of 839
+# noes to the starter's photos 5 % were wrong, of 204 to real ones 2 %.
+UNSEEN = 0.04
 # Of keypoints that agree: what one is worth that other covers have too, where one of its own is
 # worth 1; the weight that a stranger may have; and by what power of it odds grow beyond that.
 _SHARED, _USUAL, _SUPPORT = 0.25, 10.0, 3.0

@@ -266,7 +266,8 @@ class _Proving:
     def _places_of(self, row: int) -> list[Quads]:
         """Of all outlines so far the two that look most like a cover, from its own top left."""
         outlines = np.concatenate([quads for quads, _ in self.coded])
-        likeness = np.concatenate([codes for _, codes in self.coded]) @ self.references.codes[row]
+        codes = np.concatenate([codes for _, codes in self.coded])
+        likeness = np.einsum("nd,d->n", codes, self.references.codes[row])  # as in `Basis.codes`
         places: list[Quads] = []
         for number in np.argsort(-likeness, kind="stable").tolist():
             quad = outlines[number // 4]

@@ -81,11 +81,14 @@ class References:
         own: NDArray[np.uint8],
         keypoints: KeypointIndex | OlderKeypoints | None,
     ) -> None:
-        self.ids, self.basis, self.codes = ids, basis, codes
+        self.ids, self.basis = ids, basis
         self.own, self.keypoints = own, keypoints
         self._catalogue = catalogue
         self._index = faiss.IndexFlatIP(codes.shape[1])
         self._index.add(codes)
+        # The index's own: a copy beside it would be a kilobyte more an album.
+        kept = faiss.rev_swig_ptr(self._index.get_xb(), codes.size)
+        self.codes: Codes = kept.reshape(codes.shape)
         self._prepared: OrderedDict[int, Reference] = OrderedDict()
         self._lock = Lock()
         self.row_of = {int(album_id): row for row, album_id in enumerate(ids)}
