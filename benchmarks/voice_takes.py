@@ -89,6 +89,13 @@ midi = midi + 0.4 * numpy.sin(2 * numpy.pi * 5.5 * t)
 hz = numpy.where(f0 > 0, 440 * 2 ** ((midi - 69) / 12), 0)
 numpy.savez(made, x=pyworld.synthesize(hz, shape, breath, rate), rate=rate, hz=hz, t=t)
 """
+# How high a person speaks, each 5 ms; 0 where that is no tone.
+_TONES = """
+import numpy, pyworld, sys
+pressed = numpy.load(sys.argv[1]).astype(float)
+numpy.save(sys.argv[2], pyworld.harvest(pressed, int(sys.argv[3]))[0])
+"""
+_TONES_S = 0.005
 
 
 @dataclass(frozen=True)
@@ -175,18 +182,82 @@ def sung_words(
         spoken = folder / f"{name}.wav"
         how = ["-voice", "slt", "--setf", f"duration_stretch={stretch}"]
         subprocess.run(["flite", *how, "-t", text, "-o", spoken], check=True)
-        random = np.random.default_rng(seed)
-        scale, at, tones = [0, 2, 4, 5, 7, 9, 11, 12], 3, []
-        for begins in np.arange(0, 20, 0.45):
-            at = int(np.clip(at + random.choice([-2, -1, 0, 1, 2]), 0, 7))
-            tones.append([float(begins), 55 + scale[at] + cents / 100])
-        asked = json.dumps(tones)
+        asked = json.dumps(_tones(seed, 20, cents))
         subprocess.run([_python(work), "-c", _WORDS, spoken, asked, kept], check=True)
     with np.load(kept) as held:
         samples = resample(held["x"].astype(np.float32), int(held["rate"]), RATE)
         time = np.arange(len(samples)) / RATE
         voiced = np.interp(time, held["t"], (held["hz"] > 0).astype(float)) > 0.99
         return samples, np.where(voiced, np.interp(time, held["t"], held["hz"]), 0)
+
+
+def _tones(seed: int, length_s: float, cents: float = 0) -> list[list[float]]:
+    """A tone each 0.45 s, from G3 to G4: when it begins, and its MIDI number."""
+    random = np.random.default_rng(seed)
+    scale, at, tones = [0, 2, 4, 5, 7, 9, 11, 12], 3, []
+    for begins in np.arange(0, length_s, 0.45):
+        at = int(np.clip(at + random.choice([-2, -1, 0, 1, 2]), 0, 7))
+        tones.append([float(begins), 55 + scale[at] + cents / 100])
+    return tones
+
+
+def sung_prompt(work: Path, samples: Array, seed: int) -> Array:
+    """What a person said on a melody, (N,) at 44.1 kHz each: by TD-PSOLA (Moulines and Charpentier,
+    1990), so that each period of the voice is that of the person and no vocoder's."""
+    folder = work / "words"
+    folder.mkdir(parents=True, exist_ok=True)
+    name = hash_of(samples.tobytes().hex())
+    given, kept = folder / f"{name}.in.npy", folder / f"{name}.f0.npy"
+    if not kept.exists():
+        np.save(given, samples)
+        told = [_python(work), "-c", _TONES, given, kept, f"{RATE}"]
+        subprocess.run(told, check=True)
+    spoken = np.load(kept)
+    begins, tones = np.array(_tones(seed, len(samples) / RATE + 1)).T
+    at = np.arange(len(spoken)) * _TONES_S
+    midi = tones[np.searchsorted(begins, at, side="right") - 1]
+    midi = np.convolve(np.pad(midi, 6, "edge"), np.ones(12) / 12, "same")[6:-6]
+    midi += 0.4 * np.sin(2 * np.pi * 5.5 * at)  # vibrato
+    return _retuned(samples, spoken, 440 * 2 ** ((midi - 69) / 12))
+
+
+def _retuned(samples: Array, hz: npt.NDArray[np.float64], wanted: npt.NDArray[np.float64]) -> Array:
+    """Periods of a voice, set as far apart as `wanted` says; what has no tone stays as it is."""
+    places, periods = _periods(samples, hz)
+    padded = np.pad(samples, RATE // 10)
+    made, at = np.zeros(len(padded)), 0.0
+    while at < len(samples):
+        nearest = int(np.abs(places - at).argmin())
+        period = periods[nearest]
+        half = round(period or RATE * _TONES_S)
+        first = RATE // 10 - half
+        grain = padded[first + places[nearest] :][: 2 * half] * np.hanning(2 * half + 1)[:-1]
+        made[first + int(at) :][: 2 * half] += grain
+        at += RATE / wanted[_frame(at, wanted)] if period else RATE * _TONES_S
+    return made[RATE // 10 : -RATE // 10].astype(np.float32)
+
+
+def _periods(
+    samples: Array, hz: npt.NDArray[np.float64]
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
+    """Where each period of a voice has its peak, and how long it is: 0 where there is no tone, and
+    then each 5 ms."""
+    places, periods = [0], [0.0]
+    while places[-1] < len(samples) - 1:
+        last = places[-1]
+        tone = hz[_frame(last, hz)]
+        period = RATE / tone if tone else 0.0
+        # The first of a tone is wherever it is; each other a period after the one before.
+        reach = (0.8, 1.2) if period and periods[-1] else (0.1, 1.1)
+        first, end = (last + max(1, round(share * period)) for share in reach)
+        peak = first + int(samples[first : end + 1].argmax()) if first < len(samples) - 1 else first
+        places.append(peak if period else last + round(RATE * _TONES_S))
+        periods.append(period)
+    return np.minimum(places, len(samples) - 1), np.array(periods)
+
+
+def _frame(at: float, frames: npt.NDArray[np.float64]) -> int:
+    return min(len(frames) - 1, int(at / RATE / _TONES_S))
 
 
 def hash_of(text: str) -> int:
