@@ -22,8 +22,9 @@ FLAT_CENTS, LATE_MS = 15.0, 40.0
 class Facts:
     """`score` is None where that song was not sung, or nothing could be measured, and `reason` says
     why; `is_piece`: no more than a short piece of the song was recorded. `scores` are 0…100 of what
-    was measured. `quoted` is what strangers wrote: names and words of a song, which may say
-    anything; no server is told them, and no comment repeats them."""
+    was measured; `key` is by how many semitones all of it was higher, offered and not accepted.
+    `quoted` is what strangers wrote: names and words of a song, which may say anything; no server
+    is told them, and no comment repeats them."""
 
     score: float | None
     reason: Reason | None
@@ -31,6 +32,7 @@ class Facts:
     scores: Mapping[Part, float]
     median_cents: float | None
     median_ms: float | None
+    key: float
     quoted: Mapping[str, str]
 
     @classmethod
@@ -52,6 +54,7 @@ class Facts:
             {part: score for part, score in scores.items() if score is not None},
             None if _is_scattered(results) else _told(results, "pitch", "median_cents"),
             _told(results, "rhythm", "median_ms"),
+            _key(results),
             {name: _shortened(text) for name, text in quoted.items() if text},
         )
 
@@ -64,9 +67,11 @@ class Facts:
         return min(self.scores, key=lambda part: self.scores[part], default=None)
 
     @property
-    def direction(self) -> Literal["flat", "sharp", "late", "early"] | None:
+    def direction(self) -> Literal["higher", "lower", "flat", "sharp", "late", "early"] | None:
         """How the weakest part went wrong, where it went one way."""
         cents, late = self.median_cents or 0.0, self.median_ms or 0.0
+        if self.weakest == "pitch" and self.key:
+            return "higher" if self.key > 0 else "lower"
         if self.weakest == "pitch" and abs(cents) >= FLAT_CENTS:
             return "flat" if cents < 0 else "sharp"
         if self.weakest == "rhythm" and abs(late) >= LATE_MS:
@@ -78,6 +83,11 @@ def _is_scattered(results: Mapping[str, Any]) -> bool:
     """Whether tones are off to either side, so that their median tells of none of them."""
     median, within = (_told(results, "pitch", key) for key in ("median_cents", "within_50_cents"))
     return median is not None and abs(median) < 50 and within is not None and within < 0.5
+
+
+def _key(results: Mapping[str, Any]) -> float:
+    accepted = _told(results, "transposition", "accepted")
+    return 0.0 if accepted else _told(results, "transposition", "offered") or 0.0
 
 
 def _told(results: Mapping[str, Any], part: str, name: str) -> float | None:

@@ -75,6 +75,8 @@ _ALL_WELL: Mapping[Language, Mapping[str, str]] = {
 _MISSED: Mapping[Language, Mapping[str, str]] = {
     "en": {
         "pitch": "It is the notes that wander.",
+        "higher": "This was sung in a higher key than the song is in.",
+        "lower": "This was sung in a lower key than the song is in.",
         "flat": "The notes hang a little low.",
         "sharp": "The notes are pushed a little high.",
         "rhythm": "It is the beat that goes missing.",
@@ -84,6 +86,8 @@ _MISSED: Mapping[Language, Mapping[str, str]] = {
     },
     "fr": {
         "pitch": "Ce sont les notes qui s'égarent.",
+        "higher": "C'était dans une tonalité plus haute que celle de la chanson.",
+        "lower": "C'était dans une tonalité plus basse que celle de la chanson.",
         "flat": "Les notes sont un peu trop basses.",
         "sharp": "Les notes sont un peu trop hautes.",
         "rhythm": "C'est le rythme qui se perd en route.",
@@ -109,6 +113,8 @@ _LIKED: Mapping[Language, Mapping[str, str]] = {
 _ADVICE: Mapping[Language, Mapping[str, str]] = {
     "en": {
         "pitch": "Sing the tune slowly on one vowel first, then as it is.",
+        "higher": "You sang it all in a higher key: if it is yours, accept it and be judged in it.",
+        "lower": "You sang it all in a lower key: if it is yours, accept it and be judged in it.",
         "flat": "You sit a little below the note: more breath, and think each note from above.",
         "sharp": "You push a little above the note: less pressure, and let it settle.",
         "rhythm": "Clap the beat along with the original once, then sing it again.",
@@ -118,6 +124,8 @@ _ADVICE: Mapping[Language, Mapping[str, str]] = {
     },
     "fr": {
         "pitch": "Chante d'abord l'air lentement sur une voyelle, puis tel qu'il est.",
+        "higher": "Tu as tout chanté plus haut : si c'est ta tonalité, accepte-la.",
+        "lower": "Tu as tout chanté plus bas : si c'est ta tonalité, accepte-la.",
         "flat": "Tu es un peu sous la note : plus de souffle, et pense chaque note par le haut.",
         "sharp": "Tu pousses un peu au-dessus de la note : moins de pression, laisse-la venir.",
         "rhythm": "Frappe le rythme avec l'original une fois, puis rechante.",
@@ -132,7 +140,9 @@ def comment(persona: str, facts: Facts, language: Language) -> str:
     """Two sentences or three; the same for the same take."""
     if facts.score is None:
         return why(persona, facts.reason, language)
-    said = [_OPENINGS[language][persona][bisect(STEPS, facts.score)]]
+    # Who is praised for singing sang the notes: other parts can hold a score up, not that.
+    opens = min(facts.score, facts.scores.get("pitch", facts.score))
+    said = [_OPENINGS[language][persona][bisect(STEPS, opens)]]
     said.append(_remark(persona, facts, language))
     if facts.reason == "part":
         said.append(of_a_part(persona, facts.is_piece, language))

@@ -125,6 +125,24 @@ def test_a_template_says_what_was_weakest_and_which_way() -> None:
     assert "tune" in comment("fan", FACTS, "en"), "the best part"
     flat = Facts.of({**RESULTS, "pitch": {"score": 10, "median_cents": -40}}, None, None)
     assert "below the note" in comment("coach", flat, "en")
+
+
+def test_another_key_is_offered_and_not_called_a_little_high() -> None:
+    told = {"score": 20.0, "median_cents": 296.0, "within_50_cents": 0.0}
+    sung = {"score": 55.0, "pitch": told, "rhythm": {"score": 90.0, "median_ms": 0.0}}
+    higher = Facts.of({**sung, "transposition": {"offered": 3, "accepted": 0}}, None, None)
+    for persona in ("coach", "critic"):
+        assert "higher key" in comment(persona, higher, "en")
+    accepted = Facts.of({**sung, "transposition": {"offered": 3, "accepted": 3}}, None, None)
+    assert "key" not in comment("coach", accepted, "en")
+
+
+def test_nobody_is_told_that_it_was_well_sung_whose_notes_are_off() -> None:
+    words = {"rhythm": {"score": 82.0}, "lyrics": {"score": 75.0, "wer": 0.25}}
+    off = Facts.of({"score": 58.9, "pitch": {"score": 36.9}, **words}, None, None)
+    assert comment("coach", off, "en").startswith("There is a voice in there")
+    right = Facts.of({"score": 78.0, "pitch": {"score": 80.0}, **words}, None, None)
+    assert comment("coach", right, "en").startswith("Very well sung")
     assert len({comment(one.name, FACTS, "en") for one in PERSONAS}) == 3
 
 
