@@ -79,6 +79,11 @@ class Session:
         return (self.jobs or {}).get("reference")
 
     @property
+    def has_no_reference(self) -> bool:
+        """Whether the reference could not be had, so that another one is needed."""
+        return self.preparing is None or self.preparing.state in ("failed", "cancelled")
+
+    @property
     def judging(self) -> VoiceJob | None:
         """The job that judges a take; None before it was asked for."""
         return (self.jobs or {}).get("take")

@@ -27,6 +27,9 @@ _MOST_ASKED = 500
 # So many tracks that were sung beside are told at most.
 MOST_RECENT = 1_000
 EXPIRED = "The audio of this session was removed, as it is after two hours. Begin a new session."
+NO_REFERENCE = (
+    "The reference of this session could not be had. Send another one to fallback-source."
+)
 # Of a take, what its transposition, language and words may change.
 JUDGED = ("align", "score", "jury")
 
@@ -160,12 +163,9 @@ class Sessions:
                 raise SessionNotReady(
                     "There is no recording in this session yet. Send one to upload-recording."
                 )
-            preparing, judging = session.preparing, session.judging
-            if preparing is None or preparing.state in ("failed", "cancelled"):
-                raise SessionNotReady(
-                    "The reference of this session could not be had. Send another one to "
-                    "fallback-source."
-                )
+            judging = session.judging
+            if session.has_no_reference:
+                raise SessionNotReady(NO_REFERENCE)
             asked = wish.asked(session.take)
             if judging is None:
                 await add(connection, "take", session.owner, asked, session_id=session_id)

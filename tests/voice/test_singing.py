@@ -307,6 +307,9 @@ def test_a_link_that_fails_has_another_sound_in_its_place(stage: Stage, links: L
     assert told["reference"]["state"] == "failed"
     assert told["reference"]["error"]["code"] == "link_failed"
     assert is_error(stage.mine.post(f"/api/session/{session_id}/analyze"), 409, "session_not_ready")
+    # A singer would take what is said of that file as said of the take.
+    told = is_error(stage.mine.get(f"/api/session/{session_id}/results"), 409, "session_not_ready")
+    assert "fallback-source" in told["message"]
     other = {"url": f"{links.url}/song.wav"}
     answer = stage.mine.post(f"/api/session/{session_id}/fallback-source", json=other)
     assert (answer.status_code, answer.json()["state"]) == (202, "recorded")

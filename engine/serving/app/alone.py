@@ -9,7 +9,6 @@ served by its own worker (`engine.serving.process.worker`).
 from __future__ import annotations
 
 import asyncio
-import functools
 import socket
 from collections.abc import Callable
 from importlib import import_module
@@ -56,18 +55,23 @@ class _Behind:
 
     def __init__(self, api: App, service: str) -> None:
         self._api, self._service = api, service
+        self._bentoml: asyncio.Future[App] | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             await self._api(scope, receive, send)
         else:
-            # Shielded: the first to ask may go before it is there.
-            app = await asyncio.shield(self._bentoml)
+            app = await self._imported()
             await app(scope, receive, send)
 
-    @functools.cached_property
-    def _bentoml(self) -> asyncio.Future[App]:
-        return asyncio.ensure_future(asyncio.to_thread(_bentoml_app, self._service))
+    async def _imported(self) -> App:
+        """Once for all who ask; again where it failed."""
+        made = self._bentoml
+        if made is None or (made.done() and made.exception() is not None):
+            made = asyncio.ensure_future(asyncio.to_thread(_bentoml_app, self._service))
+            self._bentoml = made
+        # Shielded: the first to ask may go before it is there.
+        return await asyncio.shield(made)
 
 
 def _bentoml_app(service: str) -> App:

@@ -53,7 +53,16 @@ from engine.voice.service.schemas import (
     What,
     WordsModel,
 )
-from engine.voice.sessions import EXPIRED, Recording, Reference, Sessions, Wish, folder_of, new_id
+from engine.voice.sessions import (
+    EXPIRED,
+    NO_REFERENCE,
+    Recording,
+    Reference,
+    Sessions,
+    Wish,
+    folder_of,
+    new_id,
+)
 
 logger = logging.getLogger("shazam")
 
@@ -170,6 +179,8 @@ class VoiceAnswers:
         session = await self._session(session_id)
         if session.results is not None:
             return told.results_model(session, language)
+        if session.has_no_reference:
+            raise SessionNotReady(NO_REFERENCE)
         if session.state == "failed":
             error = session.told.error if session.told else None
             raise SessionNotReady(f"Nothing could be judged: {error.message if error else ''}")
