@@ -70,12 +70,13 @@ class Names:
         limit: int = 20,
         among: Mapping[str, int | str] | None = None,
         without: Collection[int] = (),
+        where: str = "",
     ) -> tuple[int, list[int]]:
         """How many rows have all the words of `text`, and the ids of `limit` of them from `offset`
         on, best first. Text without a word, or with one that nothing is like, finds none.
 
-        `among` restricts it to rows with these values, by column of the table; the ids `without`
-        are passed over.
+        `among` restricts it to rows with these values, by column of the table, and `where` to
+        those of which this SQL of its columns is true; the ids `without` are passed over.
         """
         words = _WORD.findall(text)[:MOST_WORDS]
         with self._lock:
@@ -87,6 +88,8 @@ class Names:
             values = [asked, *among.values()]
             found, order = self._named.sql(_FOUND), self._named.sql(_ORDER)
             found += "".join(f" AND a.{column} = ?" for column in among)
+            if where:
+                found += f" AND ({where})"
             if without:
                 found += " AND names.rowid NOT IN (SELECT value FROM json_each(?))"
                 values.append(json.dumps([*without]))

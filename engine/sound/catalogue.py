@@ -64,6 +64,8 @@ _TYPES = {
     "tags": ("blob", "null"),
 }
 LONGEST_S = 1e7
+# As `Track.is_heard`.
+_HEARD = "audio_shared AND coalesce(audio, url) IS NOT NULL"
 # More than so many places of audio are not told one by one.
 MOST_ORIGINS = 32
 _PEAK = np.float32(127)  # what a sample of 1 is drawn as, in a signed byte
@@ -97,6 +99,11 @@ class Track:
     file: str | None = None
     digest: str | None = None
     extra: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def is_heard(self) -> bool:
+        """Whether there is audio of it that may be handed out."""
+        return self.audio_shared and (self.audio or self.url) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,11 +184,12 @@ class SoundCatalogue:
         genre: str | None = None,
         album_id: int | None = None,
         q: str | None = None,
+        heard: bool = False,
         without: Collection[int] = (),
     ) -> Page:
         """`limit` tracks from `offset` on: in order of id, or where words are given, those whose
         title, artist or album have them, best first; of one genre or one album of covers where
-        it is given, and none of the ids `without`."""
+        it is given, where `heard` with audio that may be handed out, none of the ids `without`."""
         among: dict[str, int | str] = {}
         if genre is not None:
             among["genre"] = self.genre(genre) or ""
@@ -189,11 +197,18 @@ class SoundCatalogue:
             among["album_id"] = bounded(album_id)
         if q is not None:
             total, ids = self.names.search(
-                q, offset=offset, limit=limit, among=among, without=without
+                q,
+                offset=offset,
+                limit=limit,
+                among=among,
+                without=without,
+                where=_HEARD if heard else "",
             )
             found = self.get(ids)
             return Page(total, [found[track_id] for track_id in ids])
         tests, values = [f"{column} = ?" for column in among], [*among.values()]
+        if heard:
+            tests.append(_HEARD)
         if without:
             tests.append("track_id NOT IN (SELECT value FROM json_each(?))")
             values.append(json.dumps([*without]))

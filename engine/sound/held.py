@@ -147,7 +147,14 @@ class Shelf:
         return Shelf(MappingProxyType(tracks), self.rows[kept], self.prints.without(ids))
 
     def page(
-        self, offset: int, limit: int, *, genre: str | None, album_id: int | None, q: str | None
+        self,
+        offset: int,
+        limit: int,
+        *,
+        genre: str | None,
+        album_id: int | None,
+        q: str | None,
+        heard: bool = False,
     ) -> Page:
         """As `SoundCatalogue.page`."""
         found: list[int] = self.ids.tolist()
@@ -159,6 +166,8 @@ class Shelf:
             _, named = self.names.search(q, limit=len(self.tracks))
             passing = set(found)
             found = [i for i in named if i in passing]
+        if heard:
+            found = [i for i in found if self.tracks[i].track.is_heard]
         shown = found[offset : offset + limit]
         return Page(len(found), [self.tracks[i].track for i in shown])
 

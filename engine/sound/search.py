@@ -24,6 +24,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -281,14 +282,16 @@ class SoundSearch:
         genre: str | None = None,
         album_id: int | None = None,
         q: str | None = None,
+        heard: bool = False,
     ) -> Page:
         """As `SoundCatalogue.page`; what is held comes after the artifact's own, but by its name
         before it."""
         seen = self._seen
-        own = partial(self.catalogue.page, genre=genre, album_id=album_id, q=q, without=seen.gone)
+        asked: dict[str, Any] = {"genre": genre, "album_id": album_id, "q": q, "heard": heard}
+        own = partial(self.catalogue.page, **asked, without=seen.gone)
         pages: list[Callable[[int, int], Page]] = [own]
         for shelf in seen.shelves:
-            pages.append(partial(shelf.page, genre=genre, album_id=album_id, q=q))
+            pages.append(partial(shelf.page, **asked))
         return one_after_another(reversed(pages) if q is not None else pages, offset, limit)
 
     def track(self, track_id: int) -> Track:

@@ -79,6 +79,22 @@ def test_pages(asked: dict[str, object], total: int, ids: list[int], catalogue: 
     assert (page.total, [track.track_id for track in page.tracks]) == (total, ids)
 
 
+def test_pages_of_what_may_be_heard(tmp_path: Path) -> None:
+    path = tmp_path / "c.sqlite"
+    some = ("audio/1.opus", None, "audio/3.opus", None)
+    rows = [
+        Track(i, 1.0, "Tune", audio=audio, audio_shared=i != 3, url="https://a.example/x")
+        for i, audio in enumerate(some, 1)
+    ]
+    rows.append(Track(9, 1.0, "Tune"))
+    write_catalogue(path, [(track, None) for track in rows])
+    heard = [track.track_id for track in rows if track.is_heard]
+    assert heard == [1, 2, 4]
+    for q in (None, "tune"):
+        page = SoundCatalogue(path).page(q=q, heard=True, limit=2)
+        assert (page.total, [track.track_id for track in page.tracks]) == (3, [1, 2])
+
+
 def test_where_audio_is_that_is_not_here(tmp_path: Path) -> None:
     def origins(*urls: str | None, **more: Any) -> tuple[str, ...]:
         path = tmp_path / f"{len([*tmp_path.iterdir()])}.sqlite"

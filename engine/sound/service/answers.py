@@ -166,12 +166,20 @@ class SoundAnswers:
         ]
 
     async def tracks(
-        self, offset: int, limit: int, *, genre: str | None, album_id: int | None, q: str | None
+        self,
+        offset: int,
+        limit: int,
+        *,
+        genre: str | None,
+        album_id: int | None,
+        q: str | None,
+        heard: bool = False,
     ) -> TracksPage:
-        """A page of the tracks, of those alone that a genre, an album and words let through."""
+        """A page of the tracks, of those alone that a genre, an album and words let through, where
+        `heard` of those with audio that may be handed out."""
         search = self._sound.now
         page = await self._sound.beside(
-            lambda: search.page(offset, limit, genre=genre, album_id=album_id, q=q)
+            lambda: search.page(offset, limit, genre=genre, album_id=album_id, q=q, heard=heard)
         )
         return TracksPage(
             total=page.total, tracks=[TrackModel(**self._fields(one)) for one in page.tracks]
@@ -250,10 +258,9 @@ class SoundAnswers:
 
     def _fields(self, track: Track) -> dict[str, Any]:
         here = f"{prefix_here()}/api/tracks/{track.track_id}"
-        heard = track.audio_shared and (track.audio or track.url)
         return {
             **{name: getattr(track, name) for name in _OWN_FIELDS},
-            "audio_url": f"{here}/audio" if heard else None,
+            "audio_url": f"{here}/audio" if track.is_heard else None,
             "waveform_url": f"{here}/waveform",
         }
 

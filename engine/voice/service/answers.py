@@ -327,10 +327,8 @@ class VoiceAnswers:
 
     async def tracks(self, q: str | None, limit: int) -> TracksModel:
         """Those with audio that may be heard."""
-        page = await self._sound.tracks(0, limit, genre=None, album_id=None, q=q)
-        return TracksModel(
-            total=page.total, tracks=[one for one in page.tracks if one.audio_url is not None]
-        )
+        page = await self._sound.tracks(0, limit, genre=None, album_id=None, q=q, heard=True)
+        return TracksModel(total=page.total, tracks=page.tracks)
 
     def track(self, track_id: int) -> Any:
         """Raises `TrackNotFound`."""
