@@ -19,7 +19,7 @@ import re
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -162,6 +162,23 @@ class Objects:
         except ObjectNotFound:
             return False
         return True
+
+    def sizes(self, keys: Iterable[str]) -> dict[str, int]:
+        """Bytes of each of these objects that is there."""
+        found = {}
+        for key in keys:
+            with contextlib.suppress(ObjectNotFound):
+                found[key] = self.size(key)
+        return found
+
+    def are_whole(self, keys: Iterable[str], sizes: Mapping[str, int] | None) -> bool:
+        """Whether all of these are there, as large as they were; where nobody wrote that down,
+        larger than nothing."""
+        wanted = set(keys)
+        now = self.sizes(wanted)
+        if sizes is None:
+            return len(now) == len(wanted) and all(now.values())
+        return all(key in now and now[key] == sizes.get(key) for key in wanted)
 
     def delete(self, key: str) -> None:
         """Gone afterwards, whether it was there or not."""

@@ -448,6 +448,42 @@ def test_a_recording_that_is_none_fails_by_its_name(stage: Stage) -> None:
     assert results.json()["take"]["last_state"] == "recorded"
 
 
+def test_what_is_damaged_of_a_remembered_reference_is_made_again(
+    stage: Stage, links: LinkServer
+) -> None:
+    links.at["/whole.wav"] = Reply(sung(62))
+    asked = {"url": f"{links.url}/whole.wav", "title": "Whole"}
+    first = stage.start(**asked)
+    stage.until(first, "ready")
+    rows = sqlite3.connect(stage.data / "library.sqlite")
+    asks = "SELECT reference_id FROM voice_sessions WHERE session_id = ?"
+    ((reference_id,),) = rows.execute(asks, (first,))
+    rows.close()
+    folder = stage.data / "objects" / "voice" / "references" / reference_id
+    whole = {path.name: path.stat().st_size for path in folder.iterdir()}
+    assert {"melody.npz", "vocals.flac", "original.flac"} <= set(whole)
+
+    (folder / "vocals.flac").write_bytes(b"")
+    assert stage.mine.get(f"/api/audio/{first}/tracks").json()["ref"] == [
+        "original",
+        "instrumentals",
+    ]
+    (folder / "melody.npz").write_bytes(b"")
+    stage.send(first, sung(42))
+    assert stage.mine.post(f"/api/session/{first}/analyze").status_code == 202
+    told = stage.until(first, "failed")
+    assert "Begin a new session" in told["error"]["message"]  # and not that it is the take's fault
+    again = stage.start(**asked)
+    stage.until(again, "ready")
+    for name in ("melody.npz", "original.flac"):  # cut short
+        (folder / name).write_bytes((folder / name).read_bytes()[: whole[name] // 2])
+    again = stage.start(**asked)
+    stage.until(again, "ready")
+    assert {path.name: path.stat().st_size for path in folder.iterdir()} == whole
+    stage.send(again, sung(42))
+    assert stage.judged(again)["score"] == 78
+
+
 def test_what_can_be_sung_is_found_and_remembered(stage: Stage, done: str) -> None:
     told = stage.mine.get("/api/search/tracks", params={"limit": 3}).json()
     assert len(told["tracks"]) == 3

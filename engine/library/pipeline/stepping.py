@@ -104,7 +104,8 @@ class Stepping:
         logger.info("%s begins %s", at, step)
         job = bench.rows(lambda: line.rows.get(job_id, None))
         result = line.do(step, Task(job, told, report, self.running.unwanted(at)))
-        result = {**result, "pipeline": line.version}
+        sizes = bench.objects.sizes(result.get("objects", {}).values())
+        result = {**result, "pipeline": line.version, "sizes": sizes}
         self._end(step, job_id, attempt, result)
         logger.info("%s ended %s", at, step)
         return result
@@ -120,8 +121,8 @@ class Stepping:
     def _holds(self, result: Told) -> bool:
         """Whether what an earlier run, or an earlier attempt, told of this step is still so."""
         keys = result.get("objects", {}).values()
-        exists = self.line.bench.objects.exists
-        return result.get("pipeline") == self.line.version and all(exists(key) for key in keys)
+        whole = self.line.bench.objects.are_whole(keys, result.get("sizes"))
+        return whole and result.get("pipeline") == self.line.version
 
     def _give_up(self, workflow: str) -> None:
         """DBOS shall know it too: a workflow that stops, and whose row says that it runs, is waited

@@ -39,6 +39,7 @@ LIMITS = {
     "align": (60.0, 1.0),
     "score": (60.0, 0.5),
 }
+GONE = "What was made of the reference is gone. Begin a new session."
 # Before it is decoded nobody knows how long it is.
 RECEIVE_S = 300.0
 
@@ -73,7 +74,7 @@ class Work:
     def reference(self, reference_id: str) -> Reference:
         found = self.kit.bench.rows(lambda: self.kit.references.get(reference_id))
         if found is None:
-            raise ObjectNotFound("What was made of the reference is gone. Begin a new session.")
+            raise ObjectNotFound(GONE)
         return found
 
     def path(self, name: str) -> Path:
@@ -377,6 +378,8 @@ def jury(work: Work) -> Told:
 def _melodies(work: Work) -> tuple[str, str, Mapping[str, Told]]:
     """The key of the singer's, that of the reference's, and what was told of the reference."""
     reference = work.reference(work.session().reference_id or "")
+    if _remembered(work, reference, "pitch_reference") is None:
+        raise ObjectNotFound(GONE)
     mine = work.told["pitch"]["objects"]["melody"]
     return mine, reference.key(MELODY), reference.facts
 
@@ -452,16 +455,17 @@ def _worded(work: Work, received: Told, separated: Told, language: str | None) -
 
 
 def _remembered(work: Work, reference: Reference, step: str) -> Told | None:
-    """What a step told of this content before, where that is of this version and still there."""
+    """What a step told of this content before, where that is of this version and still whole."""
     told = reference.facts.get(step)
     if told is None or told.get("version") != VERSION:
         return None
-    exists = work.kit.bench.objects.exists
-    return told if all(exists(key) for key in told.get("objects", {}).values()) else None
+    keys = told.get("objects", {}).values()
+    return told if work.kit.bench.objects.are_whole(keys, told.get("sizes")) else None
 
 
 def _remember(work: Work, reference: Reference, step: str, told: Told) -> None:
-    value = {**told, "version": VERSION}
+    sizes = work.kit.bench.objects.sizes(told.get("objects", {}).values())
+    value = {**told, "version": VERSION, "sizes": sizes}
     references = work.kit.references
     work.kit.bench.rows(lambda: references.tell(reference.reference_id, step, value))
 

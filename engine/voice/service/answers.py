@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -279,11 +279,15 @@ class VoiceAnswers:
         session = await self._session(session_id)
         if session.silent_at is not None:
             return AudioModel(user=[], ref=[])
-        mine = await asyncio.to_thread(self._mine, session)
-        return AudioModel(user=mine, ref=told.reference_audio(session))
+        mine = {what: self._key_of_user(session, what) for what in told.STEMS}
+        theirs = {what: told.reference_key(session, what) for what in told.reference_audio(session)}
+        return AudioModel(
+            user=await asyncio.to_thread(self._there, mine),
+            ref=await asyncio.to_thread(self._there, theirs),
+        )
 
-    def _mine(self, session: Session) -> list[What]:
-        keys = {what: self._key_of_user(session, what) for what in told.STEMS}
+    def _there(self, keys: Mapping[What, str | None]) -> list[What]:
+        """What of these can be handed out; not for an event loop."""
         return [what for what, key in keys.items() if key is not None and self._is_there(key)]
 
     def _is_there(self, key: str) -> bool:
