@@ -34,6 +34,7 @@ from engine.base.settings import PREFIX
 from engine.covers.service.settings import VARIABLES, CoverSettings
 from engine.library.settings import VARIABLES as LIBRARY
 from engine.library.settings import LibrarySettings
+from engine.serving.app import alone
 
 ROOT = PROJECT
 DEPLOY = ROOT / "deploy"
@@ -559,7 +560,8 @@ def test_no_proxy_gives_up_before_the_service_does() -> None:
             continue
         assert timeout > DEFAULTS.timeout_s, name
     attributes = {one["Key"]: one["Value"] for one in aws("Balancer")["LoadBalancerAttributes"]}
-    assert int(attributes["idle_timeout.timeout_seconds"]) > DEFAULTS.timeout_s
+    idle_s = int(attributes["idle_timeout.timeout_seconds"])
+    assert DEFAULTS.timeout_s < idle_s < alone.IDLE_S
 
 
 @pytest.mark.parametrize("name", [n for n in PODS if not n.startswith("cloud-run")])

@@ -24,9 +24,10 @@ from engine.serving.http.front import Front
 from engine.serving.http.messages import App, Receive, Scope, Send
 from engine.serving.process import collector
 
-# As BentoML's worker has them.
 BACKLOG = 2_048
-IDLE_S = 5
+# Longer than who calls keeps a connection for its next request, or that one meets its end: httpx
+# keeps it 5 s, as BentoML's worker does, and Amazon's balancers a minute.
+IDLE_S = 75
 
 
 def serve(compose: Callable[[], Any], service: str, descriptor: int) -> None:
