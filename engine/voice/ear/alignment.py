@@ -64,6 +64,13 @@ class Alignment:
         """Whole semitones, −6…6, besides the octave."""
         return round((self.shift_cents - 1200 * self.octave) / 100)
 
+    @classmethod
+    def beginning_together(cls, user: Melody, reference: Melody) -> Self:
+        """What is left where nothing tells when the one has what the other has."""
+        at = np.arange(len(reference), dtype=np.float32)
+        at[len(user) :] = np.nan
+        return cls(at, latency_s=0.0, by="voice", shift_cents=0.0, same=0.0)
+
     def save(self, path: Path) -> None:
         told = np.array([self.latency_s, self.by == "backing", self.shift_cents, self.same])
         save_arrays(path, {"at": self.at, "told": told})

@@ -25,7 +25,7 @@ _SWING_S = 0.19  # over which a vibrato is its mean
 _SUNG_ENOUGH = 0.95  # of what the reference sings: breaths are each singer's own
 _SAME = (0.5, 0.75)  # `Alignment.same` of another song, and of the same one
 _STEADY = (0.2, 0.4)  # `_steadiness` of another song, and of the same one
-_OFFERED_FROM = 0.5  # of how surely it is that song: below, a key of the singer's is chance
+_THAT_SONG = 0.5  # of how surely it is that song: below, what is alike in them is chance
 _CURVE = 4  # frames a point of a phrase's curve
 _MOST_CENTS = 600.0
 _STEP_CENTS, _STEP_FRAMES = 70.0, 4  # a new note of a voice that does not stop
@@ -72,13 +72,15 @@ def score(
     then; beside none of the reference nothing of a melody can be measured, and "score" is None
     where nothing at all was.
     """
+    alone = "reference" in lost  # and where its melody is in the take, nobody knows
+    silent = "user" in lost or not user.sounds.any()
+    if alone or (silent and alignment.by == "voice"):
+        alignment = Alignment.beginning_together(user, reference)
     take = compare(user, reference, alignment, transposition)
     nobody = np.zeros_like(take.sung)
     if "user" in lost:
         take = replace(take, present=nobody, both=nobody)
-    alone = "reference" in lost  # and where its melody is in the take, nobody knows
     if alone:
-        alignment = replace(alignment, latency_s=0.0, shift_cents=0.0)
         take = replace(take, sung=nobody, both=nobody, begins=take.begins[:0], late_ms=_NONE)
     wer = None
     if words is not None and lyrics:
@@ -86,12 +88,17 @@ def score(
         wer = error_rate(words, wanted)
     same = min(_share(alignment.same, *_SAME), _share(_steadiness(take), *_STEADY))
     known = max(same, 0.0 if wer is None else _share(1 - wer, 0.3, 0.6))
+    rejected = known < _THAT_SONG
+    if rejected and alignment.by == "voice":
+        alignment = replace(alignment, latency_s=0.0)
     parts = {
         "pitch": _pitch(take, known) if take.has_pitch else None,
         "rhythm": _rhythm(take, known),
         "lyrics": None if wer is None else {"score": _hundred(1 - wer), "wer": round(wer, 3)},
     }
     measured = {name: part for name, part in parts.items() if part is not None}
+    if rejected:
+        measured = {name: part | _unmeasured(part) for name, part in measured.items()}
     weights = sum(WEIGHTS[name] for name in measured)
     found = sum(WEIGHTS[name] * part["score"] for name, part in measured.items())
     return {
@@ -108,7 +115,7 @@ def score(
         "latency_by": alignment.by,
         "octave": alignment.octave,
         "transposition": {
-            "offered": alignment.transposition if same >= _OFFERED_FROM else 0,
+            "offered": alignment.transposition if same >= _THAT_SONG else 0,
             "accepted": transposition,
         },
         "coverage": {
@@ -229,6 +236,11 @@ def _rhythm(take: Take, known: float, where: Flags | None = None) -> dict[str, A
     }
 
 
+def _unmeasured(part: dict[str, Any]) -> dict[str, None]:
+    """By how much a singer is off, which beside another song nobody is."""
+    return dict.fromkeys(part.keys() & {"median_cents", "median_ms"})
+
+
 def _told(phrase: Phrase, take: Take, alignment: Alignment, known: float) -> dict[str, Any]:
     time = np.arange(len(take.sung)) * FRAME_S
     where = (time >= phrase.from_s) & (time < phrase.to_s)
@@ -240,13 +252,15 @@ def _told(phrase: Phrase, take: Take, alignment: Alignment, known: float) -> dic
         )
         if part is not None
     ]
-    frames = np.flatnonzero(where & take.both)[::_CURVE]
+    compared = where & (known >= _THAT_SONG)
+    frames = np.flatnonzero(compared & take.both)[::_CURVE]
     cents = np.clip(take.cents[frames], -_MOST_CENTS, _MOST_CENTS)
     there = alignment.at[where]
     there = there[np.isfinite(there)] * FRAME_S
     weight = sum(one for one, _ in parts)
-    # Where nobody is heard nothing is judged: of silence each phrase is as of a part not sung.
-    heard = len(frames) >= _FEWEST if take.has_pitch else take.present[where & take.sung].any()
+    # Where nobody is heard, or another song is, nothing is judged: each phrase is as of a part not
+    # sung.
+    heard = len(frames) >= _FEWEST if take.has_pitch else (take.present & compared)[take.sung].any()
     return {
         "from_s": round(phrase.from_s, 2),
         "to_s": round(phrase.to_s, 2),

@@ -192,6 +192,37 @@ def test_silence_has_one_shape(voice: str) -> None:
     assert told["coverage"]["sung"] == 0
 
 
+@pytest.mark.parametrize("voice", ["none", "lost"])
+def test_where_nobody_is_heard_nothing_is_late(voice: str) -> None:
+    """The path found some delay; of no voice it tells nothing, nor of how much was recorded."""
+    user = heard(NOTES if voice == "lost" else [])
+    late = replace(align(user, reference()), by="voice", latency_s=6.0, shift_cents=-500.0)
+    late = replace(late, at=np.where(late.at < 700, late.at + 375, np.nan).astype(np.float32))
+    assert score(heard(NOTES), reference(), late)["coverage"]["recorded"] < 0.9
+    told = score(user, reference(), late, lost=["user"] if voice == "lost" else [])
+    assert told["latency_s"] == 0
+    assert (told["coverage"]["recorded"], told["coverage"]["sung"]) == (1.0, 0)
+    assert (told["octave"], told["transposition"]["offered"]) == (0, 0)
+    first = told["phrases"][0]
+    assert first["user_from_s"] == pytest.approx(first["from_s"], abs=0.05)
+
+
+def test_silence_behind_music_is_as_late_as_the_music() -> None:
+    silent = judged(heard([], beats_late_s=0, before_s=0.3))
+    assert silent["latency_by"] == "backing"
+    assert silent["latency_s"] == pytest.approx(0.3, abs=0.02)
+
+
+def test_of_another_song_no_number_of_the_comparison_is_told() -> None:
+    other = judged(heard(melody(7)))
+    assert other["same_song"] < 0.5
+    assert (other["latency_s"], other["rhythm"]["median_ms"]) == (0, None)
+    assert other["pitch"]["median_cents"] is None
+    assert [one["score"] for one in other["phrases"]] == [None] * len(other["phrases"])
+    assert [one["cents"] for one in other["phrases"]] == [[]] * len(other["phrases"])
+    assert other["coverage"]["sung"] > 0  # that is no silence
+
+
 def test_nobody_is_three_octaves_off() -> None:
     told = judged(heard(moved(NOTES, cents=3_600)))
     assert abs(told["octave"]) <= 2
