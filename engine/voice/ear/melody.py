@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass, fields
+import itertools
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Self
 
@@ -21,6 +22,9 @@ _SMOOTH = 4  # frames, for chroma
 _BLEND = 0.1  # of the music, where the voice alone is unsure
 _BELOW_DB, _LEAST_DB = 30.0, -65.0  # a voice sounds to so much below its own level, and the floor
 _LOUD = 95  # percentile of a voice's frames that is its own level
+# A tone is astray that leaps away for less than so long, to where of what is sung within 1.5 s
+# of it most is more than an octave off. One who yodels sings as much high as low.
+_LEAP, _STRAY_S, _NEAR_S, _FAR, _MOST = 6.0, 0.6, 1.5, 12.0, 0.75
 
 
 @dataclass(frozen=True)
@@ -89,7 +93,7 @@ def listen(
     heard = Pitch(nothing, nothing, nothing)
     if network is not None:
         heard = _blended(alone or network.pitch(voice), voice, music, network)
-    return Melody(
+    made = Melody(
         hz=heard.hz,
         confidence=heard.confidence,
         level_db=levels,
@@ -97,6 +101,27 @@ def listen(
         strokes=_strokes(power).sum(1),
         beat=_strokes(_band_power(music, len(levels))),
     )
+    return replace(made, confidence=np.where(_astray(made), np.float32(0), made.confidence))
+
+
+def _astray(melody: Melody) -> npt.NDArray[np.bool_]:
+    """(T,): frames sure of tones that the network heard in an overtone or in what is behind the
+    voice: for a short while, far from what surrounds them. Nobody is judged by them."""
+    at = np.flatnonzero(melody.sure)
+    midi, astray = melody.midi[at], np.zeros(len(melody), bool)
+    if not len(at):
+        return astray
+    near = round(_NEAR_S / FRAME_S)
+    leaps = np.flatnonzero((np.abs(np.diff(midi)) > _LEAP) | (np.diff(at) > near)) + 1
+    edges = [0, *leaps.tolist(), len(at)]
+    for begin, end in itertools.pairwise(edges):
+        if (at[end - 1] - at[begin] + 1) * FRAME_S >= _STRAY_S:
+            continue
+        first, last = np.searchsorted(at, [at[begin] - near, at[end - 1] + near])
+        around = np.concatenate([midi[first:begin], midi[end:last]])
+        far = np.abs(around - np.median(midi[begin:end])) > _FAR
+        astray[at[begin:end]] = len(around) and far.mean() > _MOST
+    return astray
 
 
 def _blended(alone: Pitch, voice: Samples, music: Samples, network: PitchNetwork) -> Pitch:

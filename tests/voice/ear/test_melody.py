@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
+import pytest
 
 from engine.voice.ear.heard import FRAME_S, Pitch
 from engine.voice.ear.melody import listen
@@ -45,3 +46,50 @@ def test_beside_no_music_a_known_pitch_is_all() -> None:
     heard = listen(VOICE, None, ear, Ear().pitch(VOICE))  # type: ignore[arg-type]
     assert ear.heard == []
     assert [*heard.hz[[0, -1]]] == [200, 200]
+
+
+class Tones:
+    """Stands for the network of pitch: surely hears so many seconds of each MIDI tone; of None,
+    nothing sure."""
+
+    def __init__(self, tones: list[tuple[float | None, float]]) -> None:
+        counts = [round(seconds / FRAME_S) for _, seconds in tones]
+        midi = np.repeat([60.0 if tone is None else tone for tone, _ in tones], counts)
+        self.sure = np.repeat([tone is not None for tone, _ in tones], counts)
+        self.hz = (440 * 2 ** ((midi - 69) / 12)).astype(np.float32)
+
+    def pitch(self, samples: Array) -> Pitch:
+        times = (FRAME_S * np.arange(len(self.hz))).astype(np.float32)
+        return Pitch(times, self.hz, np.where(self.sure, 0.9, 0.1).astype(np.float32))
+
+
+def sure_of(tones: list[tuple[float | None, float]]) -> npt.NDArray[np.bool_]:
+    """Of what is sure to `Tones`, what a melody is sure of."""
+    ear = Tones(tones)
+    made = listen(np.full(256 * len(ear.hz), 0.25, np.float32), None, ear)  # type: ignore[arg-type]
+    return made.sure[ear.sure]
+
+
+@pytest.mark.parametrize("stray", [[(86.5, 0.4)], [(86.5, 0.2), (80, 0.1)], [(41, 0.3)]])
+def test_a_short_leap_far_from_what_surrounds_it_is_not_sure(
+    stray: list[tuple[float | None, float]],
+) -> None:
+    sure = sure_of([(65, 1.2), *stray, (67, 1.2)])
+    assert sure[[0, -1]].all()
+    assert (~sure).sum() == sum(round(seconds / FRAME_S) for _, seconds in stray)
+
+
+@pytest.mark.parametrize(
+    "tones",
+    [
+        pytest.param([(60, 1.2), (72, 0.3), (60, 1.2)], id="an octave for a short while"),
+        pytest.param([(60, 1.2), (76, 0.8), (60, 1.2)], id="a leap that lasts"),
+        pytest.param([(60, 0.3), (76, 0.3)] * 5, id="one who yodels"),
+        pytest.param(
+            [(60, 1.2), (None, 0.3), *[(76, 0.3), (None, 0.2)] * 4], id="high words after low ones"
+        ),
+        pytest.param([(60, 1.2), (None, 3.0), (84, 0.3)], id="alone"),
+    ],
+)
+def test_a_leap_that_may_be_the_singers_is_kept(tones: list[tuple[float | None, float]]) -> None:
+    assert sure_of(tones).all()
