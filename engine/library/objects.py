@@ -171,7 +171,7 @@ class Objects:
                 found[key] = self.size(key)
         return found
 
-    def are_whole(self, keys: Iterable[str], sizes: Mapping[str, int] | None) -> bool:
+    def are_whole(self, keys: Iterable[str], sizes: Mapping[str, int] | None = None) -> bool:
         """Whether all of these are there, as large as they were; where nobody wrote that down,
         larger than nothing."""
         wanted = set(keys)

@@ -12,7 +12,7 @@ import unicodedata
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -104,6 +104,15 @@ class Track:
     def is_heard(self) -> bool:
         """Whether there is audio of it that may be handed out."""
         return self.audio_shared and (self.audio or self.url) is not None
+
+
+class Which(TypedDict, total=False):
+    """Which tracks are asked for, as `SoundCatalogue.page` says; all by default."""
+
+    genre: str | None
+    album_id: int | None
+    q: str | None
+    heard: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -151,9 +151,9 @@ class Shelf:
         offset: int,
         limit: int,
         *,
-        genre: str | None,
-        album_id: int | None,
-        q: str | None,
+        genre: str | None = None,
+        album_id: int | None = None,
+        q: str | None = None,
         heard: bool = False,
     ) -> Page:
         """As `SoundCatalogue.page`."""

@@ -24,7 +24,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Unpack
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,7 +37,7 @@ from engine.base.errors import (
 )
 from engine.sound.artifact import SoundArtifact, check_ids
 from engine.sound.audio import Samples
-from engine.sound.catalogue import Page, SoundCatalogue, Track, peaks_in
+from engine.sound.catalogue import Page, SoundCatalogue, Track, Which, peaks_in
 from engine.sound.encoder.because import Common, in_common
 from engine.sound.encoder.encoder import SoundEncoder, Standard, WordsEncoder
 from engine.sound.fingerprint.align import Agreement
@@ -274,25 +274,16 @@ class SoundSearch:
             found |= {i: shelf.tracks[i].track for i in track_ids if i in shelf.tracks}
         return found
 
-    def page(
-        self,
-        offset: int = 0,
-        limit: int = 20,
-        *,
-        genre: str | None = None,
-        album_id: int | None = None,
-        q: str | None = None,
-        heard: bool = False,
-    ) -> Page:
+    def page(self, offset: int = 0, limit: int = 20, **which: Unpack[Which]) -> Page:
         """As `SoundCatalogue.page`; what is held comes after the artifact's own, but by its name
         before it."""
         seen = self._seen
-        asked: dict[str, Any] = {"genre": genre, "album_id": album_id, "q": q, "heard": heard}
-        own = partial(self.catalogue.page, **asked, without=seen.gone)
+        own = partial(self.catalogue.page, **which, without=seen.gone)
         pages: list[Callable[[int, int], Page]] = [own]
         for shelf in seen.shelves:
-            pages.append(partial(shelf.page, **asked))
-        return one_after_another(reversed(pages) if q is not None else pages, offset, limit)
+            pages.append(partial(shelf.page, **which))
+        by_name = which.get("q") is not None
+        return one_after_another(reversed(pages) if by_name else pages, offset, limit)
 
     def track(self, track_id: int) -> Track:
         """Raises `TrackNotFound`."""

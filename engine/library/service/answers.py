@@ -16,7 +16,6 @@ from engine.base.errors import (
     AudioNotFound,
     AudioNotShared,
     DatabaseUnavailable,
-    ObjectNotFound,
     SampleNotReady,
     ShazamError,
 )
@@ -128,8 +127,7 @@ class LibraryAnswers:
             for one in objects.list(f"audio/{file.sha256}")
             if one.key.rpartition("/")[2].startswith("source")
         }
-        with contextlib.suppress(ObjectNotFound):
-            found[upload] = objects.size(upload)
+        found |= objects.sizes([upload])
         for key, size in (found or {upload: 0}).items():
             if size != file.size:
                 objects.put(key, file.path)
@@ -148,13 +146,10 @@ class LibraryAnswers:
     def _is_whole(self, sample: Sample) -> bool:
         """Whether its files have the bytes that they had. What was heard of it may have been heard
         again since: then it is made anew once for nothing."""
-        objects, sizes = self._library.objects, []
-        for key in sample.objects.values():
-            try:
-                sizes.append(objects.size(key))
-            except ObjectNotFound:
-                return False
-        return all(sizes) and sum(sizes) == sample.details.get("stored_bytes", sum(sizes))
+        keys = sample.objects.values()
+        sizes = self._library.objects.sizes(keys).values()
+        whole = len(sizes) == len(keys) and all(sizes)
+        return whole and sum(sizes) == sample.details.get("stored_bytes", sum(sizes))
 
     async def add_link(self, url: str, about: Mapping[str, Any], source: str | None) -> Accepted:
         """A link → its job; `source` is the adapter that must take it. Raises what

@@ -20,7 +20,6 @@ from engine.base.importing import one_thread
 from engine.serving.app.prepared import or_end, prepare
 from engine.serving.app.site import Site
 from engine.serving.http.connections import BoundedProtocol
-from engine.serving.http.front import Front
 from engine.serving.http.messages import App, Receive, Scope, Send
 from engine.serving.process import collector
 
@@ -36,8 +35,7 @@ def serve(compose: Callable[[], Any], service: str, descriptor: int) -> None:
     made = or_end(compose)
     prepare(made.settings, made.checks)
     site = Site(made.capabilities(), made.settings, made.absent)
-    front = Front(_Behind(site.api, service), **site.front_options())
-    BoundedProtocol.at_once, BoundedProtocol.at_end = front.at_once, front.end
+    front = site.front(_Behind(site.api, service))
     collector.resume()
     config = uvicorn.Config(
         front,

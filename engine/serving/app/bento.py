@@ -68,18 +68,11 @@ def put_on(
     launching process."""
     if not (preload.launching() or preload.alone()):
         from engine.serving.app.site import Site
-        from engine.serving.http.connections import BoundedProtocol
-        from engine.serving.http.front import Front
-
-        def front(app: Any, **told: Any) -> Front:
-            stands = Front(app, **told)
-            BoundedProtocol.at_once, BoundedProtocol.at_end = stands.at_once, stands.end
-            return stands
 
         made = capabilities()
         site = Site(made, settings, absent)
         bentoml.asgi_app(site.api, path="/")(service)
-        service.add_asgi_middleware(front, **site.front_options())
+        service.add_asgi_middleware(site.front)
         if any(limit.streamed for one in made for limit in one.bodies.values()):
             _keep_no_time()
     collector.resume()

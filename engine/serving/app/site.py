@@ -1,7 +1,7 @@
 """Capabilities → one FastAPI application: their routes, and what they have in common.
 
 The page and its files, the document of the API, health, probes, metrics, and every failure in its
-one shape. `Front` stands before it and is told of everything here by `front_options`.
+one shape. `Front` stands before it and is told of everything here by `Site.front`.
 """
 
 from __future__ import annotations
@@ -31,9 +31,12 @@ from engine.serving.app.capability import ERROR_MODEL, Capability, documented
 from engine.serving.app.failures import Absent, handle_failures
 from engine.serving.app.snippets import Call, add_snippets
 from engine.serving.http.bodies import BodyLimits
+from engine.serving.http.connections import BoundedProtocol
 from engine.serving.http.exchange import current_caller
 from engine.serving.http.french import MESSAGES, OTHERWISE
+from engine.serving.http.front import Front
 from engine.serving.http.languages import Language, Languages
+from engine.serving.http.messages import App
 from engine.serving.http.page import AT_ROOT, Reply, load_page, wants_html, wants_json
 from engine.serving.http.prefix import prefix_here
 from engine.serving.http.preview import Preview
@@ -95,23 +98,26 @@ class Site:
         self._owners = _owners(self._all)
         self.api = self._application()
 
-    def front_options(self) -> dict[str, Any]:
-        """What `Front` has to know of this application."""
-        usual = self._own.body
-        return {
-            "api": self.api,
-            "routes": [route.path for route in self.api.routes],  # type: ignore[attr-defined]
-            "probes": self._probes(),
-            "free": FREE,
-            "listened": _listened(self._all),
-            "is_page": _is_page,
-            "sealed": tuple(path for one in self._all for path in one.sealed),
-            "bodies": BodyLimits(usual, self._limits()),
-            "settings": self._settings,
-            "metrics": self.metrics,
-            "artifact_id": self.artifact_id,
-            "languages": languages(self._all),
-        }
+    def front(self, app: App) -> Front:
+        """What stands before this application, and before `app` behind it. This process's
+        connections ask it for what waits for nothing."""
+        made = Front(
+            app,
+            api=self.api,
+            routes=[route.path for route in self.api.routes],  # type: ignore[attr-defined]
+            probes=self._probes(),
+            free=FREE,
+            listened=_listened(self._all),
+            is_page=_is_page,
+            sealed=tuple(path for one in self._all for path in one.sealed),
+            bodies=BodyLimits(self._own.body, self._limits()),
+            settings=self._settings,
+            metrics=self.metrics,
+            artifact_id=self.artifact_id,
+            languages=languages(self._all),
+        )
+        BoundedProtocol.at_once, BoundedProtocol.at_end = made.at_once, made.end
+        return made
 
     def artifact_id(self, path: str) -> str:
         """The artifact that answers at a path: its capability's, else that of the first."""

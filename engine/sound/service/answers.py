@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Unpack
 
 from engine.base.errors import AudioNotFound, NotFound, NotReady
 from engine.serving.http.exchange import current_language
@@ -30,7 +30,7 @@ from engine.sound.service.schemas import (
 )
 
 if TYPE_CHECKING:
-    from engine.sound.catalogue import Track
+    from engine.sound.catalogue import Track, Which
     from engine.sound.encoder.because import Common
     from engine.sound.fingerprint.align import Agreement
     from engine.sound.search import SoundHit
@@ -165,22 +165,10 @@ class SoundAnswers:
             for one in found
         ]
 
-    async def tracks(
-        self,
-        offset: int,
-        limit: int,
-        *,
-        genre: str | None,
-        album_id: int | None,
-        q: str | None,
-        heard: bool = False,
-    ) -> TracksPage:
-        """A page of the tracks, of those alone that a genre, an album and words let through, where
-        `heard` of those with audio that may be handed out."""
+    async def tracks(self, offset: int, limit: int, **which: Unpack[Which]) -> TracksPage:
+        """A page of the tracks, of `which` alone."""
         search = self._sound.now
-        page = await self._sound.beside(
-            lambda: search.page(offset, limit, genre=genre, album_id=album_id, q=q, heard=heard)
-        )
+        page = await self._sound.beside(lambda: search.page(offset, limit, **which))
         return TracksPage(
             total=page.total, tracks=[TrackModel(**self._fields(one)) for one in page.tracks]
         )

@@ -17,7 +17,6 @@ from engine.base.errors import (
     AudioNotShared,
     DatabaseUnavailable,
     LyricsNotFound,
-    ObjectNotFound,
     PartUnavailable,
     SessionNotReady,
     ShazamError,
@@ -288,13 +287,8 @@ class VoiceAnswers:
 
     def _there(self, keys: Mapping[What, str | None]) -> list[What]:
         """What of these can be handed out; not for an event loop."""
-        return [what for what, key in keys.items() if key is not None and self._is_there(key)]
-
-    def _is_there(self, key: str) -> bool:
-        """Whether something is in it; not for an event loop."""
-        with contextlib.suppress(ObjectNotFound):
-            return self.library.objects.size(key) > 0
-        return False
+        are_whole = self.library.objects.are_whole
+        return [what for what, key in keys.items() if key is not None and are_whole([key])]
 
     @staticmethod
     def _key_of_user(session: Session, what: What) -> str | None:
@@ -313,7 +307,7 @@ class VoiceAnswers:
             told.reference_key(session, what) if who == "ref" else self._key_of_user(session, what)
         )
         objects = self.library.objects
-        if key is None or not await asyncio.to_thread(self._is_there, key):
+        if key is None or not await asyncio.to_thread(objects.are_whole, [key]):
             raise AudioNotFound(
                 f"There is no {who}/{what} in this session (yet). See /api/audio/{session_id}"
                 "/tracks for what there is."
@@ -331,7 +325,7 @@ class VoiceAnswers:
 
     async def tracks(self, q: str | None, limit: int) -> TracksModel:
         """Those with audio that may be heard."""
-        page = await self._sound.tracks(0, limit, genre=None, album_id=None, q=q, heard=True)
+        page = await self._sound.tracks(0, limit, q=q, heard=True)
         return TracksModel(total=page.total, tracks=page.tracks)
 
     def track(self, track_id: int) -> Any:

@@ -61,29 +61,31 @@ def started(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[bytes]]]:
         process.communicate()
 
 
+def answer(port: int, path: str) -> bytes:
+    """What is answered, with 200, once a worker listens there and is ready."""
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=60) as reply:
+                assert reply.status == 200
+                return bytes(reply.read())
+        except OSError:  # not listening yet, or not ready
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+
+
 def test_a_worker_that_is_killed_is_replaced_and_sigterm_ends_both(
     started: Callable[..., subprocess.Popen[bytes]], tiny_artifact: Path, free_port: int
 ) -> None:
-    def answer(path: str) -> int:
-        deadline = time.monotonic() + 60
-        while True:
-            try:
-                url = f"http://127.0.0.1:{free_port}{path}"
-                with urllib.request.urlopen(url, timeout=60) as reply:
-                    return int(reply.status)
-            except OSError:  # not listening yet, or not ready
-                assert time.monotonic() < deadline
-                time.sleep(0.1)
-
     process = started(free_port, tiny_artifact)
-    assert answer("/api/search-by-text?query=red") == 200
+    answer(free_port, "/api/search-by-text?query=red")
     (worker,) = psutil.Process(process.pid).children()
     assert psutil.Process(process.pid).memory_info().rss < 40e6
     worker.kill()
     # Who asks now waits at the socket, which is not the worker's.
     with urllib.request.urlopen(f"http://127.0.0.1:{free_port}/livez", timeout=60) as reply:
         assert reply.status == 200
-    assert answer("/api/search-by-text?query=red") == 200
+    answer(free_port, "/api/search-by-text?query=red")
     (other,) = psutil.Process(process.pid).children()
     assert other.pid != worker.pid
     process.send_signal(signal.SIGTERM)
@@ -302,27 +304,16 @@ def test_what_starts_a_worker_loads_nothing_that_only_workers_need() -> None:
 def test_a_worker_answers_without_bentoml_until_that_is_asked_for(
     started: Callable[..., subprocess.Popen[bytes]], tiny_artifact: Path, free_port: int
 ) -> None:
-    def get(path: str) -> bytes:
-        deadline = time.monotonic() + 60
-        while True:
-            try:
-                url = f"http://127.0.0.1:{free_port}{path}"
-                with urllib.request.urlopen(url, timeout=60) as reply:
-                    return bytes(reply.read())
-            except OSError:  # not listening yet, or not ready
-                assert time.monotonic() < deadline
-            time.sleep(0.1)
-
     process = started(free_port, tiny_artifact, SHAZAM_SOUND_ARTIFACT="none")
-    get("/api/search-by-text?query=red")
+    answer(free_port, "/api/search-by-text?query=red")
     (worker,) = psutil.Process(process.pid).children()
     assert "engine.serving.process.worker" in worker.cmdline()
     before = worker.memory_info().rss
-    routes = {one["route"] for one in json.loads(get("/schema.json"))["routes"]}
+    routes = {one["route"] for one in json.loads(answer(free_port, "/schema.json"))["routes"]}
     assert routes == {"/identify", "/search_by_image", "/search_by_text"}
     # All of BentoML has come only now.
     assert worker.memory_info().rss > before + 20e6
-    assert json.loads(get("/api/search-by-text?query=red"))["success"]
+    assert json.loads(answer(free_port, "/api/search-by-text?query=red"))["success"]
 
 
 def test_a_traced_worker_is_bentomls_own(
