@@ -279,12 +279,26 @@ def song_of(number: int) -> Song:
 
 
 def replaced(judge: Judge, made: Sequence[Song]) -> dict[str, Any]:
-    """Lines of which some words are others, sung as well: the score, and what of it is words."""
+    """The same recording, and lines of which some words are others, sung as well: the score, how
+    much of the words is wrong, what the pitch is worth, and by how many words one is judged."""
     rows = []
     for number, line in enumerate(LINES):
         music = made[number].music
         voice = in_a_room(sung_words(WORK, line, number)[0], number)
-        reference = judge.hear(mixed(voice, music, 0)[0], "reference")
+        both = mixed(voice, music, 0)[0]
+        reference = judge.hear(both, "reference")
+        theirs = judge.words(reference, None)["words"]
+        lyrics = [{"text": line}]
+
+        def judged(take: Array, reference: Any = reference, **more: Any) -> list[float]:
+            heard = judge.hear(take, "take")
+            told = judge.words(heard)["words"]
+            found = judge.score(heard, reference, words=told, **more)
+            wrong = found.get("lyrics", {}).get("wer")
+            return [found["score"], wrong, found["pitch"]["score"], found["coverage"]["words"]]
+
+        how = {"lyrics": lyrics, "reference_words": theirs}
+        same = judged(both, **how)
         random = np.random.default_rng(number)
         order = random.permutation(len(line.split()))
         found = []
@@ -293,11 +307,8 @@ def replaced(judge: Judge, made: Sequence[Song]) -> dict[str, Any]:
             for at in order[: round(share * len(words))]:
                 words[at] = str(random.choice(OTHERS))
             take = mixed(in_a_room(sung_words(WORK, " ".join(words), number)[0], number), music, 12)
-            heard = judge.hear(take[0], "take")
-            told = judge.words(heard)["words"]
-            result = judge.score(heard, reference, words=told, lyrics=[{"text": line}])
-            found.append([result["score"], result["lyrics"]["wer"], result["pitch"]["score"]])
-        rows.append({"line": line, "by_share": found})
+            found.append(judged(take[0], **how))
+        rows.append({"line": line, "the same": same, "by_share": found})
         print(json.dumps(rows[-1]), flush=True)
     return {"rows": rows}
 
@@ -325,6 +336,8 @@ def timed(judge: Judge, made: Sequence[Song]) -> dict[str, Any]:
     judge.words(judge.hear(_words()[: 20 * RATE], "warm"))  # a worker has its networks open
     whole = _vowels(0, seed=1)
     reference = clock("the reference", lambda: judge.hear(whole, "reference"))
+    sung = judge.hear(_words(), "sung")
+    clock("its words, where it has lyrics", lambda: judge.words(sung, None))
     for kind, take in (("vowels", _vowels), ("words", _words)):
         judged(kind, take())
         for unit in ("", ", CPU"):
@@ -332,7 +345,8 @@ def timed(judge: Judge, made: Sequence[Song]) -> dict[str, Any]:
             units = [name.endswith(", CPU") for name in took if name.startswith(f"{kind}: ")]
             known = sum(s for s, cpu in zip(steps, units, strict=True) if cpu == bool(unit))
             took[f"all of {kind}, reference remembered{unit}"] = round(known, 1)
-            took[f"all of {kind}{unit}"] = round(known + took[f"the reference{unit}"], 1)
+            first = took[f"the reference{unit}"] + took[f"its words, where it has lyrics{unit}"]
+            took[f"all of {kind}{unit}"] = round(known + first, 1)
     took["load of the machine"] = round(os.getloadavg()[0], 1)
     took["MB held"] = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
     print(json.dumps(took), flush=True)
@@ -419,11 +433,16 @@ def report(found: dict[str, Any]) -> str:
         lines += ["", "## Scores, one fault at a time", "", *_of_faults(found["faults"]["rows"])]
     if "replaced" in found:
         lines += ["", "## Scores as words are replaced (none, a quarter, half, all)", ""]
-        lines += ["| Line | score | WER heard |", "|---|---|---|"]
+        lines += [
+            "| Line | judged by | the same recording | score | WER |",
+            "|---|---|---|---|---|",
+        ]
         for row in found["replaced"]["rows"]:
             scores = " → ".join(f"{one[0]:.0f}" for one in row["by_share"])
             wrong = " → ".join(f"{one[1]:.2f}" for one in row["by_share"])
-            lines.append(f"| {row['line']} | {scores} | {wrong} |")
+            same = row["the same"]
+            told = f"{same[3]:.0%} of its words | {same[0]:.0f} | {scores} | {wrong}"
+            lines.append(f"| {row['line']} | {told} |")
     if "time" in found:
         lines += [
             "",

@@ -141,6 +141,7 @@ TASKS = {
     "reference.fetch": "received",
     "reference.separate_reference": "separate",
     "reference.pitch_reference": "listen",
+    "reference.words_reference": "words",
     "take.separate_user": "separate",
     "take.pitch": "listen",
     "take.words": "words",

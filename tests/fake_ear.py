@@ -84,6 +84,7 @@ def score(
     *,
     words: list[Any] | None,
     lyrics: list[dict[str, Any]] | None,
+    reference_words: list[Any] | None,
     transposition: int,
     offset_s: float,
     separation: dict[str, float | None],
@@ -103,7 +104,13 @@ def score(
         **told,
         "not_measured": [] if measured else ["lyrics"],
         "phrases": [phrase],
-        "coverage": {"recorded": 0.4, "sung": 1.0, "sure": 1.0, "sounds": True},
+        "coverage": {
+            "recorded": 0.4,
+            "sung": 1.0,
+            "sure": 1.0,
+            "sounds": True,
+            "words": None if reference_words is None else float(len(reference_words)),
+        },
         "separation": separation,
     }
 

@@ -168,6 +168,7 @@ def test_a_take_is_judged_from_beginning_to_end(stage: Stage) -> None:
     assert (answer.status_code, answer.json()["state"]) == (200, "recorded")
     results = stage.judged(session_id)
     assert (results["score"], results["not_measured"]) == (78, [])
+    assert results["coverage"]["words"] == 1, "the reference's words are heard, too"
     assert results["pitch"]["weight"] == 0.4
     assert [one["by"] for one in results["jury"]] == ["template"] * 3
     assert results["separation"] == {"user": 0.9, "reference": 0.9}

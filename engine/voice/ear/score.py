@@ -16,7 +16,7 @@ from engine.voice.ear.alignment import Alignment, sharpened
 from engine.voice.ear.heard import FRAME_S, Array, Line, Word
 from engine.voice.ear.melody import Melody
 from engine.voice.ear.phrases import Phrase, phrases
-from engine.voice.ear.wording import error_rate
+from engine.voice.ear.wording import Asked, error_rate
 
 WEIGHTS = {"pitch": 0.4, "rhythm": 0.3, "lyrics": 0.3}
 HALF_CENTS, HALF_MS = 75.0, 120.0  # so far off, a tone or a beginning counts half
@@ -32,6 +32,7 @@ _STEP_CENTS, _STEP_FRAMES = 70.0, 4  # a new note of a voice that does not stop
 _ONSET_GAP_S = 0.12
 _NOISE = 0.25  # share of what sounds that has a sure tone: of noise up to 0.15, of a voice 0.9
 _FEWEST = 5  # points of a curve, of which a phrase can be judged
+_LEAST_WORDS = 1 / 3  # of a song's, that the recogniser must hear in the reference to judge others
 
 Flags = npt.NDArray[np.bool_]
 _NONE = np.zeros(0, np.float32)
@@ -60,17 +61,19 @@ def score(
     *,
     words: Sequence[Word] | None = None,
     lyrics: Sequence[Line] | None = None,
+    reference_words: Sequence[Word] | None = None,
     transposition: int = 0,
     offset_s: float = 0.0,
     lost: Collection[str] = (),
 ) -> dict[str, Any]:
     """The results of the contract but the jury's, and what was found on the way.
 
-    `transposition`: whole semitones by which the user says to have sung higher; they are no fault.
-    `offset_s` is added to the times of `lyrics`. `lost`: of whom, "user" or "reference", no voice
-    came out, so that what is heard there is music that was taken for one. The user's is silence
-    then; beside none of the reference nothing of a melody can be measured, and "score" is None
-    where nothing at all was.
+    `reference_words` are those that the recogniser hears in the reference; None where nobody
+    listened. `transposition`: whole semitones by which the user says to have sung higher; they are
+    no fault. `offset_s` is added to the times of `lyrics`. `lost`: of whom, "user" or "reference",
+    no voice came out, so that what is heard there is music that was taken for one. The user's is
+    silence then; beside none of the reference nothing of a melody can be measured, and "score" is
+    None where nothing at all was.
     """
     alone = "reference" in lost  # and where its melody is in the take, nobody knows
     silent = "user" in lost or not user.sounds.any()
@@ -82,10 +85,12 @@ def score(
         take = replace(take, present=nobody, both=nobody)
     if alone:
         take = replace(take, sung=nobody, both=nobody, begins=take.begins[:0], late_ms=_NONE)
+    asked = None
+    if reference_words is not None and lyrics and not alone:
+        asked = Asked.of(lyrics, reference_words)
     wer = None
     if words is not None and lyrics:
-        wanted = [*lyrics] if alone else _recorded(lyrics, offset_s, alignment)
-        wer = error_rate(words, wanted)
+        wer = _wrong(words, lyrics, asked, None if alone else alignment, offset_s)
     same = min(_share(alignment.same, *_SAME), _share(_steadiness(take), *_STEADY))
     known = max(same, 0.0 if wer is None else _share(1 - wer, 0.3, 0.6))
     rejected = known < _THAT_SONG
@@ -125,6 +130,7 @@ def score(
             "sung": round(_mean(take.present[take.sung]), 3),
             "sure": round(_mean(take.both[take.sung & take.present]), 3),
             "sounds": bool(user.sounds.any()),
+            "words": None if asked is None else round(asked.share, 3),
         },
         "same_song": round(known, 3),
     }
@@ -273,6 +279,30 @@ def _told(phrase: Phrase, take: Take, alignment: Alignment, known: float) -> dic
         "user_from_s": round(float(there[0]), 2) if len(there) else None,
         "user_to_s": round(float(there[-1]), 2) if len(there) else None,
     }
+
+
+def _wrong(
+    heard: Sequence[Word],
+    lyrics: Sequence[Line],
+    asked: Asked | None,
+    alignment: Alignment | None,
+    offset_s: float,
+) -> float | None:
+    """How many of the words are wrong, of those that were recorded, and that were `asked` where it
+    is known what is heard in the reference; None where these are too few to tell. `alignment` is
+    None where nobody knows what was recorded."""
+    if asked is None or alignment is None:
+        wanted = lyrics if alignment is None else _recorded(lyrics, offset_s, alignment)
+        return error_rate(heard, wanted)
+    if asked.share < _LEAST_WORDS:
+        return None
+    inside = np.isfinite(alignment.at)
+
+    def is_recorded(seconds: float) -> bool:
+        at = int(seconds / FRAME_S)
+        return at < len(inside) and bool(inside[at])
+
+    return asked.error_rate(heard, is_recorded)
 
 
 def _recorded(lyrics: Sequence[Line], offset_s: float, alignment: Alignment) -> list[Line]:

@@ -139,6 +139,7 @@ def score(
     *,
     words: Sequence[Mapping[str, Any]] | None,
     lyrics: Sequence[Mapping[str, Any]] | None,
+    reference_words: Sequence[Mapping[str, Any]] | None = None,
     transposition: int = 0,
     offset_s: float = 0.0,
     separation: Mapping[str, float | None] | None = None,
@@ -158,13 +159,18 @@ def score(
         user,
         Melody.load(Path(reference_melody)),
         Alignment.load(Path(alignment)),
-        words=None if words is None else [Word.of(word) for word in words],
+        words=_words(words),
+        reference_words=_words(reference_words),
         lyrics=None if lyrics is None else [Line.of(line) for line in lyrics],
         transposition=transposition,
         offset_s=offset_s,
         lost=lost,
     )
     return {**found, "separation": sure, "lost": lost}
+
+
+def _words(told: Sequence[Mapping[str, Any]] | None) -> list[Word] | None:
+    return None if told is None else [Word.of(word) for word in told]
 
 
 def _both(vocals: str, instrumentals: str | None) -> tuple[Samples, Samples | None]:

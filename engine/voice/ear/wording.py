@@ -1,10 +1,17 @@
-"""Words that were heard, and words that should be → the share that is wrong (WER)."""
+"""Words that were heard, and words that should be → the share that is wrong (WER).
+
+A recogniser mishears who sings right, and the reference no less. So a singer is asked only for the
+words of the lyrics that are heard in the reference, too: what is not known of one is not held
+against the other, and a copy of the reference has every word right.
+"""
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 
 from engine.base.needs import need
 from engine.voice.ear.heard import Line, Word
@@ -25,9 +32,96 @@ def plain(text: str) -> list[str]:
 def error_rate(heard: Sequence[Word], lines: Sequence[Line]) -> float | None:
     """Of the words of `lines`, how many must be put in, left out or replaced: 0 where all is right,
     also above 1. None where the lines hold no words."""
-    wanted = plain(" ".join(line.text for line in lines))
+    wanted = _wanted(lines)
     if not wanted:
         return None
-    told = plain(" ".join(word.text for word in heard))
+    told = [text for text, _ in _told(heard)]
     jiwer = need("jiwer", "voice.in", by="Lyrics")
     return float(jiwer.wer(" ".join(wanted), " ".join(told))) if told else 1.0
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The words of a song, `words`; when each is heard in the reference, in seconds, None where it
+    is not; and how many words are heard there before each, and after the last, that are not of
+    them."""
+
+    words: tuple[str, ...]
+    at_s: tuple[float | None, ...]
+    added: Counter[int]
+
+    @classmethod
+    def of(cls, lines: Sequence[Line], reference: Sequence[Word]) -> Asked | None:
+        """None where the lines hold no words."""
+        wanted, told = _wanted(lines), _told(reference)
+        if not wanted:
+            return None
+        right, added = _compared(wanted, [text for text, _ in told])
+        at_s = {mine: (told[there][1].start_s + told[there][1].end_s) / 2 for mine, there in right}
+        return cls(tuple(wanted), tuple(map(at_s.get, range(len(wanted)))), added)
+
+    @property
+    def share(self) -> float:
+        """0…1: how many of the words are heard in the reference, so that a singer can be judged by
+        them."""
+        return sum(at is not None for at in self.at_s) / len(self.words)
+
+    def error_rate(
+        self, heard: Sequence[Word], is_recorded: Callable[[float], bool]
+    ) -> float | None:
+        """As the other, of the words that are heard in the reference, at a time that was recorded.
+        None where there are none."""
+        asked = [at is not None and is_recorded(at) for at in self.at_s]
+        if not any(asked):
+            return None
+        first, end = self._around(asked)
+        right, added = _compared(self.words[first:end], [text for text, _ in _told(heard)])
+        missed = sum(asked) - sum(asked[first + mine] for mine, _ in right)
+        # Beside a word that is not heard in the reference, what is heard instead may be two words.
+        more = sum(
+            max(0, count - self.added[first + place])
+            for place, count in added.items()
+            if 0 < place < end - first and asked[first + place - 1] and asked[first + place]
+        )
+        return (missed + more) / sum(asked)
+
+    def _around(self, asked: Sequence[bool]) -> tuple[int, int]:
+        """From which word to which one may be sung where these are: those beyond that have a time
+        were not recorded."""
+        first = asked.index(True)
+        end = len(asked) - asked[::-1].index(True)
+        while first and self.at_s[first - 1] is None:
+            first -= 1
+        while end < len(asked) and self.at_s[end] is None:
+            end += 1
+        return first, end
+
+
+def _wanted(lines: Iterable[Line]) -> list[str]:
+    return plain(" ".join(line.text for line in lines))
+
+
+def _told(heard: Iterable[Word]) -> list[tuple[str, Word]]:
+    """Each word as it is compared, beside the one that it is of."""
+    return [(text, word) for word in heard for text in plain(word.text)]
+
+
+def _compared(
+    wanted: Sequence[str], told: Sequence[str]
+) -> tuple[list[tuple[int, int]], Counter[int]]:
+    """Places of words that are the same in both; and before which place of `wanted` so many words
+    are told that are not wanted."""
+    right: list[tuple[int, int]] = []
+    added: Counter[int] = Counter()
+    if not told:
+        return right, added
+    jiwer = need("jiwer", "voice.in", by="Lyrics")
+    [chunks] = jiwer.process_words(" ".join(wanted), " ".join(told)).alignments
+    for one in chunks:
+        mine = range(one.ref_start_idx, one.ref_end_idx)
+        there = range(one.hyp_start_idx, one.hyp_end_idx)
+        if one.type == "equal":
+            right += zip(mine, there, strict=True)
+        elif one.type == "insert":
+            added[one.ref_start_idx] += len(there)
+    return right, added

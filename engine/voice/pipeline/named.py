@@ -7,7 +7,7 @@ from engine.voice.records import VoiceJob
 from engine.voice.tables import KINDS, Kind
 
 # What the steps tell; it changes with them, and what was told before is then done again.
-VERSION = "1"
+VERSION = "2"
 # Whoever has sung waits for no reference of others.
 NAMED: dict[Kind, Named] = {kind: Named(f"voice.{kind}", f"voice.{kind}s") for kind in KINDS}
 # A link waits for another's server, which costs no core: it has places of its own (see the
@@ -18,9 +18,10 @@ LINKS_AT_ONCE, LINKS_OF_ONE = 8, 2
 SHARES: dict[Kind, dict[str, float]] = {
     "reference": {
         "fetch": 0.15,
-        "separate_reference": 0.6,
-        "pitch_reference": 0.2,
+        "separate_reference": 0.4,
+        "pitch_reference": 0.1,
         "lyrics": 0.05,
+        "words_reference": 0.3,
     },
     "take": {
         "separate_user": 0.4,

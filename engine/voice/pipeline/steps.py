@@ -249,12 +249,23 @@ def lyrics(work: Work) -> Told:
     kit = work.kit
     if not kit.bench.rows(lambda: kit.sessions.found_lyrics(session.session_id, found)):
         raise Cancelled(work.job.workflow_id)
-    kit.bench.clear(work.job.job_id)
     return {"source": found and found.source, "lines": len(found.lines) if found else 0}
 
 
 def words_reference(work: Work) -> Told:
-    """When each word of a track is sung, as it is heard."""
+    """When each word of a track is sung, as it is heard: for who asks that, and for singers, of
+    whom no word is asked that is not heard in the reference either."""
+    kit, job = work.kit, work.job
+    told = _words_of_reference(work) if job.kind == "words" or work.told["lyrics"]["lines"] else {}
+    if job.kind == "words" and not kit.bench.rows(
+        lambda: kit.jobs.tell(job.job_id, job.attempt, told)
+    ):
+        raise Cancelled(job.workflow_id)
+    kit.bench.clear(job.job_id)
+    return {"words": len(told.get("words") or [])}
+
+
+def _words_of_reference(work: Work) -> Told:
     fetched, separated = work.told["fetch"], work.told["separate_reference"]
     reference = work.reference(fetched["reference_id"])
     told = _remembered(work, reference, "words_reference")
@@ -262,12 +273,7 @@ def words_reference(work: Work) -> Told:
         told = _worded(work, fetched, separated, None)
         if "missing" not in told:
             _remember(work, reference, "words_reference", told)
-    kit, job = work.kit, work.job
-    rows = work.kit.bench.rows
-    if not rows(lambda: kit.jobs.tell(job.job_id, job.attempt, told)):
-        raise Cancelled(job.workflow_id)
-    kit.bench.clear(job.job_id)
-    return {"words": len(told.get("words") or [])}
+    return told
 
 
 # --- the take
@@ -311,7 +317,9 @@ def words(work: Work) -> Told:
     if work.session().lyrics is None:
         return {"missing": "Nobody told the words of this song."}
     separated = work.told["separate_user"]
-    return _worded(work, separated, separated, None)
+    # A language is found out in each of them, and once in a while another one in either.
+    heard = work.reference(work.session().reference_id or "").facts.get("words_reference", {})
+    return _worded(work, separated, separated, heard.get("language"))
 
 
 def align(work: Work) -> Told:
@@ -349,6 +357,7 @@ def score(work: Work) -> Told:
             alignment=aligned,
             words=to_the_end(heard),
             lyrics=_lines(session.lines(), facts["fetch"]["duration_s"]),
+            reference_words=facts.get("words_reference", {}).get("words"),
             transposition=int(asked.get("transposition", 0)),
             offset_s=0.0,
             separation=confidences,

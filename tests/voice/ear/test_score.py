@@ -304,6 +304,26 @@ def test_the_score_falls_with_each_word_that_is_another() -> None:
     assert [found[0][name]["weight"] for name in WEIGHTS] == [0.4, 0.3, 0.3]
 
 
+def test_a_copy_whose_words_are_misheard_as_the_references_are_is_perfect() -> None:
+    misheard = words("the liver runs beside a road and carries all hour songs")
+    told = judged(heard(NOTES), words=misheard, lyrics=LINES, reference_words=misheard)
+    assert told["score"] >= 99
+    assert told["lyrics"]["wer"] == 0
+    assert told["coverage"]["words"] == pytest.approx(8 / 11, abs=0.001)
+    others = words("a liver burns inside my toad and married tall hour tongues")
+    off = judged(heard(NOTES), words=others, lyrics=LINES, reference_words=misheard)
+    assert off["lyrics"]["wer"] == pytest.approx(7 / 8, abs=0.001)
+    assert judged(heard(NOTES), words=misheard, lyrics=LINES)["coverage"]["words"] is None
+
+
+def test_words_that_can_hardly_be_heard_in_the_reference_are_not_measured() -> None:
+    right = words("the river runs beside the road and carries all our songs")
+    hardly = words("mumble runs beside the mumble")
+    told = judged(heard(NOTES), words=right, lyrics=LINES, reference_words=hardly)
+    assert told["not_measured"] == ["lyrics"]
+    assert told["coverage"]["words"] == pytest.approx(3 / 11, abs=0.001)
+
+
 def test_lyrics_with_times_are_the_phrases_and_one_that_is_out_of_tune_is_told() -> None:
     notes = [*moved([n for n in NOTES if n.start_s < 6], cents=150)]
     notes += [note for note in NOTES if note.start_s >= 6]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from engine.voice.ear.heard import Line, Word
-from engine.voice.ear.wording import error_rate, plain
+from engine.voice.ear.wording import Asked, error_rate, plain
 
 
 @pytest.mark.parametrize(
@@ -33,3 +33,61 @@ def test_the_share_that_is_wrong_is_counted_in_words_of_the_lyrics() -> None:
     assert error_rate([], lines) == 1
     assert error_rate(heard("one two three four five six seven"), lines) > 1
     assert error_rate(heard("la la"), [Line("[solo]")]) is None
+
+
+SONG = [Line("the river runs beside the road"), Line("and carries all our songs")]
+
+
+def asked(reference: str) -> Asked:
+    made = Asked.of(SONG, heard(reference))
+    assert made is not None
+    return made
+
+
+def anywhere(_: float) -> bool:
+    return True
+
+
+@pytest.mark.parametrize(
+    ("reference", "take", "wrong"),
+    [
+        # What is heard in the reference as well is right, however it is misheard.
+        ("the river ones be side the road and carry salt our songs", None, 0.0),
+        ("the river ones be side the road oh yeah and carries all our songs", None, 0.0),
+        # Of nine words one is missed; what is misheard in either is asked of nobody.
+        ("the river ones beside the road and carry all our songs", "the river runs beside the "
+         "road and carries hall our songs", 1 / 9),
+        # A word more between two that are asked, and one where the reference has one, too.
+        ("the river runs beside the road and carries all our songs", "the river oh runs beside "
+         "the road and carries all our songs", 1 / 11),
+        ("the river oh runs beside the road and carries all our songs", "the river hey runs "
+         "beside the road and carries all our songs", 0.0),
+        ("the river runs beside the road and carries all our songs", "", 1.0),
+    ],
+)  # fmt: skip
+def test_a_word_that_the_reference_has_not_either_is_asked_of_nobody(
+    reference: str, take: str | None, wrong: float
+) -> None:
+    told = heard(reference if take is None else take)
+    assert asked(reference).error_rate(told, anywhere) == pytest.approx(wrong)
+
+
+def test_how_many_words_can_be_asked_is_told() -> None:
+    assert asked("the river runs beside the road").share == pytest.approx(6 / 11)
+    assert asked("").share == 0
+    assert asked("").error_rate(heard("the river"), anywhere) is None
+    assert Asked.of([Line("(oh)")], heard("oh")) is None
+
+
+def test_words_that_were_not_recorded_are_asked_of_nobody() -> None:
+    """Lyrics without times: when each word is sung is heard in the reference."""
+    sung = heard("the river runs beside the road and carries all our songs")
+    whole = Asked.of(SONG, [Word(one.text, at, at + 0.5, 0.9) for at, one in enumerate(sung)])
+    assert whole is not None
+    first = whole.error_rate(heard("the river runs"), lambda seconds: seconds < 3)
+    assert first == 0
+    assert whole.error_rate(heard("all our songs"), lambda seconds: seconds > 8) == 0
+    assert whole.error_rate(heard("the river rests"), lambda seconds: seconds < 3) == (
+        pytest.approx(1 / 3)
+    )
+    assert whole.error_rate(heard("the"), lambda _: False) is None
