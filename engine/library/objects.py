@@ -49,6 +49,8 @@ logger = logging.getLogger("shazam")
 PATIENCE_S = 60.0
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.2, 8.0
 MEDIA_TYPE = "application/octet-stream"
+# So much of both ends of an object tells it from what a failing disk made of it.
+SEALED_BYTES = 1 << 20
 
 T = TypeVar("T")
 
@@ -171,14 +173,23 @@ class Objects:
                 found[key] = self.size(key)
         return found
 
-    def are_whole(self, keys: Iterable[str], sizes: Mapping[str, int] | None = None) -> bool:
-        """Whether all of these are there, as large as they were; where nobody wrote that down,
-        larger than nothing."""
+    def seals(self, keys: Iterable[str]) -> dict[str, str]:
+        """What tells each of these that is there from one that was cut or written over: its size,
+        and a digest of its ends, as all of it would be too much to read of a bucket."""
+        found = {}
+        for key, size in self.sizes(keys).items():
+            ends = self.read(key, 0, SEALED_BYTES) + self.read(key, max(0, size - SEALED_BYTES))
+            found[key] = f"{size}-{hashlib.sha256(ends).hexdigest()}"
+        return found
+
+    def are_whole(self, keys: Iterable[str], seals: Mapping[str, str] | None = None) -> bool:
+        """Whether all of these are there, as they were sealed; where nobody did, larger than
+        nothing."""
         wanted = set(keys)
-        now = self.sizes(wanted)
-        if sizes is None:
+        if seals is None:
+            now = self.sizes(wanted)
             return len(now) == len(wanted) and all(now.values())
-        return all(key in now and now[key] == sizes.get(key) for key in wanted)
+        return self.seals(wanted) == {key: seals.get(key) for key in wanted}
 
     def delete(self, key: str) -> None:
         """Gone afterwards, whether it was there or not."""

@@ -111,6 +111,27 @@ def test_an_empty_object_is_an_object(objects: Objects, tmp_path: Path) -> None:
     assert objects.get("empty", tmp_path / "empty").read_bytes() == b""
 
 
+def test_objects_are_whole_where_they_are_as_they_were_sealed(
+    objects: Objects, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.library.objects.SEALED_BYTES", 4)
+    keys = ("whole/one", "whole/two")
+    for key in keys:
+        objects.put(key, b"abcd 1 efgh")
+    seals = objects.seals([*keys, "whole/none"])
+    assert set(seals) == set(keys)
+    assert objects.are_whole(keys, seals)
+    assert objects.are_whole(keys)
+    for damaged in (b"", b"abcd 1 efg", bytes(11), b"abcd 1 ef\0\0", b"ABCD 1 efgh"):
+        objects.put(keys[1], damaged)
+        assert not objects.are_whole(keys, seals), damaged
+        assert objects.are_whole(keys) == bool(damaged)
+    objects.delete(keys[1])
+    assert not objects.are_whole(keys)
+    assert not objects.are_whole(keys, seals)
+    assert not objects.are_whole(["whole/one"], {})
+
+
 def test_a_second_put_replaces_the_first(objects: Objects) -> None:
     objects.put("replaced", b"a long first version")
     objects.put("replaced", b"second")

@@ -461,14 +461,13 @@ def test_what_is_damaged_of_a_remembered_reference_is_made_again(
     ((reference_id,),) = rows.execute(asks, (first,))
     rows.close()
     folder = stage.data / "objects" / "voice" / "references" / reference_id
-    whole = {path.name: path.stat().st_size for path in folder.iterdir()}
+    whole = {path.name: path.read_bytes() for path in folder.iterdir()}
     assert {"melody.npz", "vocals.flac", "original.flac"} <= set(whole)
 
     (folder / "vocals.flac").write_bytes(b"")
-    assert stage.mine.get(f"/api/audio/{first}/tracks").json()["ref"] == [
-        "original",
-        "instrumentals",
-    ]
+    left = ["original", "instrumentals"]
+    assert stage.mine.get(f"/api/audio/{first}/tracks").json()["ref"] == left
+    assert stage.status(first)["reference"]["audio"] == left
     (folder / "melody.npz").write_bytes(b"")
     stage.send(first, sung(42))
     assert stage.mine.post(f"/api/session/{first}/analyze").status_code == 202
@@ -476,11 +475,14 @@ def test_what_is_damaged_of_a_remembered_reference_is_made_again(
     assert "Begin a new session" in told["error"]["message"]  # and not that it is the take's fault
     again = stage.start(**asked)
     stage.until(again, "ready")
-    for name in ("melody.npz", "original.flac"):  # cut short
-        (folder / name).write_bytes((folder / name).read_bytes()[: whole[name] // 2])
-    again = stage.start(**asked)
-    stage.until(again, "ready")
-    assert {path.name: path.stat().st_size for path in folder.iterdir()} == whole
+    cut = {name: data[: len(data) // 2] for name, data in whole.items()}
+    zeros = {name: bytes(len(data)) for name, data in whole.items()}
+    for damaged in (cut, zeros):
+        for name in ("melody.npz", "original.flac", "pitch.npz"):
+            (folder / name).write_bytes(damaged[name])
+        again = stage.start(**asked)
+        stage.until(again, "ready")
+        assert {path.name: path.read_bytes() for path in folder.iterdir()} == whole
     stage.send(again, sung(42))
     assert stage.judged(again)["score"] == 78
 

@@ -17,7 +17,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import IO, Any
 
-from engine.base.errors import Internal, Overloaded, ShazamError, UnreadableAudio
+from engine.base.errors import AudioTooLong, Internal, Overloaded, ShazamError
 from engine.library.pipeline.transcode import told_if_full
 from engine.serving.work.lanes import stand_back
 
@@ -62,9 +62,7 @@ def _answer(task: Any, arguments: dict[str, Any], report: _Reports) -> dict[str,
             return {"result": task(report=report, **arguments)}
     except (Overloaded, MemoryError):
         # The bound is this process's own: the machine has memory, the file wants too much.
-        return _told(
-            UnreadableAudio("This recording takes more memory than one needs. Send a part.")
-        )
+        return _told(AudioTooLong("This recording takes more memory than one needs. Send a part."))
     except ShazamError as error:
         return _told(error)
     except Exception:

@@ -104,8 +104,8 @@ class Stepping:
         logger.info("%s begins %s", at, step)
         job = bench.rows(lambda: line.rows.get(job_id, None))
         result = line.do(step, Task(job, told, report, self.running.unwanted(at)))
-        sizes = bench.objects.sizes(result.get("objects", {}).values())
-        result = {**result, "pipeline": line.version, "sizes": sizes}
+        seals = bench.objects.seals(result.get("objects", {}).values())
+        result = {**result, "pipeline": line.version, "seals": seals}
         self._end(step, job_id, attempt, result)
         logger.info("%s ended %s", at, step)
         return result
@@ -121,7 +121,7 @@ class Stepping:
     def _holds(self, result: Told) -> bool:
         """Whether what an earlier run, or an earlier attempt, told of this step is still so."""
         keys = result.get("objects", {}).values()
-        whole = self.line.bench.objects.are_whole(keys, result.get("sizes"))
+        whole = self.line.bench.objects.are_whole(keys, result.get("seals"))
         return whole and result.get("pipeline") == self.line.version
 
     def _give_up(self, workflow: str) -> None:

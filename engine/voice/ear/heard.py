@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import zipfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -34,11 +35,15 @@ class Pitch:
 
     @classmethod
     def load(cls, path: Path, voice: Path) -> Self | None:
-        """None where it was not heard in this very file `voice`."""
-        with np.load(path, allow_pickle=False) as held:
-            if str(held["sha256"]) != file_sha256(voice):
-                return None
-            return cls(held["times_s"], held["hz"], held["confidence"])
+        """None where it was not heard in this very file `voice`, or is damaged: whoever hears it
+        once more does without."""
+        try:
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as held:
+                if str(held["sha256"]) != file_sha256(voice):
+                    return None
+                return cls(held["times_s"], held["hz"], held["confidence"])
+        except (EOFError, ValueError, zipfile.BadZipFile):
+            return None
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,15 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from engine.base.errors import AudioNotFound, EmptyFile, ObjectNotFound, SessionNotFound
+from engine.base.errors import (
+    AudioNotFound,
+    EmptyFile,
+    InvalidRequest,
+    ObjectDamaged,
+    ObjectNotFound,
+    SessionNotFound,
+    UnreadableAudio,
+)
 from engine.base.files import file_sha256
 from engine.library.pipeline.line import Task, Told
 from engine.library.pipeline.pool import Cancelled
@@ -40,6 +48,7 @@ LIMITS = {
     "score": (60.0, 0.5),
 }
 GONE = "What was made of the reference is gone. Begin a new session."
+DAMAGED = "A file that was kept for this session is damaged. Begin a new session."
 # Before it is decoded nobody knows how long it is.
 RECEIVE_S = 300.0
 
@@ -97,7 +106,30 @@ class Work:
                 for key in keys
             ]
 
-    def child(self, task: str, duration_s: float, **arguments: Any) -> Told:
+    @contextlib.contextmanager
+    def sent(self, key: str, digest: str) -> Iterator[Path]:
+        """What a caller sent, as a file, where its sha256 begins with `digest` as it did then: what
+        is empty or another by now was damaged here."""
+        bench = self.kit.bench
+        with bench.objects.local(key, bench.folder(self.job.job_id)) as path:
+            if not (path.stat().st_size and file_sha256(path).startswith(digest)):
+                raise ObjectDamaged(DAMAGED)
+            yield path
+
+    def receive(self, source: Path) -> Told:
+        """What somebody sent, or a link brought → `ORIGINAL`."""
+        original = str(self.path(ORIGINAL))
+        return self._child("received", 0.0, source=str(source), original=original, max_s=MOST_S)
+
+    def hear(self, task: str, duration_s: float, **arguments: Any) -> Told:
+        """Of objects that we made: whoever sent the recording is not to blame where one of them
+        cannot be read."""
+        try:
+            return self._child(task, duration_s, **arguments)
+        except (InvalidRequest, UnreadableAudio) as error:
+            raise ObjectDamaged(DAMAGED) from error
+
+    def _child(self, task: str, duration_s: float, **arguments: Any) -> Told:
         fixed, each = LIMITS.get(task, (RECEIVE_S, 0.0))
         return self.kit.bench.pool.run(
             self.job.workflow_id,
@@ -120,13 +152,7 @@ def fetch(work: Work) -> Told:
         told = _remembered(work, reference, "fetch")
         if told is None:
             key = reference.key(ORIGINAL)
-            facts = work.child(
-                "received",
-                0.0,
-                source=str(path),
-                original=str(work.path(ORIGINAL)),
-                max_s=MOST_S,
-            )
+            facts = work.receive(path)
             work.keep({ORIGINAL: key})
             told = {**facts, "sha256": sha256, "objects": {"original": key}}
             _remember(work, reference, "fetch", told)
@@ -152,7 +178,7 @@ def _name(work: Work, reference: Reference, told: Told) -> None:
 def _found(work: Work) -> Iterator[tuple[Path, str, bool]]:
     """The sound of a reference as a file at hand, the sha256 of its content, and whether that is an
     artifact's track, which stays."""
-    job, bench = work.job, work.kit.bench
+    job = work.job
     source = job.asked if job.session_id is None else work.session().source
     kind = source["kind"]
     if kind == "link":
@@ -163,7 +189,9 @@ def _found(work: Work) -> Iterator[tuple[Path, str, bool]]:
     elif kind == "artifact":
         yield _of_artifact(work, source), source["sha256"], True
     else:
-        with bench.objects.local(source["key"], bench.folder(job.job_id)) as path:
+        # The digest of a sample is that of what was sent, not of the sound that was made of it.
+        digest = source["sha256"] if kind == "file" else ""
+        with work.sent(source["key"], digest) as path:
             yield path, source["sha256"], False
 
 
@@ -282,10 +310,8 @@ def _words_of_reference(work: Work) -> Told:
 def separate_user(work: Work) -> Told:
     """The recording → FLAC, then the singer's voice and the rest."""
     recording, key = _recording(work), _take_key(work)
-    with work.at_hand(recording["key"]) as [source]:
-        facts = work.child(
-            "received", 0.0, source=source, original=str(work.path(ORIGINAL)), max_s=MOST_S
-        )
+    with work.sent(recording["key"], recording["take"]) as source:
+        facts = work.receive(source)
     work.keep({ORIGINAL: key(ORIGINAL)})
     received = {**facts, "objects": {"original": key(ORIGINAL)}}
     separated = _separated(work, received, key)
@@ -327,7 +353,7 @@ def align(work: Work) -> Told:
     key = _take_key(work)(ALIGNMENT)
     mine, theirs, _ = _melodies(work)
     with work.at_hand(mine, theirs) as [user, reference]:
-        told = work.child(
+        told = work.hear(
             "align",
             _duration_s(work),
             user_melody=user,
@@ -349,7 +375,7 @@ def score(work: Work) -> Told:
         "reference": facts.get("separate_reference", {}).get("confidence"),
     }
     with work.at_hand(mine, theirs, alignment) as [user, reference, aligned]:
-        results = work.child(
+        results = work.hear(
             "score",
             _duration_s(work),
             user_melody=user,
@@ -410,7 +436,7 @@ def _separated(work: Work, received: Told, key: Callable[[str], str]) -> Told:
     if why := work.kit.absent("separation"):
         return {"missing": why, "objects": {}}
     with work.at_hand(received["objects"]["original"]) as [original]:
-        told = work.child(
+        told = work.hear(
             "separate",
             received["duration_s"],
             source=original,
@@ -436,7 +462,7 @@ def _stems(received: Told, separated: Told) -> tuple[str, str | None]:
 def _listened(work: Work, received: Told, separated: Told, key: str) -> Told:
     known = separated.get("objects", {}).get("pitch")
     with work.at_hand(*_stems(received, separated), known) as [vocals, instrumentals, pitch]:
-        told = work.child(
+        told = work.hear(
             "listen",
             received["duration_s"],
             vocals=vocals,
@@ -453,7 +479,7 @@ def _worded(work: Work, received: Told, separated: Told, language: str | None) -
     if why := work.kit.absent("words"):
         return {"missing": why}
     with work.at_hand(*_stems(received, separated)) as [vocals, instrumentals]:
-        return work.child(
+        return work.hear(
             "words",
             received["duration_s"],
             vocals=vocals,
@@ -469,12 +495,12 @@ def _remembered(work: Work, reference: Reference, step: str) -> Told | None:
     if told is None or told.get("version") != VERSION:
         return None
     keys = told.get("objects", {}).values()
-    return told if work.kit.bench.objects.are_whole(keys, told.get("sizes")) else None
+    return told if work.kit.bench.objects.are_whole(keys, told.get("seals")) else None
 
 
 def _remember(work: Work, reference: Reference, step: str, told: Told) -> None:
-    sizes = work.kit.bench.objects.sizes(told.get("objects", {}).values())
-    value = {**told, "version": VERSION, "sizes": sizes}
+    seals = work.kit.bench.objects.seals(told.get("objects", {}).values())
+    value = {**told, "version": VERSION, "seals": seals}
     references = work.kit.references
     work.kit.bench.rows(lambda: references.tell(reference.reference_id, step, value))
 

@@ -130,7 +130,7 @@ class VoiceAnswers:
         return told.begun(session, "status")
 
     async def status(self, session_id: str) -> SessionModel:
-        return told.session_model(await self._session(session_id), self._audio_s)
+        return await self._model(await self._session(session_id))
 
     async def check_may_record(self, session_id: str) -> None:
         """Before a body is read. Raises `SessionNotFound`, `SessionNotReady`, `AudioExpired`."""
@@ -159,7 +159,7 @@ class VoiceAnswers:
             raise
         if before.take not in (None, take):
             self._beside(self._delete(f"{folder_of(session_id)}/{before.take}"))
-        return told.session_model(session, self._audio_s)
+        return await self._model(session)
 
     async def analyze(self, session_id: str, wish: Wish) -> Begun:
         """Raises `SessionNotFound`, `SessionNotReady`, `AudioExpired`."""
@@ -278,23 +278,14 @@ class VoiceAnswers:
         session = await self._session(session_id)
         if session.silent_at is not None:
             return AudioModel(user=[], ref=[])
-        mine = {what: self._key_of_user(session, what) for what in told.STEMS}
-        theirs = {what: told.reference_key(session, what) for what in told.reference_audio(session)}
-        return AudioModel(
-            user=await asyncio.to_thread(self._there, mine),
-            ref=await asyncio.to_thread(self._there, theirs),
-        )
+        mine = {} if session.take is None else {what: _mine(session, what) for what in told.STEMS}
+        theirs = told.reference_audio(session)
+        return AudioModel(user=await self._there(mine), ref=await self._there(theirs))
 
-    def _there(self, keys: Mapping[What, str | None]) -> list[What]:
-        """What of these can be handed out; not for an event loop."""
+    async def _there(self, keys: Mapping[What, str]) -> list[What]:
+        """What of these can be handed out."""
         are_whole = self.library.objects.are_whole
-        return [what for what, key in keys.items() if key is not None and are_whole([key])]
-
-    @staticmethod
-    def _key_of_user(session: Session, what: What) -> str | None:
-        if session.take is None:
-            return None
-        return f"{folder_of(session.session_id)}/{session.take}/{what}.flac"
+        return [what for what, key in keys.items() if await asyncio.to_thread(are_whole, [key])]
 
     async def one_audio(self, session_id: str, who: Who, what: What) -> SessionAudio:
         """Raises `SessionNotFound`, `AudioExpired`, `AudioNotFound`, `AudioNotShared`."""
@@ -303,9 +294,7 @@ class VoiceAnswers:
             raise AudioNotShared(
                 "The licence of this reference does not let this service hand out its audio."
             )
-        key = (
-            told.reference_key(session, what) if who == "ref" else self._key_of_user(session, what)
-        )
+        key = told.reference_key(session, what) if who == "ref" else _mine(session, what)
         objects = self.library.objects
         if key is None or not await asyncio.to_thread(objects.are_whole, [key]):
             raise AudioNotFound(
@@ -340,6 +329,10 @@ class VoiceAnswers:
         return TracksModel(total=len(there), tracks=[self.track(one) for one in there[:limit]])
 
     # --- inside
+
+    async def _model(self, session: Session) -> SessionModel:
+        audio = await self._there(told.reference_audio(session))
+        return told.session_model(session, self._audio_s, audio)
 
     async def _session(self, session_id: str) -> Session:
         return await self._sessions.get(session_id, current_caller())
@@ -420,6 +413,11 @@ class VoiceAnswers:
         self._tasks.discard(task)
         if not task.cancelled() and task.exception() is not None:
             logger.error("what an answer did not wait for failed", exc_info=task.exception())
+
+
+def _mine(session: Session, what: What) -> str:
+    """Where a part of the take that came last is, once there is one."""
+    return f"{folder_of(session.session_id)}/{session.take}/{what}.flac"
 
 
 def _named(asked: Asked, source: dict[str, Any]) -> Reference:

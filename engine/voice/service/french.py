@@ -122,6 +122,9 @@ VOICE = {
     "What was made of the reference is gone. Begin a new session.": (
         "Ce qui avait été fait de l'original n'est plus là. Commencez une nouvelle session."
     ),
+    "A file that was kept for this session is damaged. Begin a new session.": (
+        "Un fichier gardé pour cette session est abîmé. Commencez une nouvelle session."
+    ),
     "The recording is longer than {} s. Send a part of it.": (
         "L'enregistrement dure plus de {0} s. Envoyez-en une partie."
     ),

@@ -46,7 +46,8 @@ def begun(session: Session, what: str) -> Begun:
     )
 
 
-def session_model(session: Session, audio_s: float) -> SessionModel:
+def session_model(session: Session, audio_s: float, audio: list[What]) -> SessionModel:
+    """`audio` is what of its reference can be handed out."""
     job = session.told
     return SessionModel(
         session_id=session.session_id,
@@ -63,12 +64,12 @@ def session_model(session: Session, audio_s: float) -> SessionModel:
         audio_until=session.created_at + timedelta(seconds=audio_s),
         audio_removed=session.silent_at is not None,
         lyrics_offset_s=session.lyrics_offset_s,
-        reference=reference_model(session),
+        reference=_reference_model(session, audio),
         recording=_recording(session),
     )
 
 
-def reference_model(session: Session) -> ReferenceModel | None:
+def _reference_model(session: Session, audio: list[What]) -> ReferenceModel | None:
     job, facts = session.preparing, session.reference or {}
     if job is None:
         return None
@@ -81,15 +82,16 @@ def reference_model(session: Session) -> ReferenceModel | None:
         duration_s=facts.get("fetch", {}).get("duration_s"),
         curve=facts.get("pitch_reference", {}).get("curve"),
         lyrics=None if lyrics is None else line_models(lyrics),
-        audio=reference_audio(session),
+        audio=audio,
     )
 
 
-def reference_audio(session: Session) -> list[What]:
-    """What of a reference may be heard, and is there."""
+def reference_audio(session: Session) -> dict[What, str]:
+    """What of a reference may be heard and was made → where that is in the store."""
     if session.silent_at is not None or not session.audio_shared:
-        return []
-    return [what for what in STEMS if reference_key(session, what) is not None]
+        return {}
+    keys = {what: reference_key(session, what) for what in STEMS}
+    return {what: key for what, key in keys.items() if key is not None}
 
 
 def reference_key(session: Session, what: What) -> str | None:

@@ -23,6 +23,18 @@ def test_pitch_comes_back_from_its_file_and_nothing_is_left_beside_it(tmp_path: 
     assert Pitch.load(tmp_path / "pitch.npz", voice) is None
 
 
+def test_pitch_in_a_damaged_file_is_none(tmp_path: Path) -> None:
+    told = Pitch(*(np.arange(99, dtype=np.float32) for _ in range(3)))
+    voice, path = tmp_path / "voice.flac", tmp_path / "pitch.npz"
+    voice.write_bytes(b"a voice")
+    told.save(path, voice)
+    whole = path.read_bytes()
+    changed = whole.replace(np.float32(50).tobytes(), np.float32(51).tobytes())
+    for damaged in (b"", whole[: len(whole) // 2], bytes(len(whole)), changed):
+        path.write_bytes(damaged)
+        assert Pitch.load(path, voice) is None
+
+
 def test_a_word_and_a_line_come_back_from_json() -> None:
     word = Word("sea", 1.0, 1.5, 0.75)
     assert Word.of(word.to_json()) == word
