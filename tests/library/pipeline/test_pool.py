@@ -11,7 +11,7 @@ from typing import Any
 import psutil
 import pytest
 
-from engine.base.errors import StorageFull, UnreadableAudio, WorkerLost
+from engine.base.errors import AudioTooLong, StorageFull, UnreadableAudio, WorkerLost
 from engine.library.pipeline.pool import Cancelled, Pool
 
 TESTS = Path(__file__).parents[2]
@@ -82,8 +82,8 @@ def test_a_named_failure_is_that_failure(pool: Pool) -> None:
         pool.run("a", "fill", {}, seconds=10)
 
 
-def test_more_memory_than_a_recording_needs_is_an_unreadable_recording(pool: Pool) -> None:
-    with pytest.raises(UnreadableAudio, match="memory"):
+def test_more_memory_than_a_recording_needs_is_too_long_a_recording(pool: Pool) -> None:
+    with pytest.raises(AudioTooLong, match="memory"):
         pool.run("a", "eat", {}, seconds=30)
 
 
