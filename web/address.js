@@ -2,7 +2,7 @@
 //   { words: string, picture: Blob | null, weight: 0–1, genre: id | null, album: id | null,
 //     finds: boolean, track: id | null, tracks: words of their names | null, clip: Clip | null,
 //     library: its filters, written as in an address, "" for none | null,
-//     sing: a session's id, "" for none yet | null }
+//     sing: a session's id (and "_2" for the second time it was judged), "" for none yet | null }
 // A picture or a clip cannot be in an address; its search is kept by history entry, in app.js.
 
 // Where the service lies: "/", or what a proxy puts before it. These files are two folders below.

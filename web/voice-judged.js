@@ -84,21 +84,24 @@ function kicker({ reason, coverage = {} }) {
   return t(UNSUNG.includes(reason) ? "judged_kicker_take" : "judged_kicker");
 }
 
-/** What stands before the number: that nobody sang, or another song, or a part alone. */
-function limits({ reason = null, coverage = {} }) {
-  if (!reason) return [];
+/** What stands before the number: that nobody sang, or another song, or a part alone; that it is of an earlier take. */
+function limits({ reason = null, coverage = {}, take }) {
   const { recorded_s = 0, reference_s = 0 } = coverage;
-  return [make("p", { className: "key" }, t(`judged_why_${reason}`, { time: time(recorded_s), whole: time(reference_s) }))];
+  const why = reason && t(`judged_why_${reason}`, { time: time(recorded_s), whole: time(reference_s) });
+  return [why, isEarlier(take) && t("judged_earlier")].filter(Boolean).map((said) => make("p", { className: "key" }, said));
 }
+
+/** Whether another take came after it. */
+const isEarlier = (take) => take?.is_last === false;
 
 /** How much of the song a number is of, where it is not the whole, or why of none; "" where it is. */
 export const partly = ({ reason, recorded }) => (reason ? t(`judged_of_${reason}`, { part: percent(recorded) }) : "");
 
 /** A key of the singer's own is offered, and told where it was accepted. */
-function key({ transposition }, { accept }) {
+function key({ transposition, take }, { accept }) {
   const { offered = 0, accepted = 0 } = transposition ?? {};
   if (accepted) return [make("p", { className: "key" }, t("judged_in_key"))];
-  if (!offered) return [];
+  if (!offered || isEarlier(take)) return []; // the last take is what would be judged
   const text = t(offered < 0 ? "judged_offer_lower" : "judged_offer_higher", { n: Math.abs(offered) });
   return [make("div", { className: "key" }, make("p", {}, text), button("judged_accept", "outline", (pressed) => accept(offered, pressed)))];
 }

@@ -50,7 +50,8 @@ function filled(values) {
 }
 
 export const status = (id, signal, tell = silent) => request(path(id, "status"), fresh, signal, tell);
-export const results = (id, signal, tell = silent) => request(path(id, "results"), fresh, signal, tell);
+/** Of the analysis that is asked for, else of the last one. */
+export const results = (id, signal, analysis = null) => request(path(id, analysis === null ? "results" : `results?analysis=${analysis}`), fresh, signal, silent);
 export const shiftLyrics = (id, offset_s) => request(path(id, "lyrics-offset"), post({ offset_s }), never(), silent);
 /** What can still be heard of it: { user: [part], ref: [part] }. */
 export const heard = async (id, signal) => (await quietly(`/api/audio/${encodeURIComponent(id)}/tracks`, fresh, signal)) ?? { user: [], ref: [] };

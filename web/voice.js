@@ -33,15 +33,18 @@ export async function answer(ask, signal, tell) {
     const [songs, past] = await Promise.all([session.songs("", signal, tell), session.past(signal)]);
     return { kind: "voice", songs, past };
   }
-  return whole(await session.status(ask.sing, signal, tell), signal);
+  const [id, analysis = null] = ask.sing.split("_");
+  return whole(await session.status(id, signal, tell), signal, analysis);
 }
 
-/** A session with its result, where there is one. */
-async function whole(told, signal) {
-  const found = { kind: "voice", session: told, result: null, heard: { user: [], ref: [] } };
-  if (told.state !== "done") return found;
+/** A session with its result, where there is one: the last, or that of an earlier analysis. */
+async function whole(told, signal, analysis = null) {
+  const found = { kind: "voice", session: told, analysis, result: null, heard: { user: [], ref: [] } };
+  if (analysis === null && told.state !== "done") return found;
   const spoken = language();
-  const [result, heard] = await Promise.all([session.results(told.session_id, signal), session.heard(told.session_id, signal)]);
+  const [result, heard] = await Promise.all([session.results(told.session_id, signal, analysis), session.heard(told.session_id, signal)]);
+  // What can be heard is the take that came last.
+  if (result.take?.is_last === false) heard.user = [];
   return { ...found, result, heard, spoken };
 }
 
@@ -205,13 +208,15 @@ function source(text, about, begun) {
 
 function history(past, page) {
   const rows = past.map((one) => {
-    const date = new Intl.DateTimeFormat(language(), { dateStyle: "medium", timeStyle: "short" }).format(new Date(one.created_at));
+    const date = new Intl.DateTimeFormat(language(), { dateStyle: "medium", timeStyle: "short" }).format(new Date(one.analyzed_at ?? one.created_at));
     const score = typeof one.score === "number" ? number(Math.round(one.score)) : "–";
-    const link = make("a", { className: "row", href: write({ ...blank, sing: one.session_id }), ariaLabel: [t("sing_past_one", { title: titled(one), score, date }), partly(one)].filter(Boolean).join(", ") }, make("strong", { className: "points" }, score), make("span", { className: "lines" }, make("span", { className: "name" }, titled(one)), make("span", { className: "artist" }, [one.artist, partly(one), date].filter(Boolean).join(" · "))));
+    const isLast = past.find((other) => other.session_id === one.session_id) === one;
+    const at = { ...blank, sing: isLast ? one.session_id : `${one.session_id}_${one.analysis}` };
+    const link = make("a", { className: "row", href: write(at), ariaLabel: [t("sing_past_one", { title: titled(one), score, date }), partly(one)].filter(Boolean).join(", ") }, make("strong", { className: "points" }, score), make("span", { className: "lines" }, make("span", { className: "name" }, titled(one)), make("span", { className: "artist" }, [one.artist, partly(one), date].filter(Boolean).join(" · "))));
     link.addEventListener("click", (event) => {
       if (event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
       event.preventDefault();
-      page.go({ ...blank, sing: one.session_id }, { focus: true });
+      page.go(at, { focus: true });
     });
     return make("li", {}, link);
   });
@@ -285,7 +290,7 @@ function showJudged(found, page) {
 async function retell(found) {
   const spoken = language();
   await pursue(async () => {
-    const result = await session.results(found.session.session_id, looking.signal);
+    const result = await session.results(found.session.session_id, looking.signal, found.analysis);
     Object.assign(found, { result, spoken });
     if (spoken === language()) $("stage").querySelector(".jury")?.replaceWith(jury(result.jury ?? []));
   });

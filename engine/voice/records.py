@@ -70,6 +70,7 @@ class Session:
     created_at: datetime
     silent_at: datetime | None
     lyrics: Lyrics | None = None
+    analysis: int | None = None  # which one `results` are of, where one was asked for
     jobs: Mapping[Kind, VoiceJob] | None = None
     reference: Mapping[str, dict[str, Any]] | None = None
 
@@ -143,10 +144,11 @@ def voice_job_of(row: Any) -> VoiceJob:
     return VoiceJob(**values, error=failure_of(row))
 
 
-_FURTHER = ("lyrics", "jobs", "reference")
+_FURTHER = ("lyrics", "analysis", "jobs", "reference")
 
 
 def session_of(row: Any) -> Session:
     named = (one.name for one in fields(Session) if one.name not in _FURTHER)
     lyrics = None if row.lyrics is None else Lyrics.of_json(row.lyrics)
-    return Session(**{name: getattr(row, name) for name in named}, lyrics=lyrics)
+    analysis = getattr(row, "analysis", None)
+    return Session(**{name: getattr(row, name) for name in named}, lyrics=lyrics, analysis=analysis)

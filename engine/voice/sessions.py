@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Literal
 
@@ -20,15 +20,30 @@ from engine.library.records import fit, named_in, now
 from engine.voice.jobs import add, end, of_session, queue_again
 from engine.voice.lyrics.lines import Lyrics
 from engine.voice.records import Session, VoiceJob, session_of
-from engine.voice.tables import ReferenceRow, SessionRow, VoiceJobRow, VoiceStepRow
+from engine.voice.tables import (
+    ReferenceRow,
+    ResultRow,
+    SessionRow,
+    VoiceJobRow,
+    VoiceStepRow,
+)
 
 FOLDER = "voice/sessions"
 _MOST_ASKED = 500
+# Results of so many analyses of a session stay: one may be judged again and again for nothing.
+MOST_ANALYSES = 100
 # So many tracks that were sung beside are told at most.
 MOST_RECENT = 1_000
 EXPIRED = "The audio of this session was removed, as it is after two hours. Begin a new session."
 NO_REFERENCE = (
     "The reference of this session could not be had. Send another one to fallback-source."
+)
+_OF_RESULTS = ("results", "score", "analyzed_at")
+# A session as it was told by one of its analyses.
+_JUDGED = (
+    *(column for column in SessionRow.__table__.c if column.name not in _OF_RESULTS),
+    *(getattr(ResultRow, name) for name in _OF_RESULTS),
+    ResultRow.analysis,
 )
 # Of a take, what its transposition, language and words may change.
 JUDGED = ("align", "score", "jury")
@@ -195,14 +210,29 @@ class Sessions:
             return session
 
     async def history(self, owner: str, limit: int) -> list[Session]:
-        """What was judged, newest first."""
-        asked = select(SessionRow).where(
-            SessionRow.owner == owner, SessionRow.analyzed_at.is_not(None)
+        """What was judged, newest first: a session for each of its analyses."""
+        newest = (
+            select(*_JUDGED)
+            .join(ResultRow, ResultRow.session_id == SessionRow.session_id)
+            .where(SessionRow.owner == owner)
+            .order_by(ResultRow.analyzed_at.desc(), ResultRow.session_id, ResultRow.analysis.desc())
         )
-        newest = asked.order_by(SessionRow.analyzed_at.desc(), SessionRow.session_id)
         async with self._database.reading() as connection:
             rows = await connection.execute(newest.limit(limit))
             return [session_of(row) for row in rows]
+
+    async def analyzed(self, session_id: str, owner: str, analysis: int) -> Session:
+        """A session with the results of one of its analyses. Raises `SessionNotFound`."""
+        session = await self.get(session_id, owner)
+        this = (ResultRow.session_id == session_id, ResultRow.analysis == analysis)
+        async with self._database.reading() as connection:
+            row = (await connection.execute(select(ResultRow).where(*this))).one_or_none()
+        if row is None:
+            raise SessionNotFound(
+                f"There is no analysis {analysis} of this session. See /api/results/history."
+            )
+        told = {name: getattr(row, name) for name in (*_OF_RESULTS, "analysis")}
+        return replace(session, **told)
 
     async def recent_tracks(self, owner: str) -> list[int]:
         """Tracks that were sung beside, the last one first, each once. Who chose one and recorded
@@ -243,13 +273,20 @@ class Sessions:
         told = None if lyrics is None else fit(lyrics.to_json())
         return await self._tell(session_id, lyrics=told)
 
-    async def judged(self, session_id: str, results: Mapping[str, Any]) -> bool:
-        """What came of a take; it stays when the audio is gone."""
+    async def judged(self, session_id: str, analysis: int, results: Mapping[str, Any]) -> bool:
+        """What came of a take, once more where it was told before; it stays when the audio is gone.
+        False: the session is gone."""
+        told = fit(dict(results))
+        values = {"results": told, "score": told.get("score"), "analyzed_at": now()}
+        over = ResultRow.analysis <= analysis - MOST_ANALYSES
+        which = (ResultRow.session_id == session_id, over | (ResultRow.analysis == analysis))
         async with self._database.writing() as connection:
-            told = fit(dict(results))
-            return await self._set(
-                connection, session_id, results=told, score=told.get("score"), analyzed_at=now()
-            )
+            there = await self._set(connection, session_id, **values)
+            if there:
+                named = {"session_id": session_id, "analysis": analysis}
+                await connection.execute(delete(ResultRow).where(*which))
+                await connection.execute(insert(ResultRow).values(**named, **values))
+            return there
 
     # --- what is removed in time
 

@@ -1,6 +1,7 @@
 """What voice writes down, beside the library's tables and in the same database.
 
     voice_sessions ── voice_jobs ── voice_steps    who sings beside what; what is done for that
+                   └─ voice_results                what came of each analysis
     voice_references                               what was made of a reference, by its content
 
 The library's migrations make them (`engine.library.migrations`): a database has one line of these.
@@ -47,7 +48,7 @@ class SessionRow(Table):
     lyrics: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     lyrics_offset_s: Mapped[float]
 
-    # The take that came last: {"take", "key", "size", "received_at"}.
+    # The take that came last: {"take", "key", "size", "received_at"}; and the results that did.
     recording: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     results: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     score: Mapped[float | None]
@@ -95,6 +96,21 @@ class VoiceStepRow(Stepped, Table):
     job_id: Mapped[str] = mapped_column(
         String(32), ForeignKey("voice_jobs.job_id", ondelete="CASCADE"), primary_key=True
     )
+
+
+class ResultRow(Table):
+    """What came of an analysis that ended: of the same take once more, or of another one."""
+
+    __tablename__ = "voice_results"
+
+    session_id: Mapped[str] = mapped_column(
+        String(32), ForeignKey("voice_sessions.session_id", ondelete="CASCADE"), primary_key=True
+    )
+    # The attempt of the job that judges; 0: the last one before there was this table.
+    analysis: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    results: Mapped[dict[str, Any]] = mapped_column(JSON)
+    score: Mapped[float | None]
+    analyzed_at: Mapped[datetime] = mapped_column(Moment)
 
 
 class ReferenceRow(Table):

@@ -43,7 +43,7 @@ async def sung(sessions: Sessions, jobs: VoiceJobs) -> Session:
     await sessions.record(session.session_id, "", TAKE)
     session = await sessions.analyze(session.session_id, "", Wish())
     await end(jobs, session.judging)
-    await sessions.judged(session.session_id, {"score": 78.0, "take": TAKE.take})
+    await sessions.judged(session.session_id, 1, {"score": 78.0, "take": TAKE.take})
     return await sessions.get(session.session_id, "")
 
 
@@ -276,6 +276,33 @@ async def test_history_and_recent_tracks_are_newest_first(
     assert await sessions.recent_tracks("") == [7, 8]
     judged = [(await sung(sessions, jobs)).session_id for _ in range(3)]
     assert [one.session_id for one in await sessions.history("", 2)] == judged[:0:-1]
+
+
+async def test_history_has_each_analysis_of_a_session(sessions: Sessions, jobs: VoiceJobs) -> None:
+    session = await sung(sessions, jobs)
+    at = session.session_id
+    for score in (60.0, 61.0):  # its step was run twice
+        assert await sessions.judged(at, 2, {"score": score, "take": OTHER.take})
+    past = await sessions.history("", 10)
+    assert [(one.session_id, one.analysis, one.score) for one in past] == [(at, 2, 61), (at, 1, 78)]
+    assert (await sessions.get(at, "")).score == 61.0
+    first = await sessions.analyzed(at, "", 1)
+    assert (first.score, first.judged_take, first.analyzed_at) == (
+        78.0,
+        TAKE.take,
+        session.analyzed_at,
+    )
+    for owner, analysis in (("", 3), ("theirs", 1)):
+        with pytest.raises(SessionNotFound):
+            await sessions.analyzed(at, owner, analysis)
+    assert await sessions.history("theirs", 10) == []
+    await sessions.silence(at)
+    assert len(await sessions.history("", 10)) == 2
+    assert await sessions.judged(at, 101, {"score": 62.0})
+    assert [one.analysis for one in await sessions.history("", 10)] == [101, 2]
+    await sessions.delete(at, "")
+    assert await sessions.history("", 10) == []
+    assert not await sessions.judged(at, 3, {"score": 1.0})
 
 
 async def test_words_of_a_track_are_heard_once(jobs: VoiceJobs) -> None:

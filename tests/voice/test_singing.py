@@ -208,6 +208,13 @@ def test_the_same_take_is_judged_otherwise_without_being_heard_again(
     rows.close()
     assert runs == dict.fromkeys(("separate_user", "pitch", "words", "align", "score", "jury"), 1)
     assert stage.worker_log.read_text().count("begins separate_user") < 3
+    past = stage.mine.get("/api/results/history").json()["results"]
+    past = [one for one in past if one["session_id"] == done]
+    assert [one["score"] for one in past] == [81, 78]
+    assert [stage.mine.get(one["results_url"]).json()["score"] for one in past] == [81, 78]
+    assert is_error(stage.theirs.get(past[1]["results_url"]), 404, "session_not_found")
+    none = stage.mine.get(f"/api/session/{done}/results", params={"analysis": 99})
+    assert is_error(none, 404, "session_not_found")
 
 
 def test_a_template_comments_in_the_language_of_who_asks(stage: Stage, done: str) -> None:

@@ -404,7 +404,8 @@ def jury(work: Work) -> Told:
     comments = work.kit.jury.comments(results, session.title, session.artist, language)
     whole = {**results, "language": language, "jury": comments, "take": work.job.asked["take"]}
     kit = work.kit
-    if not kit.bench.rows(lambda: kit.sessions.judged(session.session_id, whole)):
+    told = (session.session_id, work.job.attempt, whole)
+    if not kit.bench.rows(lambda: kit.sessions.judged(*told)):
         raise Cancelled(work.job.workflow_id)
     kit.bench.clear(work.job.job_id)
     return {"by": [one["by"] for one in comments]}

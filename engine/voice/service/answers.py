@@ -172,9 +172,14 @@ class VoiceAnswers:
     async def analysis(self, session_id: str) -> AnalysisModel:
         return told.analysis_model(await self._session(session_id))
 
-    async def results(self, session_id: str, language: Language | None) -> ResultsModel:
-        """What a template comments in `language`, or in that of the analysis. Raises
-        `SessionNotFound`, `SessionNotReady`."""
+    async def results(
+        self, session_id: str, language: Language | None, analysis: int | None
+    ) -> ResultsModel:
+        """What a template comments in `language`, or in that of the analysis; of the last one, or
+        of that which is asked for. Raises `SessionNotFound`, `SessionNotReady`."""
+        if analysis is not None:
+            past = await self._sessions.analyzed(session_id, current_caller(), analysis)
+            return told.results_model(past, language)
         session = await self._session(session_id)
         if session.results is not None:
             return told.results_model(session, language)

@@ -12,6 +12,9 @@ VOICE = {
     "There is no session {}. Begin one by /api/session/start.": (
         "Il n'y a pas de session {0}. Commencez-en une par /api/session/start."
     ),
+    "There is no analysis {} of this session. See /api/results/history.": (
+        "Il n'y a pas d'analyse {0} de cette session. Voyez /api/results/history."
+    ),
     "This session is being worked on. Wait until that has ended.": (
         "Un travail est en cours pour cette session. Attendez qu'il soit fini."
     ),

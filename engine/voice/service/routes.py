@@ -200,11 +200,14 @@ async def results(
     response: Response,
     session_id: SessionId,
     language: Annotated[Language | None, Query(description="of the jury")] = None,
+    analysis: Annotated[
+        int | None, Query(ge=0, le=2**31 - 1, description="of the history; else the last")
+    ] = None,
 ) -> ResultsModel:
     """The number, its parts, phrase by phrase, and what three of a jury say of it: in `language`,
     or in that of `Accept-Language`, or in that of the analysis."""
     response.headers["Vary"] = "Accept-Language"
-    return await answers().results(session_id, language or read_language(request))
+    return await answers().results(session_id, language or read_language(request), analysis)
 
 
 @router.get(

@@ -145,7 +145,10 @@ class ResultsModel(BaseModel):
 
 
 class PastResult(BaseModel):
+    """What came of one analysis; a session may have several."""
+
     session_id: str
+    analysis: int
     track_id: int | None
     title: str | None
     artist: str | None

@@ -152,6 +152,7 @@ def _take(session: Session) -> TakeModel:
 def past_result(session: Session) -> PastResult:
     return PastResult(
         session_id=session.session_id,
+        analysis=session.analysis or 0,
         track_id=session.track_id,
         title=session.title,
         artist=session.artist,
@@ -160,7 +161,7 @@ def past_result(session: Session) -> PastResult:
         reason=reason_of(session.results or {}),
         created_at=session.created_at,
         analyzed_at=session.analyzed_at,
-        results_url=f"{at(session)}/results",
+        results_url=f"{at(session)}/results?analysis={session.analysis or 0}",
     )
 
 

@@ -16,7 +16,13 @@ from sqlalchemy import text
 
 from engine.base.errors import DatabaseTooNew
 from engine.library.connecting import blocking_engine_of, parsed
-from engine.library.migrations.running import LATEST, VERSION_TABLE, migrate, revision_of
+from engine.library.migrations.running import (
+    LATEST,
+    VERSION_TABLE,
+    migrate,
+    revision_of,
+    upgrade,
+)
 from engine.library.tables import FIRST_TRACK_ID
 from engine.voice.tables import Table
 
@@ -81,6 +87,23 @@ def test_a_database_of_a_later_version_is_refused_and_left_as_it_is(database_url
         migrate(address)
     with blocking_engine_of(address).connect() as connection:
         assert revision_of(connection) == "9999"
+
+
+def test_results_of_before_are_in_the_history(empty_url: str) -> None:
+    address = parsed(empty_url)
+    session = (
+        "INSERT INTO voice_sessions (session_id, owner, audio_shared, source, lyrics_offset_s, "
+        "created_at, results, score, analyzed_at) VALUES "
+        "('judged', '', true, '{}', 0, :at, '{\"score\": 78}', 78, :at), "
+        "('unjudged', '', true, '{}', 0, :at, NULL, NULL, NULL)"
+    )
+    with blocking_engine_of(address).begin() as connection:
+        upgrade(connection, "0002")
+        connection.execute(text(session.replace(":at", "'2026-11-28 12:00:00'")))
+    migrate(address)
+    with blocking_engine_of(address).connect() as connection:
+        found = connection.execute(text("SELECT session_id, analysis, score FROM voice_results"))
+        assert [tuple(row) for row in found] == [("judged", 0, 78.0)]
 
 
 def test_the_newest_file_makes_the_latest_revision() -> None:

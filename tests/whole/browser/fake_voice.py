@@ -116,6 +116,7 @@ class FakeVoice:
         self.past = [
             {
                 "session_id": SESSION,
+                "analysis": 2,
                 "title": "Paper Moon 7",
                 "artist": "The Lanterns",
                 "score": 64.2,

@@ -303,8 +303,14 @@ def test_how_much_of_the_song_a_number_is_of_stands_beside_it(sings, fake: Fake)
     voice = done(reason="part", coverage=coverage)
     voice.past = [
         {**voice.past[0], "recorded": 0.4, "reason": "part"},
-        {**voice.past[0], "recorded": 1.0, "reason": None, "title": "Low Tide 5"},
-        {**voice.past[0], "recorded": None, "reason": "another_song", "score": 0.0},
+        {**voice.past[0], "recorded": 1.0, "reason": None, "title": "Low Tide 5", "analysis": 1},
+        {
+            **voice.past[0],
+            "session_id": "take-0",
+            "recorded": None,
+            "reason": "another_song",
+            "score": 0.0,
+        },
     ]
     unheard = {"score": None, "cents": [], "user_from_s": None, "user_to_s": None}
     voice.result["phrases"][-1] |= unheard
@@ -320,6 +326,14 @@ def test_how_much_of_the_song_a_number_is_of_stands_beside_it(sings, fake: Fake)
     expect(page.locator(".past li").nth(0)).to_contain_text("40% of the song")
     expect(page.locator(".past li").nth(1)).not_to_contain_text("of the song")
     expect(page.locator(".past li").nth(2)).to_contain_text("another song")
+    expect(page.locator(".past a").nth(0)).to_have_attribute("href", re.compile(rf"={SESSION}$"))
+    voice.result["take"] = {"is_last": False}
+    with page.expect_request(re.compile(r"/results\?analysis=1$")):
+        page.locator(".past a").nth(1).click()
+    expect(page.locator(".key").last).to_contain_text("an earlier take")
+    assert page.locator(".phrases .plays").first.get_by_role("button").all_inner_texts() == [
+        "Original"
+    ]
 
 
 def test_results_outlive_the_recordings_until_they_are_deleted(sings, fake: Fake) -> None:

@@ -2,4 +2,5 @@
 
 first_rows  0001: samples, jobs, steps, words, changes; creators, usage, workers, secrets
 voice_rows  0002: sessions of voice, their jobs and steps, references
+result_rows  0003: results of each analysis of a session
 """
