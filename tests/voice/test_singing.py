@@ -533,7 +533,8 @@ def test_the_words_of_a_track_are_heard_for_whoever_asks(stage: Stage) -> None:
         refused = stage.mine.get(f"{at}/task{nobody}")
         assert is_error(refused, 404, "job_not_found")
         assert f"{at}/generate" in refused.json()["error"]["message"]
-    assert is_error(stage.mine.get(f"/api/lyrics/track/{TRACK}"), 404, "lyrics_not_found")
+    none = is_error(stage.mine.get(f"/api/lyrics/track/{TRACK}"), 404, "lyrics_not_found")
+    assert "No source of lyrics is set up here" in none["message"]
 
 
 def test_when_the_audio_is_gone_the_results_stay(stage: Stage, done: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from engine.base.errors import ShazamError
 from engine.library.sources.guard import Guard, Resolve
@@ -18,6 +19,14 @@ from engine.voice.troubles import Troubles
 logger = logging.getLogger("shazam")
 
 WITHIN_S = 8.0
+
+
+@dataclass(frozen=True)
+class Found:
+    """Words, or None where nobody had them; and which sources gave no answer at all."""
+
+    lyrics: Lyrics | None
+    silent: tuple[str, ...] = ()
 
 
 class LyricsSources:
@@ -49,12 +58,17 @@ class LyricsSources:
         """Each source by name: None, or why it is absent."""
         return {source.name: source.present() for source in self._sources}
 
-    def find(self, song: Song, within_s: float = WITHIN_S) -> Lyrics | None:
-        """Its words, or None: nobody has them, or nobody could be asked in time. Of those who share
-        the time, none takes it all. Raises `FetchCancelled` never, nor a `ShazamError`."""
+    def asked(self) -> tuple[str, ...]:
+        """Those that are set up, by name."""
+        return tuple(name for name, absent in self.states().items() if absent is None)
+
+    def find(self, song: Song, within_s: float = WITHIN_S) -> Found:
+        """Its words, where somebody has them in time. Of those who share the time, none takes it
+        all. Raises `FetchCancelled` never, nor a `ShazamError`."""
         asked = [source for source in self._sources if source.present() is None]
+        silent: list[str] = []
         if not song.title:
-            return None
+            return Found(None)
         for number, source in enumerate(asked):
             share_s = within_s / (len(asked) - number)
             deadline = Deadline(share_s)
@@ -63,8 +77,9 @@ class LyricsSources:
             except ShazamError as error:
                 logger.warning("%s gives no words: %s", source.name, error.message)
                 self.troubles.failed(source.name, error.message)
+                silent.append(source.name)
                 continue
             self.troubles.answered(source.name)
             if lyrics is not None:
-                return lyrics
-        return None
+                return Found(lyrics)
+        return Found(None, tuple(silent))

@@ -273,7 +273,7 @@ def lyrics(work: Work) -> Told:
     if found is None:
         duration_s = work.told["fetch"]["duration_s"]
         song = Song(session.title, session.artist, session.album, duration_s)
-        found = work.kit.lyrics.find(song)
+        found = work.kit.lyrics.find(song).lyrics
     kit = work.kit
     if not kit.bench.rows(lambda: kit.sessions.found_lyrics(session.session_id, found)):
         raise Cancelled(work.job.workflow_id)

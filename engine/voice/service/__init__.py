@@ -3,6 +3,7 @@
     routes     paths, what they take, what they answer
     forms      what was sent → what is wanted, or a sentence about what is wrong
     answers    one method an operation
+    nowords    why there are no words of a song
     told       sessions → response models
     schemas    the shapes of responses
     health     part by part: what can be heard here

@@ -29,14 +29,14 @@ from engine.sound.search import SoundSearch
 from engine.sound.service.answers import SoundAnswers
 from engine.voice.jobs import VoiceJobs
 from engine.voice.jury.facts import Language
-from engine.voice.lyrics.found import LyricsSources
-from engine.voice.lyrics.lines import Lyrics
+from engine.voice.lyrics.found import Found, LyricsSources
 from engine.voice.lyrics.song import Song
 from engine.voice.pipeline.named import queue_of
 from engine.voice.records import Session, VoiceJob
 from engine.voice.removing import delete_folder
 from engine.voice.service import told
 from engine.voice.service.forms import Asked
+from engine.voice.service.nowords import no_words
 from engine.voice.service.schemas import (
     AnalysisModel,
     AudioModel,
@@ -99,7 +99,7 @@ class VoiceAnswers:
         self._sessions, self._jobs = Sessions(library.database), VoiceJobs(library.database)
         self._lyrics = lyrics
         self._asking = asyncio.Semaphore(LYRICS_AT_ONCE)
-        self._known_lyrics: dict[int, tuple[float, Lyrics | None]] = {}
+        self._known_lyrics: dict[int, tuple[float, Found]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def close(self) -> None:
@@ -214,10 +214,7 @@ class VoiceAnswers:
             return told.lyrics_model(lyrics, session.lyrics_offset_s)
         if preparing is not None and preparing.is_active:
             raise SessionNotReady("The words of this song are being looked for. Ask again shortly.")
-        raise LyricsNotFound(
-            "Nobody who was asked knows the words of this song. Send them in 'lyrics' when you "
-            "begin a session."
-        )
+        raise no_words("this song", session.title, self._lyrics.asked())
 
     async def offset(self, session_id: str) -> OffsetModel:
         return OffsetModel(offset_s=(await self._session(session_id)).lyrics_offset_s)
@@ -229,20 +226,24 @@ class VoiceAnswers:
     async def track_lyrics(self, track_id: int) -> LyricsModel:
         """Of any track. Raises `TrackNotFound`, `LyricsNotFound`."""
         track = self._sound.track(track_id)
-        kept_at, lyrics = self._known_lyrics.get(track_id, (0.0, None))
+        kept_at, found = self._known_lyrics.get(track_id, (0.0, Found(None)))
         if time.monotonic() - kept_at > LYRICS_KEPT_S or not kept_at:
             song = Song(track.title, track.artist, track.album, track.duration_s)
             async with self._asking:
-                lyrics = await asyncio.to_thread(self._lyrics.find, song, LYRICS_WITHIN_S)
-            if len(self._known_lyrics) >= LYRICS_KEPT:
-                self._known_lyrics.pop(next(iter(self._known_lyrics)))
-            self._known_lyrics[track_id] = time.monotonic(), lyrics
-        if lyrics is None:
-            raise LyricsNotFound(
-                f"Nobody who was asked knows the words of track {track_id}. Send them in 'lyrics' "
-                "when you begin a session."
-            )
-        return told.lyrics_model(lyrics, 0.0)
+                found = await asyncio.to_thread(self._lyrics.find, song, LYRICS_WITHIN_S)
+            self._keep_lyrics(track_id, found)
+        if found.lyrics is None:
+            asked = self._lyrics.asked()
+            raise no_words(f"track {track_id}", track.title, asked, found.silent)
+        return told.lyrics_model(found.lyrics, 0.0)
+
+    def _keep_lyrics(self, track_id: int, found: Found) -> None:
+        """Who did not answer may do so soon: that is asked again."""
+        if found.silent:
+            return
+        if len(self._known_lyrics) >= LYRICS_KEPT:
+            self._known_lyrics.pop(next(iter(self._known_lyrics)))
+        self._known_lyrics[track_id] = time.monotonic(), found
 
     async def word_times(self, track_id: int) -> WordsModel:
         """Raises `TrackNotFound`, `LyricsNotFound`."""

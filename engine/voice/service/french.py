@@ -49,14 +49,25 @@ VOICE = {
     "The words of this song are being looked for. Ask again shortly.": (
         f"Les paroles de cette chanson sont en cours de recherche. {_SOON}"
     ),
-    "Nobody who was asked knows the words of this song. Send them in 'lyrics' when you begin a "
-    "session.": (
-        "Personne ne connaît les paroles de cette chanson. Envoyez-les dans « lyrics » quand vous "
-        "commencez une session."
+    "this song": "de cette chanson",
+    "track {}": "du morceau {0}",
+    "No source of lyrics is set up here (SHAZAM_LRCLIB_URL, SHAZAM_GENIUS_TOKEN). Send the words "
+    "in 'lyrics' when you begin a session.": (
+        "Aucune source de paroles n'est configurée ici (SHAZAM_LRCLIB_URL, SHAZAM_GENIUS_TOKEN). "
+        "Envoyez les paroles dans « lyrics » quand vous commencez une session."
     ),
-    "Nobody who was asked knows the words of track {}. Send them in 'lyrics' when you begin a "
-    "session.": (
-        "Personne ne connaît les paroles du morceau {0}. Envoyez-les dans « lyrics » quand vous "
+    "There is no title by which to look for the words of {}. Send them in 'lyrics' when you begin "
+    "a session.": (
+        "Il n'y a pas de titre pour chercher les paroles {0:said}. Envoyez-les dans « lyrics » "
+        "quand vous commencez une session."
+    ),
+    "The words of {} could not be looked for: no answer from {}. Try again later, or send them in "
+    "'lyrics' when you begin a session.": (
+        "Les paroles {0:said} n'ont pas pu être cherchées : pas de réponse de {1}. Réessayez plus "
+        "tard, ou envoyez-les dans « lyrics » quand vous commencez une session."
+    ),
+    "No words of {} came from {}. Send them in 'lyrics' when you begin a session.": (
+        "Aucune parole {0:said} n'est venue de {1}. Envoyez-les dans « lyrics » quand vous "
         "commencez une session."
     ),
     "Nobody has listened to the words of track {} yet. Ask for them by "

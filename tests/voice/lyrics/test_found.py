@@ -9,7 +9,7 @@ import pytest
 from link_server import LinkServer, Reply, as_json
 
 from engine.voice import troubles
-from engine.voice.lyrics.found import LyricsSources
+from engine.voice.lyrics.found import Found, LyricsSources
 from engine.voice.lyrics.given import given
 from engine.voice.lyrics.song import Song, is_called
 
@@ -36,7 +36,7 @@ def test_who_is_first_asked_is_first_taken(server: LinkServer) -> None:
     server.at["/api/search"] = as_json(
         [{"trackName": SONG.title, "artistName": SONG.artist, "plainLyrics": "From LRCLib"}]
     )
-    found = both(server).find(SONG)
+    found = both(server).find(SONG).lyrics
     assert found is not None
     assert found.text == "From LRCLib"
 
@@ -49,7 +49,7 @@ def test_one_that_hangs_or_fails_leaves_time_for_the_next(server: LinkServer) ->
 
     server.at["/api/search"] = hang
     begun = time.monotonic()
-    found = both(server).find(SONG, within_s=2.0)
+    found = both(server).find(SONG, within_s=2.0).lyrics
     assert found is not None
     assert found.text == "From Genius"
     assert time.monotonic() - begun < 30
@@ -57,8 +57,8 @@ def test_one_that_hangs_or_fails_leaves_time_for_the_next(server: LinkServer) ->
 
 def test_nobody_to_ask_and_nothing_to_ask_for_is_none(server: LinkServer) -> None:
     nobody = LyricsSources.of("", "https://api.genius.com", "")
-    assert nobody.find(SONG) is None
-    assert both(server).find(Song(artist="The Pale Horses")) is None
+    assert nobody.find(SONG) == both(server).find(Song(artist="The Pale Horses")) == Found(None)
+    assert (nobody.asked(), both(server).asked()) == ((), ("lrclib", "genius"))
     assert server.asked == []
     assert nobody.states() == {
         "lrclib": "SHAZAM_LRCLIB_URL is `none`.",
@@ -88,11 +88,11 @@ def test_one_that_fails_is_known_to_until_it_answers(
     server.at["/api/search"] = as_json({"error": "…"}, 500)
     sources = LyricsSources.of(server.url, server.url, "", trusted=[server.host])
     assert sources.troubles.told() == {}
-    assert sources.find(SONG) is None
+    assert sources.find(SONG) == Found(None, ("lrclib",))
     assert list(sources.troubles.told()) == ["lrclib"]
     monkeypatch.setattr(troubles, "LASTS_S", 0.0)
     assert sources.troubles.told() == {}, "long ago"
     monkeypatch.undo()
     server.at["/api/search"] = as_json([])
-    assert sources.find(SONG) is None
+    assert sources.find(SONG) == Found(None)
     assert sources.troubles.told() == {}
