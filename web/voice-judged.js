@@ -27,12 +27,25 @@ export function judged({ session, result, heard }, acts) {
     { className: "about" },
     make("p", { className: "kicker" }, kicker(result)),
     ...limits(result),
-    make("dl", { className: "parts", ariaLabel: t("judged_parts") }, ...PARTS.map((name) => part(name, result))),
-    ...key(result, acts),
-    make("div", { className: "actions" }, button("sing_again", "solid", acts.again), result.score === null ? null : share({ title, artist, result }), button("sing_other", "outline", acts.other)),
+    ...(isUnheard(result) ? [] : [make("dl", { className: "parts", ariaLabel: t("judged_parts") }, ...PARTS.map((name) => part(name, result))), ...key(result, acts)]),
+    make("div", { className: "actions" }, ...ways({ session, result, heard, title, artist }, acts)),
     eraser(acts.erase),
   );
-  return make("div", { className: "judged" }, make("article", { className: "best" }, dial(result.score), about), jury(result.jury ?? []), phrases(session, result, heard));
+  const best = make("article", { className: "best" }, dial(result.score), about);
+  if (isUnheard(result)) return make("div", { className: "judged" }, best);
+  return make("div", { className: "judged" }, best, jury(result.jury ?? []), phrases(session, result, heard));
+}
+
+/** Nothing of it could be compared: that is said once, and every part, phrase and juror would say it again. */
+const isUnheard = ({ reason, score }) => UNSUNG.includes(reason) || score === null;
+
+/** What to do next, the likeliest first. */
+function ways({ session, result, heard, title, artist }, acts) {
+  const other = (kind) => button("sing_other", kind, acts.other);
+  if (!isUnheard(result)) return [button("sing_again", "solid", acts.again), share({ title, artist, result }), other("outline")];
+  const mine = heard.user.includes("original") ? [playing("take", 0, audioAt(session.session_id, "user", "original"), [0, Infinity], "outline")] : [];
+  if (result.reason === "no_original_voice") return [other("solid"), ...mine];
+  return [button("sing_again", "solid", acts.again), ...mine, other("outline")];
 }
 
 function button(sentence, className, act) {
@@ -85,8 +98,9 @@ function kicker({ reason, coverage = {} }) {
 }
 
 /** What stands before the number: that nobody sang, or another song, or a part alone; that it is of an earlier take. */
-function limits({ reason = null, coverage = {}, take }) {
+function limits({ reason: told = null, score, coverage = {}, take }) {
   const { recorded_s = 0, reference_s = 0 } = coverage;
+  const reason = told ?? (score === null ? "unsure" : null);
   const why = reason && t(`judged_why_${reason}`, { time: time(recorded_s), whole: time(reference_s) });
   return [why, isEarlier(take) && t("judged_earlier")].filter(Boolean).map((said) => make("p", { className: "key" }, said));
 }
@@ -198,8 +212,8 @@ function pieces(points) {
 
 let voice = null; // what plays: { audio, button, end }
 
-function playing(who, place, path, [from, to]) {
-  const node = make("button", { type: "button", className: "tag", ariaLabel: t(`judged_hear_${who}`, { n: place }), ariaPressed: "false" }, t(`judged_play_${who}`));
+function playing(who, place, path, [from, to], className = "tag") {
+  const node = make("button", { type: "button", className, ariaLabel: t(`judged_hear_${who}`, { n: place }), ariaPressed: "false" }, t(`judged_play_${who}`));
   node.addEventListener("click", () => {
     const mine = voice?.button === node;
     hush();

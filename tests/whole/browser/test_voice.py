@@ -287,15 +287,34 @@ def test_results_say_what_was_measured_and_play_any_phrase(sings, fake: Fake) ->
 
 
 def test_what_was_not_heard_is_not_called_in_tune(sings, fake: Fake) -> None:
-    unheard = judged(reason="silence")
+    unheard = judged(reason="part", coverage={"recorded": 0.4})
     unheard["pitch"] |= {"score": 0, "median_cents": None, "within_50_cents": 0}
     unheard["rhythm"] |= {"score": 0, "median_ms": None}
     page = sings(f"/?sing={SESSION}", done(**unheard))
     for part in ("Pitch", "Rhythm"):
         told = page.locator(".parts > div", has_text=part).first
         expect(told).to_contain_text("Nothing of it was heard")
-    expect(page.locator(".key")).to_contain_text("nothing was heard of your voice")
-    expect(page.locator(".judged .kicker")).to_have_text("Your take")
+
+
+@pytest.mark.parametrize(
+    ("reason", "score", "says", "next_step"),
+    [
+        ("silence", 0.0, "nothing was heard of your voice", "Sing it again"),
+        (None, None, "Too little of your voice was heard", "Sing it again"),
+        ("no_original_voice", None, "No voice was heard in the original", "Another song"),
+    ],
+)
+def test_that_nothing_was_heard_is_said_once_with_a_next_step(
+    sings, fake: Fake, reason: str | None, score: float | None, says: str, next_step: str
+) -> None:
+    page = sings(f"/?sing={SESSION}", done(reason=reason, score=score))
+    expect(page.locator(".key")).to_contain_text(says)
+    for again in (".parts", ".jury", ".phrases"):
+        expect(page.locator(again)).to_have_count(0)
+    expect(page.locator(".actions button").first).to_have_text(next_step)
+    expect(page.locator(".dial .score")).to_contain_text("No score" if score is None else "of 100")
+    with page.expect_request(re.compile(r"/user/original$")):
+        page.get_by_role("button", name="Hear your take").click()
 
 
 def test_how_much_of_the_song_a_number_is_of_stands_beside_it(sings, fake: Fake) -> None:
@@ -337,12 +356,9 @@ def test_how_much_of_the_song_a_number_is_of_stands_beside_it(sings, fake: Fake)
 
 
 def test_results_outlive_the_recordings_until_they_are_deleted(sings, fake: Fake) -> None:
-    nothing = {"score": None, "not_measured": ["pitch", "rhythm", "lyrics"]}
-    voice = done(reason="no_original_voice", **nothing)
+    voice = done()
     voice.parts = {"user": [], "ref": []}
     page = sings(f"/?sing={SESSION}", voice)
-    expect(page.locator(".dial .score")).to_contain_text("No score")
-    expect(page.locator(".key")).to_contain_text("No voice was heard in the original")
     expect(page.locator(".phrases")).to_contain_text("two hours after they began")
     expect(page.locator(".phrases button")).to_have_count(0)
     page.get_by_role("button", name="Delete", exact=True).click()
