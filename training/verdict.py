@@ -120,7 +120,7 @@ def _tries(
 
 def _own_map(row: int, shown: int, covers: Covers, references: References) -> NDArray[np.float32]:
     """What is a cover's own, as a catalogue has it that lacks the cover shown: a stranger's."""
-    [near] = references.nearest(references.codes[row : row + 1], 11)
+    [near] = references.nearest(references.code(row)[None], 11)
     siblings = [one.row for one in near if one.row not in (row, shown)][:8]
     mine, *others = (
         Windows(layout.shrunk(np.asarray(covers[one])), layout.SIDE // 8 + 1)

@@ -28,6 +28,7 @@ from engine.covers.manifest import (
     CATALOGUE,
     ENCODER,
     GOLDEN,
+    IDENTIFY_TABLES,
     INDEX,
     THUMBNAILS,
     CoverManifest,
@@ -37,8 +38,9 @@ from engine.vectors.index import Index
 from engine.vectors.rows import FOLDER as ROWS
 from engine.vectors.rows import SUFFIX as SEGMENT
 
-# Row segments above this, together, are verified after the start: ten million rows of 512 numbers
-# are 5 GB, and no parser sees a byte of them. Below, and for every other file, nothing waits.
+# Row segments and identify's tables above this, together, are verified after the start: ten million
+# rows of 512 numbers are 5 GB, and no parser sees a byte of them. Below, and for every other file,
+# nothing waits.
 ROWS_BEFORE_START = 512 << 20
 
 
@@ -129,9 +131,10 @@ class Artifact(Opened[CoverManifest]):
 
 
 def _large_segments(manifest: CoverManifest) -> set[str]:
-    """The row segments that are verified after the start: all, or none where they are small."""
+    """Bare rows that are verified after the start: all, or none where they are small."""
     files = manifest.files
     segments = {n for n in files if n.startswith(f"{ROWS}/") and n.endswith(SEGMENT)}
+    segments |= files.keys() & IDENTIFY_TABLES
     small = sum(files[name].size for name in segments) <= ROWS_BEFORE_START
     return set() if small else segments
 

@@ -35,6 +35,8 @@ CATALOGUE = "catalogue.sqlite"
 THUMBNAILS = "thumbnails.sqlite"
 GOLDEN = "golden.npz"
 ENCODER = "encoder"
+# Bare rows of numbers that identify reads; `engine.covers.identify.mapped` says of what.
+IDENTIFY_TABLES = frozenset({"identify/codes.i8", "identify/own.u8"})
 REQUIRED = (
     INDEX,
     CATALOGUE,

@@ -39,6 +39,8 @@ stop. The others answer one question each and know nothing of one another's orde
     places       of one photo all these places, found once, also for its mirror image
     layout       a square view → 256 numbers
     references   what is known of every cover, by row
+    codes        … the layout codes of few covers, in memory
+    mapped       … of many covers all but 40 bytes each, on disk
     proof        view and cover → `Proof`
     explained    … once the cover is blurred and lit as the photo is
     verdict      … by a network that looks at the maps of the comparison

@@ -31,9 +31,9 @@ _FAINT = 0.02  # contrast: half of Lowe's, for photos in poor light
 _SCALE = 510.0  # of a square root, few of which are above a half, to a byte
 _NEIGHBOURS = 4
 _PARTS, _BITS = 32, 4  # of a code: how many numbers, of how many bits
-_ALIKE = 0.5  # squared distance of unit rows
+ALIKE = 0.5  # squared distance of unit rows
 _TURNS, _GROWTHS, _SMALLEST = 12, 12, -6  # bins of 30°, of a doubling from 2⁻⁶ on
-_FEWEST = 4  # matches that make an outline
+FEWEST = 4  # matches that make an outline
 _TOLERANCE = 5.0  # pixels of a cover
 _UNLIKE_ANY, _NEAR = 0.8, 0.05  # Lowe's ratio of distances; a share of the cover's side
 
@@ -64,6 +64,16 @@ class Voted:
     row: int
     votes: int
     quad: Quads
+
+
+@dataclass(frozen=True, slots=True)
+class Alike:
+    """Pairs of keypoints that are alike: `mine` (K,), which of a photo's; `rows` (K,), whose the
+    other is, and its `places` (K, 4) float32 in pixels of a square of 256."""
+
+    mine: NDArray[np.int64]
+    rows: NDArray[np.int32]
+    places: NDArray[np.float32]
 
 
 def of_photo(photo: Pixels) -> Keypoints:
@@ -104,7 +114,7 @@ def agreeing(photo: Keypoints, cover: Keypoints, quad: Quads) -> NDArray[np.floa
     none = np.zeros((0, 2), np.float32)
     if len(photo.places) < 2 or not len(cover.places):
         return none
-    likest = cv2.BFMatcher().knnMatch(_unit(cover.descriptors), _unit(photo.descriptors), 2)
+    likest = cv2.BFMatcher().knnMatch(unit(cover.descriptors), unit(photo.descriptors), 2)
     sure = [one for one, other in likest if one.distance < _UNLIKE_ANY * other.distance]
     if not sure:
         return none
@@ -141,41 +151,50 @@ class KeypointIndex:
             return False
         return bool(rows.min() >= 0 and rows.max() < covers)
 
+    def like(self, photo: Keypoints) -> Alike:
+        """What is known here that a photo's keypoints are like."""
+        distances, found = self.index.search(unit(photo.descriptors), _NEIGHBOURS)
+        near = (found >= 0) & (distances < ALIKE)
+        theirs = found[near]
+        places = self.places[theirs].astype(np.float32)
+        return Alike(np.nonzero(near)[0], self.rows[theirs], places)
+
     def voted(self, photo: Keypoints, most: int) -> Iterator[Voted]:
         """The covers that most keypoints speak for in one turn and growth, most votes first."""
-        if len(photo.places) < _FEWEST:
+        if len(photo.places) >= FEWEST:
+            yield from votes(photo, self.like(photo), most)
+
+
+def votes(photo: Keypoints, alike: Alike, most: int) -> Iterator[Voted]:
+    """The covers that most of the pairs speak for in one turn and growth, most votes first."""
+    mine, known = alike.mine, alike.places
+    if not len(mine):
+        return
+    rows, number = np.unique(alike.rows, return_inverse=True)
+    turn = (photo.places[mine, 3] - known[:, 3]) % 360 / 360 * _TURNS
+    growth = np.log2(photo.places[mine, 2] / known[:, 2]) - _SMALLEST
+    turn = turn.astype(np.int64) % _TURNS
+    growth = np.clip(growth.astype(np.int64), 0, _GROWTHS - 1)
+    shape = (len(rows), _TURNS, _GROWTHS)
+    at = np.ravel_multi_index((number, turn, growth), shape)
+    counts = np.bincount(at, minlength=int(np.prod(shape))).reshape(shape)
+    # Two bins together: a cover whose turn lies at the border of one is not split.
+    turned = counts + np.roll(counts, -1, 1)
+    pooled = (turned[..., :-1] + turned[..., 1:]).reshape(len(rows), -1)
+    place, best = pooled.argmax(1), pooled.max(1)
+    for one in np.argsort(-best, kind="stable")[:most].tolist():
+        if best[one] < FEWEST:
             return
-        distances, found = self.index.search(_unit(photo.descriptors), _NEIGHBOURS)
-        near = (found >= 0) & (distances < _ALIKE)
-        mine, theirs = np.nonzero(near)[0], found[near]
-        if not len(mine):
-            return
-        rows, number = np.unique(self.rows[theirs], return_inverse=True)
-        known = self.places[theirs].astype(np.float32)
-        turn = (photo.places[mine, 3] - known[:, 3]) % 360 / 360 * _TURNS
-        growth = np.log2(photo.places[mine, 2] / known[:, 2]) - _SMALLEST
-        turn = turn.astype(np.int64) % _TURNS
-        growth = np.clip(growth.astype(np.int64), 0, _GROWTHS - 1)
-        shape = (len(rows), _TURNS, _GROWTHS)
-        at = np.ravel_multi_index((number, turn, growth), shape)
-        votes = np.bincount(at, minlength=int(np.prod(shape))).reshape(shape)
-        # Two bins together: a cover whose turn lies at the border of one is not split.
-        turned = votes + np.roll(votes, -1, 1)
-        pooled = (turned[..., :-1] + turned[..., 1:]).reshape(len(rows), -1)
-        place, best = pooled.argmax(1), pooled.max(1)
-        for one in np.argsort(-best, kind="stable")[:most].tolist():
-            if best[one] < _FEWEST:
-                return
-            first, from_ = np.divmod(place[one], _GROWTHS - 1)
-            agree = (
-                (number == one)
-                & ((turn - first) % _TURNS < 2)
-                & (growth >= from_)
-                & (growth < from_ + 2)
-            )
-            quad = _outline(known[agree, :2], photo.places[mine[agree], :2])
-            if quad is not None:
-                yield Voted(int(rows[one]), int(best[one]), quad)
+        first, from_ = np.divmod(place[one], _GROWTHS - 1)
+        agree = (
+            (number == one)
+            & ((turn - first) % _TURNS < 2)
+            & (growth >= from_)
+            & (growth < from_ + 2)
+        )
+        quad = _outline(known[agree, :2], photo.places[mine[agree], :2])
+        if quad is not None:
+            yield Voted(int(rows[one]), int(best[one]), quad)
 
 
 def _outline(cover: NDArray[np.float32], photo: NDArray[np.float32]) -> Quads | None:
@@ -185,7 +204,7 @@ def _outline(cover: NDArray[np.float32], photo: NDArray[np.float32]) -> Quads | 
     warp, inside = cv2.estimateAffine2D(
         photo, cover, method=cv2.RANSAC, ransacReprojThreshold=2 * _TOLERANCE, maxIters=500
     )
-    if warp is None or inside is None or int(inside.sum()) < _FEWEST:
+    if warp is None or inside is None or int(inside.sum()) < FEWEST:
         return None
     full = np.vstack([warp, [0, 0, 1]])
     if abs(np.linalg.det(full)) < 1e-6:
@@ -195,7 +214,8 @@ def _outline(cover: NDArray[np.float32], photo: NDArray[np.float32]) -> Quads | 
     return quad if is_plausible(quad) else None
 
 
-def _unit(descriptors: NDArray[np.uint8]) -> NDArray[np.float32]:
+def unit(descriptors: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """(N, 128) uint8 → float32 rows of unit length."""
     return np.asarray(descriptors.astype(np.float32) / np.float32(_SCALE))
 
 
@@ -211,7 +231,7 @@ def _indexed(descriptors: NDArray[np.uint8]) -> faiss.Index:
     index.cp.niter = 8
     index.cp.min_points_per_centroid = index.pq.cp.min_points_per_centroid = 1
     index.nprobe = max(4, lists // 64)
-    rows = _unit(descriptors)
+    rows = unit(descriptors)
     sample = rows[:: max(1, len(rows) // (lists * 40))]
     # A few covers have fewer keypoints than a code has values: each is then seen more than once.
     index.train(np.resize(sample, (max(len(sample), 1 << _BITS), DIMENSION)))

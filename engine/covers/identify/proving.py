@@ -190,7 +190,7 @@ class _Proving:
         view = rectify(self.levels, proof.quad, layout.SIDE)
         code = references.basis.codes(layout.features(view[None]))
         twins = references.twins(row)
-        likeness = float(code[0] @ references.codes[row])
+        likeness = float(code[0] @ references.code(row))
         near = references.nearest(code, 2 + len(twins))[0]
         others = [one.similarity for one in near if one.row not in (row, *twins)]
         candidate = Candidate(row, proof, likeness, likeness - max(others, default=0.0))
@@ -267,7 +267,7 @@ class _Proving:
         """Of all outlines so far the two that look most like a cover, from its own top left."""
         outlines = np.concatenate([quads for quads, _ in self.coded])
         codes = np.concatenate([codes for _, codes in self.coded])
-        likeness = np.einsum("nd,d->n", codes, self.references.codes[row])  # as in `Basis.codes`
+        likeness = np.einsum("nd,d->n", codes, self.references.code(row))  # as in `Basis.codes`
         places: list[Quads] = []
         for number in np.argsort(-likeness, kind="stable").tolist():
             quad = outlines[number // 4]

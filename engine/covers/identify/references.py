@@ -3,8 +3,9 @@
 `identify/` in the artifact's folder; artifacts/README.md, "What identify reads", is its
 specification. `making.references` makes it from thumbnails, `References.open` reads it.
 
-An album costs 256 bytes of layout code, 256 of what is its own, and 2.3 KB of keypoints. The
-covers themselves are the artifact's thumbnails.
+An album costs 256 bytes of layout code, 256 of what is its own, and 2.3 KB of keypoints. From
+`MAPPED_FROM` albums on these stay on disk (`mapped`). The covers themselves are the artifact's
+thumbnails.
 """
 
 from __future__ import annotations
@@ -24,9 +25,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from engine.base.errors import ArtifactError
-from engine.covers.identify import layout
+from engine.covers.identify import layout, mapped
+from engine.covers.identify.codes import CodesInMemory, KnownCodes, dequantised
 from engine.covers.identify.keypoints import KeypointIndex
 from engine.covers.identify.layout import Basis, Codes
+from engine.covers.identify.mapped import MappedCodes, MappedKeypoints, Table
 from engine.covers.identify.older_keypoints import OlderKeypoints
 from engine.covers.identify.proof import Reference, same_artwork
 from engine.covers.image import Pixels
@@ -38,10 +41,10 @@ KEYPOINTS, PLACES = "sift.faiss", "sift.npz"
 # What versions before SIFT wrote; theirs is read as ever, and found by worse.
 OLDER_KEYPOINTS = "keypoints.faiss"
 
+AnyKeypoints = KeypointIndex | MappedKeypoints | OlderKeypoints
+
 # Covers a map of "own" is compared with: its nearest by layout, the rest of its series.
 SIBLINGS = 8
-# Codes are unit rows of 256 numbers, few beyond ±0.5; an eighth of a bit is lost on average.
-CODE_SCALE = 254.0
 _REMEMBERED = 1_024  # references: some 300 KB each at most
 _SAME_ARTWORK = 0.93
 
@@ -77,65 +80,95 @@ class References:
         catalogue: Covers,
         ids: Ids,
         basis: Basis,
-        codes: Codes,
-        own: NDArray[np.uint8],
-        keypoints: KeypointIndex | OlderKeypoints | None,
+        codes: KnownCodes,
+        own: NDArray[np.uint8] | Table,
+        keypoints: AnyKeypoints | None,
+        gone: NDArray[np.bool_] | None = None,
     ) -> None:
-        self.ids, self.basis = ids, basis
-        self.own, self.keypoints = own, keypoints
+        """`gone` (N,): rows of albums that were removed, which nobody is answered with."""
+        self.ids, self.basis, self.codes = ids, basis, codes
+        self.own, self.keypoints, self.gone = own, keypoints, gone
         self._catalogue = catalogue
-        self._index = faiss.IndexFlatIP(codes.shape[1])
-        self._index.add(codes)
-        # The index's own: a copy beside it would be a kilobyte more an album.
-        kept = faiss.rev_swig_ptr(self._index.get_xb(), codes.size)
-        self.codes: Codes = kept.reshape(codes.shape)
         self._prepared: OrderedDict[int, Reference] = OrderedDict()
         self._lock = Lock()
-        self.row_of = {int(album_id): row for row, album_id in enumerate(ids)}
+        self.row_of = Rows(ids, gone)
 
     @classmethod
     def open(cls, folder: Path, catalogue: Covers) -> References | None:
         """`folder` is the artifact's, its digests checked; None where it has no such part."""
         part = folder / FOLDER
-        if not (part / LAYOUT).is_file() or not catalogue.has_thumbnails:
+        on_disk = (part / mapped.ROWS).is_file()
+        if not (on_disk or (part / LAYOUT).is_file()) or not catalogue.has_thumbnails:
             return None
         try:
-            with np.load(part / LAYOUT, allow_pickle=False) as file:
-                ids, codes = file["ids"], file["codes"]
-                basis = Basis(file["mean"], file["axes"])
-                own, older_rows = file["own"], file["keypoint_rows"]
-            keypoints = _keypoints(part, older_rows)
+            made = (cls._on_disk if on_disk else cls._in_memory)(part, catalogue)
+        except _Unfit:
+            made = None
         except Exception as error:
             # A damaged .npz raises some ten kinds of error, FAISS its own.
             raise ArtifactError(
                 f"{FOLDER}/ cannot be read ({type(error).__name__}: {str(error)[:200]}). "
                 "Build the artifact again."
             ) from error
+        if made is None or not np.isin(made.present, catalogue.ids()).all():
+            raise ArtifactError(
+                f"{FOLDER}/{mapped.ROWS if on_disk else LAYOUT} does not belong to this catalogue: "
+                "its rows do not match. Build the artifact again."
+            )
+        return made
+
+    @classmethod
+    def _in_memory(cls, part: Path, catalogue: Covers) -> References:
+        with np.load(part / LAYOUT, allow_pickle=False) as file:
+            ids, codes = file["ids"], file["codes"]
+            basis = Basis(file["mean"], file["axes"])
+            own, older_rows = file["own"], file["keypoint_rows"]
+        keypoints = _keypoints(part, older_rows)
         count = len(ids)
         if (
             codes.shape != (count, basis.axes.shape[1])
             or own.shape != (count, 16, 16)
             or (keypoints is not None and not keypoints.is_of(count))
-            or not np.isin(ids, catalogue.ids()).all()
         ):
-            raise ArtifactError(
-                f"{FOLDER}/{LAYOUT} does not belong to this catalogue: its rows do not match. "
-                "Build the artifact again."
-            )
-        dequantised = codes.astype(np.float32) / CODE_SCALE
-        dequantised /= np.linalg.norm(dequantised, axis=1, keepdims=True) + 1e-6
-        return cls(catalogue, ids, basis, dequantised, own, keypoints)
+            raise _Unfit
+        return cls(catalogue, ids, basis, CodesInMemory(dequantised(codes)), own, keypoints)
+
+    @classmethod
+    def _on_disk(cls, part: Path, catalogue: Covers) -> References:
+        with np.load(part / mapped.ROWS, allow_pickle=False) as file:
+            ids, gone = file["ids"], file["gone"]
+            basis = Basis(file["mean"], file["axes"])
+        count = len(ids)
+        if gone.shape != (count,):
+            raise _Unfit
+        file = part / KEYPOINTS
+        keypoints = MappedKeypoints(file, gone) if file.is_file() else None
+        own = Table(part / mapped.OWN, (count, 16, 16), np.uint8)
+        return cls(catalogue, ids, basis, MappedCodes(part, count), own, keypoints, gone)
+
+    @property
+    def present(self) -> Ids:
+        """(M,) ids of the albums that are there."""
+        return self.ids if self.gone is None else self.ids[~self.gone]
 
     def __len__(self) -> int:
         return len(self.ids)
 
     def nearest(self, codes: Codes, k: int) -> list[list[Likeness]]:
         """(N, 256) unit rows → N lists of the `k` covers most alike in layout."""
-        similarities, rows = self._index.search(codes, min(k, len(self)))
+        # At most a quarter of the rows are gone, seldom many of one query's.
+        similarities, rows = self.codes.nearest(codes, k if self.gone is None else 2 * k)
+        if self.gone is not None:
+            rows = np.where(self.gone[rows], -1, rows)
         return [
-            [Likeness(int(r), float(s)) for s, r in zip(some, which, strict=True) if r >= 0]
+            [Likeness(int(r), float(s)) for s, r in zip(some, which, strict=True) if r >= 0][:k]
             for some, which in zip(similarities, rows, strict=True)
         ]
+
+    def code(self, row: int) -> Codes:
+        """(256,) float32, of unit length."""
+        code: Codes = self.codes.of(np.array([row]))[0]
+        return code
 
     def reference(self, row: int) -> Reference | None:
         """The prepared cover of a row, kept while it is asked for often."""
@@ -147,7 +180,7 @@ class References:
         cover = self.cover(row)
         if cover is None:
             return None
-        made = Reference(cover, self.own[row].astype(np.float32) / 255)
+        made = Reference(cover, np.asarray(self.own[row], np.float32) / np.float32(255))
         with self._lock:
             self._prepared[row] = made
             if len(self._prepared) > _REMEMBERED:
@@ -159,7 +192,7 @@ class References:
 
     def twins(self, row: int) -> list[int]:
         """Other rows with the same artwork."""
-        alike = [other for other in self._alike(self.codes[row : row + 1]) if other != row]
+        alike = [other for other in self._alike(self.code(row)[None]) if other != row]
         mine = self.reference(row) if alike else None
         return [] if mine is None else self._twins(mine, alike)
 
@@ -175,6 +208,35 @@ class References:
     def _twins(self, mine: Reference, rows: Sequence[int]) -> list[int]:
         others = [(row, self.reference(row)) for row in rows]
         return [row for row, other in others if other is not None and same_artwork(mine, other)]
+
+
+class Rows:
+    """Album ids → rows; those that are gone have none."""
+
+    def __init__(self, ids: Ids, gone: NDArray[np.bool_] | None = None) -> None:
+        there = np.arange(len(ids)) if gone is None else np.flatnonzero(~gone)
+        # An id that was removed may be given again: only one of its rows is there.
+        self._order = there[np.argsort(ids[there], kind="stable")]
+        self._ids = ids[self._order]
+
+    def get(self, album_id: int) -> int | None:
+        at = int(np.searchsorted(self._ids, album_id))
+        if at == len(self._ids) or self._ids[at] != album_id:
+            return None
+        return int(self._order[at])
+
+    def __contains__(self, album_id: int) -> bool:
+        return self.get(album_id) is not None
+
+    def __getitem__(self, album_id: int) -> int:
+        row = self.get(album_id)
+        if row is None:
+            raise KeyError(album_id)
+        return row
+
+
+class _Unfit(Exception):
+    """Parts that are not of one making."""
 
 
 def _keypoints(part: Path, older_rows: NDArray[np.int32]) -> KeypointIndex | OlderKeypoints | None:

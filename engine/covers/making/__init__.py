@@ -18,6 +18,7 @@ Begin with `build`. Whatever makes an artifact ends in `assemble`.
     encoder      where an encoder comes from, and how it gets into the folder
     export       an encoder → OpenVINO's graphs; `runtimes` decides which of them is kept
     references   thumbnails → what identify compares with; `calibrating` → what it may claim
+    mapping      … the same of many covers, in passes; albums more and less
     cluster      the embedding of a million covers on many machines
     publish      the rows of an artifact → a table of an engine
     assemble     all parts into one folder, renamed into place

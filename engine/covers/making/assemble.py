@@ -137,12 +137,13 @@ def assemble(folder: Path, material: Material, wish: Wish, progress: Progress) -
 def give_identify(
     folder: Path,
     covers: int,
-    kept: Path | None,
+    old: Path | None,
     progress: Progress,
     seen_with: tuple[Index, Callable[[], Encoder]] | None = None,
 ) -> None:
     """What identify reads: references to the covers and a calibration of their evidence, which is
-    `kept` where there was one. Without index and encoder, a new one is of proofs alone."""
+    that of the `old` artifact where it has one. Without index and encoder, a new one is of proofs
+    alone."""
     if covers < 2:
         return
     # OpenCV: an import that brings no covers never pays for it.
@@ -152,7 +153,8 @@ def give_identify(
     from engine.covers.making.references import write_references
 
     catalogue = Catalogue(folder / CATALOGUE, folder / THUMBNAILS)
-    references = write_references(folder, catalogue, progress)
+    references = write_references(folder, catalogue, progress, old)
+    kept = old / FOLDER / CALIBRATION if old is not None else None
     if references is not None and kept is not None and kept.is_file():
         shutil.copyfile(kept, folder / FOLDER / CALIBRATION)
     elif references is not None and covers >= calibrating.FEWEST_COVERS:

@@ -17,12 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.base.progress import Progress
-from engine.covers.identify import layout
+from engine.covers.identify import layout, mapped
+from engine.covers.identify.codes import CodesInMemory, quantised
 from engine.covers.identify.keypoints import KeypointIndex, Keypoints, of_cover
 from engine.covers.identify.layout import Basis
 from engine.covers.identify.proof import Windows, own_map
 from engine.covers.identify.references import (
-    CODE_SCALE,
     FOLDER,
     KEYPOINTS,
     LAYOUT,
@@ -34,6 +34,7 @@ from engine.covers.identify.references import (
     thumbnail_pixels,
 )
 from engine.covers.image import Pixels
+from engine.covers.making.mapping import revise_mapped, write_mapped
 from engine.vectors.embeddings import Ids
 
 _BATCH = 256  # covers at a time
@@ -43,22 +44,30 @@ def write_references(
     folder: Path,
     catalogue: Covers,
     progress: Progress | None = None,
+    old: Path | None = None,
 ) -> References | None:
     """Write `identify/` (without a calibration) into a staged artifact, from its thumbnails.
 
-    None, and nothing written, where there are fewer than two covers.
+    `old` is the artifact it is another version of: of many covers those that it has are not looked
+    at again. None, and nothing written, where there are fewer than two covers.
     """
-    made = make_references(catalogue, catalogue.ids(), progress)
+    ids = catalogue.ids()
+    if len(ids) > mapped.MAPPED_FROM:
+        progress = progress or Progress()
+        if old is None or not revise_mapped(old, folder, catalogue, ids, progress):
+            write_mapped(folder, catalogue, ids, progress)
+        return References.open(folder, catalogue)
+    made = make_references(catalogue, ids, progress)
     if made is None:
         return None
     (folder / FOLDER).mkdir(exist_ok=True)
     np.savez_compressed(
         folder / FOLDER / LAYOUT,
         ids=made.ids,
-        codes=np.clip(np.round(made.codes * CODE_SCALE), -127, 127).astype(np.int8),
+        codes=quantised(made.codes.of(np.arange(len(made)))),
         mean=made.basis.mean,
         axes=made.basis.axes,
-        own=made.own,
+        own=made.own[:],
         keypoint_rows=np.zeros(0, np.int32),  # versions before SIFT ask for theirs
     )
     if isinstance(made.keypoints, KeypointIndex):
@@ -99,7 +108,9 @@ def make_references(
     basis = Basis.fit(every[sample])
     codes = basis.codes(every)
     plain = np.zeros((len(ids), 16, 16), np.uint8)
-    made = References(catalogue, ids, basis, codes, plain, KeypointIndex.of(keypoints))
+    made = References(
+        catalogue, ids, basis, CodesInMemory(codes), plain, KeypointIndex.of(keypoints)
+    )
     made.own = _own_maps(made, views, progress)
     return made
 
@@ -109,11 +120,12 @@ def split_references(
     seed: int = 0,
     progress: Progress | None = None,
 ) -> tuple[References, list[int]] | None:
-    """References to four fifths of a catalogue, and the ids of the others: strangers to them.
+    """References to four fifths of a catalogue, and the ids of the others: strangers to them. Of
+    one with many covers, of as many as references are kept in memory of.
 
     An album left out whose artwork another one shows is no stranger, and in neither.
     """
-    ids = np.random.default_rng([seed, 5]).permutation(catalogue.ids())
+    ids = np.random.default_rng([seed, 5]).permutation(catalogue.ids())[: mapped.MAPPED_FROM]
     few = len(ids) // 5
     made = make_references(catalogue, np.sort(ids[few:]), progress)
     if made is None:
@@ -134,7 +146,7 @@ def _own_maps(
     own = np.zeros((count, 16, 16), np.uint8)
     windows = lru_cache(2048)(lambda row: Windows(views[row], layout.SIDE // 8 + 1))
     for row in range(count):
-        near = references.nearest(references.codes[row : row + 1], SIBLINGS + 1)[0]
+        near = references.nearest(references.code(row)[None], SIBLINGS + 1)[0]
         siblings = [windows(n.row) for n in near if n.row != row]
         own[row] = np.round(own_map(windows(row), siblings) * 255)
         if row % 100 == 99 or row == count - 1:

@@ -252,7 +252,7 @@ def _revise(
     linked |= segments
     searchable.write(folder / INDEX)
     golden.write(folder / GOLDEN)
-    give_identify(folder, count, old.path / "identify" / "calibration.json", progress)
+    give_identify(folder, count, old.path, progress)
     card = _card_of(old)
     if card:
         shutil.copyfile(card, folder / "README.md")
