@@ -91,10 +91,20 @@ class Work:
         return self.kit.bench.folder(self.job.job_id) / name
 
     def keep(self, keys: Mapping[str, str]) -> None:
-        """Put files that a child wrote, by their names, under these keys."""
+        """Put files that a child wrote, by their names, under these keys. Raises `Cancelled`, and
+        keeps nothing of a take, where its session was deleted meanwhile."""
+        objects = self.kit.bench.objects
         for name, key in keys.items():
             media_type = FLAC if name.endswith(".flac") else "application/octet-stream"
-            self.kit.bench.objects.put(key, self.path(name), media_type=media_type)
+            objects.put(key, self.path(name), media_type=media_type)
+        if self.job.kind != "take":
+            return
+        try:
+            self.session()
+        except Cancelled:
+            for key in keys.values():
+                objects.delete(key)
+            raise
 
     @contextlib.contextmanager
     def at_hand(self, *keys: str | None) -> Iterator[list[str | None]]:

@@ -10,8 +10,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from engine.base.errors import AudioTooLong, EmptyFile, NoSound, UnreadableAudio
-from engine.sound.advice import ADVICE
+from engine.base.errors import AudioTooLong, AudioTooShort, EmptyFile, NoSound, UnreadableAudio
+from engine.sound.advice import ADVICE, LEAST_S, LEAST_WINDOW_S
 from engine.sound.audio import read_tags
 from engine.voice.ear import tasks as ear
 from engine.voice.ear.sounds import RATE, Flac, stereo
@@ -26,7 +26,8 @@ _USUAL_S = 240.0
 
 def received(source: str, original: str, *, max_s: float, report: Report) -> Facts:
     """A stranger's `source` → `original`, FLAC at 44.1 kHz in two channels: what a browser recorded
-    cannot be looked for a place in. What the file says of itself."""
+    cannot be looked for a place in. What the file says of itself. Raises `AudioTooShort` below what
+    anything could be compared in."""
     path = Path(source)
     if not path.stat().st_size:
         raise EmptyFile(f"{NAME} is empty: it has 0 bytes. {ADVICE}")
@@ -45,6 +46,10 @@ def received(source: str, original: str, *, max_s: float, report: Report) -> Fac
         if error.details.get("streams") == 0:
             raise NoSound(f"{NAME} has pictures and no sound in it. {ADVICE}") from error
         raise
+    if written < LEAST_WINDOW_S * RATE:
+        raise AudioTooShort(
+            f"The file holds {written / RATE:.2f} s of sound. Send {LEAST_S:g} s or more."
+        )
     tags = asdict(read_tags(path))
     told = {name: tags.get(name) for name in ("title", "artist", "album")}
     return {"duration_s": round(written / RATE, 3), "tags": told}
