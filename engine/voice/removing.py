@@ -25,6 +25,9 @@ logger = logging.getLogger("shazam")
 EACH_S = 20.0
 # So long before its time audio goes, that it is gone then: a look each 20 s, and a slow store.
 SOONER_S = 120.0
+# What began later than now began by a clock that was wrong: nobody can tell when its time is over.
+# Those of several machines differ by less.
+AHEAD = timedelta(minutes=10)
 # Each so many looks the store itself is listed, for what no row leads to.
 LISTED_EACH = 15
 # Objects are there before their row is.
@@ -64,7 +67,8 @@ class Removing:
 
     async def remove(self, *, listed: bool = True) -> None:
         """All that is past its time. Where `listed`, also what no row leads to."""
-        expired = await self._sessions.expired(datetime.now(UTC) - self._audio)
+        now = datetime.now(UTC)
+        expired = await self._sessions.expired(now - self._audio, now + AHEAD)
         for session_id in expired:
             await self._sessions.silence(session_id)
             await self._delete(sessions.folder_of(session_id))
@@ -83,7 +87,7 @@ class Removing:
         found = await asyncio.to_thread(self._youngest, sessions.FOLDER)
         living = await self._sessions.living(found)
         for session_id, at in found.items():
-            old = time.time() - at > YOUNG_S
+            old = abs(time.time() - at) > YOUNG_S
             if not living.get(session_id, not old):
                 await self._delete(sessions.folder_of(session_id))
         held = await asyncio.to_thread(self._youngest, references.FOLDER)

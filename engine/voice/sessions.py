@@ -290,10 +290,12 @@ class Sessions:
 
     # --- what is removed in time
 
-    async def expired(self, begun_before: datetime) -> list[str]:
-        """Sessions that began before then and whose audio may be there still."""
+    async def expired(self, begun_before: datetime, begun_after: datetime) -> list[str]:
+        """Sessions that began before the one moment, or after the other, and whose audio may be
+        there still."""
+        began = SessionRow.created_at
         asked = select(SessionRow.session_id).where(
-            SessionRow.silent_at.is_(None), SessionRow.created_at <= begun_before
+            SessionRow.silent_at.is_(None), (began <= begun_before) | (began > begun_after)
         )
         async with self._database.reading() as connection:
             return list(await connection.scalars(asked))

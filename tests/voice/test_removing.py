@@ -64,6 +64,16 @@ async def test_audio_of_a_session_is_gone_before_its_time_is(
     assert (await sessions.get(young, "")).silent_at is None
 
 
+async def test_audio_of_a_session_that_began_by_a_clock_that_was_ahead_is_gone_at_once(
+    database: Database, sessions: Sessions, objects: Objects, removing: Removing
+) -> None:
+    """It would stay until that clock's time, and two hours more."""
+    await begun(database, sessions, objects, -TWO_HOURS)
+    near = await begun(database, sessions, objects, -60)
+    await removing.remove(listed=False)
+    assert left(objects) == {f"{folder_of(near)}/aaaa/recording"}
+
+
 async def test_what_a_killed_process_left_of_a_session_is_found(
     database: Database, sessions: Sessions, objects: Objects, removing: Removing
 ) -> None:
@@ -83,10 +93,11 @@ async def test_objects_without_a_row_are_young_for_a_while(
     assert left(objects) == {key}
     path = objects.path(key)
     assert path is not None
-    old = time.time() - YOUNG_S - 1
-    os.utime(path, (old, old))
-    await removing.remove()
-    assert left(objects) == set()
+    for old in (time.time() - YOUNG_S - 1, time.time() + YOUNG_S + 60):
+        objects.put(key, b"sound")
+        os.utime(path, (old, old))
+        await removing.remove()
+        assert left(objects) == set()
 
 
 async def test_what_was_made_of_a_file_goes_with_the_last_session_that_sings_it(
