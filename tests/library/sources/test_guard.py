@@ -241,6 +241,12 @@ def test_a_resolver_that_says_nothing_is_waited_for_until_the_deadline() -> None
     never.set()
 
 
+def test_a_deadline_tells_its_seconds_as_one_says_them() -> None:
+    over = Deadline(0.012345678)
+    with pytest.raises(LinkTimeout, match=r"within 0\.0123 s"):
+        over.sleep(1.0)
+
+
 def test_proxies_of_the_environment_are_not_asked(
     inside: LinkServer,
     server: LinkServer,
