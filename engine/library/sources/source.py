@@ -54,8 +54,8 @@ class Deadline:
         left = self._ends - time.monotonic()
         if left <= 0:
             raise LinkTimeout(
-                f"What lies behind the link did not come within {self._timeout_s:.3g} s. Try again, "
-                "or upload the file."
+                f"What lies behind the link did not come within {self._timeout_s:.3g} s. Try "
+                "again, or upload the file."
             )
         return left
 
