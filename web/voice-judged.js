@@ -13,6 +13,8 @@ const UNSUNG = ["silence", "no_voice", "unsung_part"];
 const IN_TUNE = 4; // cents: nobody hears less
 const ON_TIME = 15; // ms, likewise
 const SEEN = 150; // cents above and below that a curve shows
+const LEAST_WORDS = 1 / 3; // of a song's, that must be heard in the original to judge others by
+const OTHERS = 0.5; // so many words surely others, and they were not those of the song
 const GAP_S = 0.25; // a line ends where nothing was sung for so long
 
 const percent = (part) => new Intl.NumberFormat(language(), { style: "percent" }).format(part);
@@ -69,11 +71,14 @@ function part(name, result) {
   const label = make("dt", {}, t(`judged_${name}`), measured ? make("span", { className: "weight" }, t("judged_weight", { part: percent(measured.weight) })) : null);
   if (!measured) return make("div", { className: "missing" }, label, make("dd", {}, make("strong", {}, t("judged_unmeasured")), make("p", {}, t(unmeasured(name, result)))));
   const bar = gauge(t(`judged_${name}`), measured.score / 100);
-  return make("div", {}, label, make("dd", {}, make("strong", {}, number(whole(measured.score))), bar, make("p", {}, TELL[name](measured))));
+  return make("div", {}, label, make("dd", {}, make("strong", {}, number(whole(measured.score))), bar, make("p", {}, TELL[name](measured, result))));
 }
 
 /** Why a part was not measured. */
-const unmeasured = (name, { reason }) => (name !== "lyrics" && reason === "no_original_voice" ? "judged_unmeasured_alone" : `judged_unmeasured_${name}`);
+function unmeasured(name, { reason, coverage = {} }) {
+  if (name !== "lyrics") return reason === "no_original_voice" ? "judged_unmeasured_alone" : `judged_unmeasured_${name}`;
+  return typeof coverage.words === "number" && coverage.words < LEAST_WORDS ? "judged_unmeasured_hardly" : "judged_unmeasured_lyrics";
+}
 
 const cents = (value) => (Math.abs(value) < IN_TUNE ? t("judged_in_tune") : t(value < 0 ? "judged_low" : "judged_high", { n: Math.abs(Math.round(value)) }));
 
@@ -88,8 +93,19 @@ const TELL = {
     if (median_ms === null) return t("judged_unheard");
     return Math.abs(median_ms) < ON_TIME ? t("judged_on_time") : t(median_ms > 0 ? "judged_late" : "judged_early", { n: Math.abs(Math.round(median_ms)) });
   },
-  lyrics: ({ wer }) => (wer === 0 ? t("judged_all_words") : t("judged_words_off", { part: percent(Math.min(1, wer)) })),
+  lyrics: (measured, { coverage = {} }) => {
+    const asked = coverage.words ?? 1; // the others are not heard in the original either
+    return [words(measured), asked < 1 ? t("judged_words_asked", { part: percent(asked) }) : null].filter(Boolean).join(" ");
+  },
 };
+
+/** A machine heard them: what it is sure of is told, and what it may have misheard. */
+function words({ wer, surely_other = null }) {
+  if (wer === 0) return t("judged_all_words");
+  if (surely_other >= OTHERS) return t("judged_words_others");
+  const sure = surely_other === null ? "judged_words_off" : surely_other > 0 ? "judged_words_some" : "judged_words_unsure";
+  return t(sure, { part: percent(Math.min(1, wer)), sure: percent(surely_other ?? 0) });
+}
 
 /** What was sung: all of it, a part, or nothing of it. */
 function kicker({ reason, coverage = {} }) {

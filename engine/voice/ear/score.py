@@ -16,7 +16,7 @@ from engine.voice.ear.alignment import Alignment, sharpened
 from engine.voice.ear.heard import FRAME_S, Array, Line, Word
 from engine.voice.ear.melody import Melody
 from engine.voice.ear.phrases import Phrase, phrases
-from engine.voice.ear.wording import Asked, error_rate
+from engine.voice.ear.wording import Asked, Wrong, wrong
 
 WEIGHTS = {"pitch": 0.4, "rhythm": 0.3, "lyrics": 0.3}
 HALF_CENTS, HALF_MS = 75.0, 120.0  # so far off, a tone or a beginning counts half
@@ -88,18 +88,18 @@ def score(
     asked = None
     if reference_words is not None and lyrics and not alone:
         asked = Asked.of(lyrics, reference_words)
-    wer = None
+    off = None
     if words is not None and lyrics:
-        wer = _wrong(words, lyrics, asked, None if alone else alignment, offset_s)
+        off = _wrong(words, lyrics, asked, None if alone else alignment, offset_s)
     same = min(_share(alignment.same, *_SAME), _share(_steadiness(take), *_STEADY))
-    known = max(same, 0.0 if wer is None else _share(1 - wer, 0.3, 0.6))
+    known = max(same, 0.0 if off is None else _share(1 - off.wer, 0.3, 0.6))
     rejected = known < _THAT_SONG
     if rejected and alignment.by == "voice":
         alignment = replace(alignment, latency_s=0.0)
     parts = {
         "pitch": _pitch(take, known) if take.has_pitch else None,
         "rhythm": _rhythm(take, known),
-        "lyrics": None if wer is None else {"score": _hundred(1 - wer), "wer": round(wer, 3)},
+        "lyrics": None if off is None else _words(off),
     }
     measured = {name: part for name, part in parts.items() if part is not None}
     if rejected:
@@ -242,6 +242,14 @@ def _rhythm(take: Take, known: float, where: Flags | None = None) -> dict[str, A
     }
 
 
+def _words(off: Wrong) -> dict[str, Any]:
+    return {
+        "score": _hundred(1 - off.wer),
+        "wer": round(off.wer, 3),
+        "surely_other": round(off.surely_other, 3),
+    }
+
+
 def _unmeasured(part: dict[str, Any]) -> dict[str, None]:
     """By how much a singer is off, which beside another song nobody is."""
     return dict.fromkeys(part.keys() & {"median_cents", "median_ms"})
@@ -287,13 +295,13 @@ def _wrong(
     asked: Asked | None,
     alignment: Alignment | None,
     offset_s: float,
-) -> float | None:
-    """How many of the words are wrong, of those that were recorded, and that were `asked` where it
+) -> Wrong | None:
+    """What of the words is wrong, of those that were recorded, and that were `asked` where it
     is known what is heard in the reference; None where these are too few to tell. `alignment` is
     None where nobody knows what was recorded."""
     if asked is None or alignment is None:
         wanted = lyrics if alignment is None else _recorded(lyrics, offset_s, alignment)
-        return error_rate(heard, wanted)
+        return wrong(heard, wanted)
     if asked.share < _LEAST_WORDS:
         return None
     inside = np.isfinite(alignment.at)
@@ -302,7 +310,7 @@ def _wrong(
         at = int(seconds / FRAME_S)
         return at < len(inside) and bool(inside[at])
 
-    return asked.error_rate(heard, is_recorded)
+    return asked.wrong(heard, is_recorded)
 
 
 def _recorded(lyrics: Sequence[Line], offset_s: float, alignment: Alignment) -> list[Line]:

@@ -10,12 +10,18 @@ from engine.voice.reasons import PIECE, UNJUDGED, Reason, reason_of, recorded_of
 
 Language = Literal["en", "fr"]
 Part = Literal["pitch", "rhythm", "lyrics"]
+Direction = Literal["higher", "lower", "flat", "sharp", "late", "early", "unclear"]
 PARTS: tuple[Part, ...] = ("pitch", "rhythm", "lyrics")
 
 # Of a title, or of a line that was sung: a jury quotes none that is longer.
 MOST_QUOTED = 80
 # Below these nobody hears a direction.
 FLAT_CENTS, LATE_MS = 15.0, 40.0
+# Of words: so many of them surely others, and these were not those of the song. Who sings right at
+# −6 dB behind music has at most 0.36 of them, one in ten 0.14 (benchmarks/voice.md).
+OTHERS = 0.5
+# So many of those that are wrong surely others, and it was not the machine that misheard.
+_SURE = 0.5
 
 
 @dataclass(frozen=True)
@@ -23,6 +29,8 @@ class Facts:
     """`score` is None where that song was not sung, or nothing could be measured, and `reason` says
     why; `is_piece`: no more than a short piece of the song was recorded. `scores` are 0…100 of what
     was measured; `key` is by how many semitones all of it was higher, offered and not accepted.
+    `words` are "others" where most were
+    surely not those of the song, "unclear" where what heard them was rather unsure, else None.
     `quoted` is what strangers wrote: names and words of a song, which may say anything; no server
     is told them, and no comment repeats them."""
 
@@ -33,6 +41,7 @@ class Facts:
     median_cents: float | None
     median_ms: float | None
     key: float
+    words: Literal["others", "unclear"] | None
     quoted: Mapping[str, str]
 
     @classmethod
@@ -55,6 +64,7 @@ class Facts:
             None if _is_scattered(results) else _told(results, "pitch", "median_cents"),
             _told(results, "rhythm", "median_ms"),
             _key(results),
+            _words(results),
             {name: _shortened(text) for name, text in quoted.items() if text},
         )
 
@@ -67,7 +77,7 @@ class Facts:
         return min(self.scores, key=lambda part: self.scores[part], default=None)
 
     @property
-    def direction(self) -> Literal["higher", "lower", "flat", "sharp", "late", "early"] | None:
+    def direction(self) -> Direction | None:
         """How the weakest part went wrong, where it went one way."""
         cents, late = self.median_cents or 0.0, self.median_ms or 0.0
         if self.weakest == "pitch" and self.key:
@@ -76,6 +86,8 @@ class Facts:
             return "flat" if cents < 0 else "sharp"
         if self.weakest == "rhythm" and abs(late) >= LATE_MS:
             return "late" if late > 0 else "early"
+        if self.weakest == "lyrics" and self.words == "unclear":
+            return "unclear"
         return None
 
 
@@ -88,6 +100,15 @@ def _is_scattered(results: Mapping[str, Any]) -> bool:
 def _key(results: Mapping[str, Any]) -> float:
     accepted = _told(results, "transposition", "accepted")
     return 0.0 if accepted else _told(results, "transposition", "offered") or 0.0
+
+
+def _words(results: Mapping[str, Any]) -> Literal["others", "unclear"] | None:
+    wrong, sure = (_told(results, "lyrics", name) for name in ("wer", "surely_other"))
+    if wrong is None or sure is None:
+        return None
+    if sure >= OTHERS:
+        return "others"
+    return "unclear" if sure < _SURE * wrong else None
 
 
 def _told(results: Mapping[str, Any], part: str, name: str) -> float | None:

@@ -39,6 +39,8 @@ Write your comment on one take, to the singer, in {language}, in two or three sh
 plain text, at most 280 characters.
 Write no digits and no numbers in words: the scores are shown beside your comment.
 Use no markup, no lists, no quotation of the song's words, no links, no emoji, no word in capitals.
+A machine heard the words: of "unclear" ones it is unsure, and they are nobody's fault; of "others"
+say plainly that most of them were not those of the song.
 You are given the take as JSON; speak of nothing that was not measured in it."""
 
 
@@ -52,6 +54,7 @@ def messages(persona: Persona, facts: Facts, language: Language) -> list[dict[st
         "best": facts.best,
         "weakest": facts.weakest,
         "direction_of_the_weakest": facts.direction,
+        "words": facts.words,
         "not_measured": [part for part in PARTS if part not in facts.scores],
         "only_a_part_of_the_song_was_recorded": facts.reason == "part",
     }

@@ -82,7 +82,8 @@ _MISSED: Mapping[Language, Mapping[str, str]] = {
         "rhythm": "It is the beat that goes missing.",
         "late": "The voice trails behind the band.",
         "early": "The voice cannot wait for the band.",
-        "lyrics": "It is the words that get lost on the way.",
+        "lyrics": "Some of the words came across as others than the song has.",
+        "unclear": "Some words did not reach the machine that listens, which may be its own fault.",
     },
     "fr": {
         "pitch": "Ce sont les notes qui s'égarent.",
@@ -93,7 +94,8 @@ _MISSED: Mapping[Language, Mapping[str, str]] = {
         "rhythm": "C'est le rythme qui se perd en route.",
         "late": "La voix traîne derrière la musique.",
         "early": "La voix ne sait pas attendre la musique.",
-        "lyrics": "Ce sont les paroles qui se perdent en route.",
+        "lyrics": "Certains mots sonnaient autrement que ceux de la chanson.",
+        "unclear": "Des mots ont échappé à la machine qui écoute, peut-être par sa seule faute.",
     },
 }
 # What the fan liked: the best part.
@@ -120,7 +122,9 @@ _ADVICE: Mapping[Language, Mapping[str, str]] = {
         "rhythm": "Clap the beat along with the original once, then sing it again.",
         "late": "You come in a little late: breathe earlier, and start with the beat.",
         "early": "You come in a little early: wait for the beat, it will carry you.",
-        "lyrics": "Read the words aloud before you sing them, they deserve to be heard.",
+        "lyrics": "A machine heard some words otherwise than they are written: say them clearly.",
+        "unclear": "A machine did not make out all of the words, and it may have misheard: form "
+        "them well in front, to be sure.",
     },
     "fr": {
         "pitch": "Chante d'abord l'air lentement sur une voyelle, puis tel qu'il est.",
@@ -131,7 +135,25 @@ _ADVICE: Mapping[Language, Mapping[str, str]] = {
         "rhythm": "Frappe le rythme avec l'original une fois, puis rechante.",
         "late": "Tu pars un peu en retard : respire plus tôt, et pars avec le temps.",
         "early": "Tu pars un peu en avance : attends le temps, il va te porter.",
-        "lyrics": "Lis les paroles à voix haute avant de chanter, elles le méritent.",
+        "lyrics": "Une machine a entendu certains mots autrement qu'ils sont écrits : dis-les "
+        "clairement.",
+        "unclear": "Une machine n'a pas compris tous les mots, et elle a pu se tromper : "
+        "articule-les bien, pour en être sûr.",
+    },
+}
+# Most of the words surely not those of the song: nothing else is as plain of such a take.
+_OTHERS: Mapping[Language, Mapping[str, str]] = {
+    "en": {
+        "coach": "But most of the words that I was told of are not those of this song: take its "
+        "lyrics beside you next time.",
+        "critic": "The words, however, were hardly ever those of this song.",
+        "fan": "Only, those were other words than the ones I know of this song!",
+    },
+    "fr": {
+        "coach": "Mais la plupart des mots qu'on m'a rapportés ne sont pas ceux de cette chanson : "
+        "garde ses paroles sous les yeux.",
+        "critic": "Les mots, en revanche, n'étaient presque jamais ceux de cette chanson.",
+        "fan": "Seulement, ce n'étaient pas les mots que je connais de cette chanson !",
     },
 }
 
@@ -151,6 +173,8 @@ def comment(persona: str, facts: Facts, language: Language) -> str:
 
 def _remark(persona: str, facts: Facts, language: Language) -> str:
     """The coach tells what to do, the critic what is missing, the fan what was liked."""
+    if facts.words == "others":
+        return _OTHERS[language][persona]
     best, weakest = facts.best, facts.weakest
     if best is None or weakest is None or facts.scores[weakest] >= STEPS[-1]:
         return _ALL_WELL[language][persona]

@@ -298,8 +298,14 @@ def test_the_score_falls_with_each_word_that_is_another() -> None:
         told = words(" ".join(["la"] * wrong + right[wrong:]))
         found.append(judged(heard(NOTES), words=told, lyrics=LINES))
     assert falls([one["score"] for one in found])
-    assert found[0]["lyrics"] == {"score": 100.0, "weight": 0.3, "wer": 0.0}
+    assert found[0]["lyrics"] == {
+        "score": 100.0,
+        "weight": 0.3,
+        "wer": 0.0,
+        "surely_other": 0.0,
+    }
     assert found[1]["lyrics"]["wer"] == pytest.approx(2 / 11, abs=0.001)
+    assert found[1]["lyrics"]["surely_other"] == pytest.approx(2 / 11, abs=0.001)
     assert found[0]["not_measured"] == []
     assert [found[0][name]["weight"] for name in WEIGHTS] == [0.4, 0.3, 0.3]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from engine.voice.ear.heard import Line, Word
-from engine.voice.ear.wording import Asked, error_rate, plain
+from engine.voice.ear.wording import Asked, Wrong, plain, wrong
 
 
 @pytest.mark.parametrize(
@@ -28,11 +28,16 @@ def heard(text: str) -> list[Word]:
 
 def test_the_share_that_is_wrong_is_counted_in_words_of_the_lyrics() -> None:
     lines = [Line("the river runs"), Line("beside the road")]
-    assert error_rate(heard("The river runs, beside the road."), lines) == 0
-    assert error_rate(heard("the river beside a road"), lines) == pytest.approx(2 / 6)
-    assert error_rate([], lines) == 1
-    assert error_rate(heard("one two three four five six seven"), lines) > 1
-    assert error_rate(heard("la la"), [Line("[solo]")]) is None
+    assert wrong(heard("The river runs, beside the road."), lines) == Wrong(0, 0)
+    assert wrong(heard("the river beside a road"), lines) == Wrong(2 / 6, 1 / 6)
+    assert wrong([], lines) == Wrong(1, 0)
+    assert wrong(heard("one two three four five six seven"), lines) == Wrong(7 / 6, 1)
+    assert wrong(heard("la la"), [Line("[solo]")]) is None
+
+
+def test_a_word_of_which_the_recogniser_is_unsure_is_not_surely_another() -> None:
+    unsure = [Word(one.text, 0, 0.1, 0.5) for one in heard("the river beside a road")]
+    assert wrong(unsure, [Line("the river runs beside the road")]) == Wrong(2 / 6, 0)
 
 
 SONG = [Line("the river runs beside the road"), Line("and carries all our songs")]
@@ -49,7 +54,7 @@ def anywhere(_: float) -> bool:
 
 
 @pytest.mark.parametrize(
-    ("reference", "take", "wrong"),
+    ("reference", "take", "wer"),
     [
         # What is heard in the reference as well is right, however it is misheard.
         ("the river ones be side the road and carry salt our songs", None, 0.0),
@@ -66,16 +71,18 @@ def anywhere(_: float) -> bool:
     ],
 )  # fmt: skip
 def test_a_word_that_the_reference_has_not_either_is_asked_of_nobody(
-    reference: str, take: str | None, wrong: float
+    reference: str, take: str | None, wer: float
 ) -> None:
     told = heard(reference if take is None else take)
-    assert asked(reference).error_rate(told, anywhere) == pytest.approx(wrong)
+    found = asked(reference).wrong(told, anywhere)
+    assert found is not None
+    assert found.wer == pytest.approx(wer)
 
 
 def test_how_many_words_can_be_asked_is_told() -> None:
     assert asked("the river runs beside the road").share == pytest.approx(6 / 11)
     assert asked("").share == 0
-    assert asked("").error_rate(heard("the river"), anywhere) is None
+    assert asked("").wrong(heard("the river"), anywhere) is None
     assert Asked.of([Line("(oh)")], heard("oh")) is None
 
 
@@ -84,10 +91,8 @@ def test_words_that_were_not_recorded_are_asked_of_nobody() -> None:
     sung = heard("the river runs beside the road and carries all our songs")
     whole = Asked.of(SONG, [Word(one.text, at, at + 0.5, 0.9) for at, one in enumerate(sung)])
     assert whole is not None
-    first = whole.error_rate(heard("the river runs"), lambda seconds: seconds < 3)
-    assert first == 0
-    assert whole.error_rate(heard("all our songs"), lambda seconds: seconds > 8) == 0
-    assert whole.error_rate(heard("the river rests"), lambda seconds: seconds < 3) == (
-        pytest.approx(1 / 3)
-    )
-    assert whole.error_rate(heard("the"), lambda _: False) is None
+    assert whole.wrong(heard("the river runs"), lambda seconds: seconds < 3) == Wrong(0, 0)
+    assert whole.wrong(heard("all our songs"), lambda seconds: seconds > 8) == Wrong(0, 0)
+    other = whole.wrong(heard("the river rests"), lambda seconds: seconds < 3)
+    assert other == Wrong(1 / 3, 1 / 3)
+    assert whole.wrong(heard("the"), lambda _: False) is None

@@ -153,6 +153,34 @@ def test_tones_off_to_either_side_are_not_called_high() -> None:
     assert Facts.of({**RESULTS, "pitch": mostly}, None, None).direction == "sharp"
 
 
+def worded(wer: float, surely_other: float | None) -> Facts:
+    parts = {"pitch": {"score": 93.0}, "rhythm": {"score": 92.0}}
+    told = {"score": 100 * max(0.0, 1 - wer), "wer": wer, "surely_other": surely_other}
+    return Facts.of({"score": 70.0, **parts, "lyrics": told}, None, None)
+
+
+@pytest.mark.parametrize("language", ["en", "fr"])
+def test_what_a_machine_may_have_misheard_is_nobodys_fault_and_other_words_are_told_plainly(
+    language: Language,
+) -> None:
+    said = {}
+    for wer, sure, kind in (
+        (1.0, 0.9, "others"),
+        (0.4, 0.1, "unclear"),
+        (0.4, 0.3, None),
+        (0.4, None, None),  # as it was judged before that was told
+    ):
+        facts = worded(wer, sure)
+        assert (facts.words, facts.weakest) == (kind, "lyrics")
+        said[kind] = [comment(one.name, facts, language) for one in PERSONAS]
+        assert all(checked(one, facts, language) == one for one in said[kind])
+    machine = {"en": "machine", "fr": "machine"}[language]
+    assert machine in said["unclear"][0]
+    assert machine in said["unclear"][1]
+    assert all(("song" if language == "en" else "chanson") in one for one in said["others"])
+    assert len({*said["others"]} | {*said["unclear"]} | {*said[None]}) == 8, "a fan says the best"
+
+
 def test_a_part_that_scored_nothing_is_the_weakest() -> None:
     facts = Facts.of({**RESULTS, "lyrics": {"score": 0, "wer": 1.0}}, None, None)
     assert facts.weakest == "lyrics"
