@@ -34,7 +34,10 @@ _MOST_ASKED = 500
 MOST_ANALYSES = 100
 # So many tracks that were sung beside are told at most.
 MOST_RECENT = 1_000
-EXPIRED = "The audio of this session was removed, as it is after two hours. Begin a new session."
+EXPIRED = (
+    "The audio of this session was removed, as it is within two hours of its start. Begin a new "
+    "session."
+)
 NO_REFERENCE = (
     "The reference of this session could not be had. Send another one to fallback-source."
 )

@@ -168,4 +168,12 @@ def _tell_of_loss(context: ExceptionContext) -> None:
         context.is_disconnect = context.is_disconnect or code in _PASSING
 
 
-logging.getLogger("dbos").setLevel(logging.WARNING)
+def _told_as_ours(theirs: logging.Logger) -> None:
+    """DBOS gives its logger a handler and a format of its own where that has none: a line of text
+    among lines of JSON."""
+    theirs.setLevel(logging.WARNING)
+    theirs.addHandler(logging.NullHandler())
+    theirs.parent = logging.getLogger("shazam")
+
+
+_told_as_ours(logging.getLogger("dbos"))

@@ -30,9 +30,10 @@ VOICE = {
     "The reference of this session could not be had. Send another one to fallback-source.": (
         "L'original de cette session n'a pas pu être obtenu. Envoyez-en un autre à fallback-source."
     ),
-    "The audio of this session was removed, as it is after two hours. Begin a new session.": (
-        "Le son de cette session a été supprimé, comme toujours après deux heures. Commencez une "
-        "nouvelle session."
+    "The audio of this session was removed, as it is within two hours of its start. Begin a new "
+    "session.": (
+        "L'audio de cette session a été effacé, comme toujours dans les deux heures de son début. "
+        "Commencez une nouvelle session."
     ),
     # service/
     "Voice is being opened; everything else may answer already. Try again shortly.": (

@@ -4,6 +4,9 @@ then meets files that are none."""
 from __future__ import annotations
 
 import contextlib
+import io
+import json
+import logging
 import shutil
 import threading
 import time
@@ -18,6 +21,7 @@ from workers import House, clip
 
 from engine.library.jobs import Job, Submission
 from engine.library.pipeline.durable import LINKS_OF_ONE, STEPS
+from engine.serving.watch.logs import JsonFormatter
 from engine.sound.audio import encode
 from engine.sound.held import Heard
 
@@ -188,3 +192,17 @@ def _fetching(house: House, jobs: list[Job]) -> list[Job]:
 
 def test_a_worker_that_is_told_to_stop_does(house: House, survived: list[Job]) -> None:
     assert house.stop() == 0
+
+
+def test_what_dbos_logs_is_a_line_as_ours_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As it is set up where DBOS sets up its own."""
+    from dbos._logger import init_logger
+
+    written = io.StringIO()
+    handler = logging.StreamHandler(written)
+    handler.setFormatter(JsonFormatter())
+    monkeypatch.setattr(logging.getLogger("shazam"), "handlers", [handler])
+    init_logger()
+    logging.getLogger("dbos").warning("The database\nis away.")
+    told = json.loads(written.getvalue())
+    assert (told["logger"], told["message"]) == ("dbos", "The database\nis away.")

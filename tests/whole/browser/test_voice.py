@@ -359,7 +359,7 @@ def test_results_outlive_the_recordings_until_they_are_deleted(sings, fake: Fake
     voice = done()
     voice.parts = {"user": [], "ref": []}
     page = sings(f"/?sing={SESSION}", voice)
-    expect(page.locator(".phrases")).to_contain_text("two hours after they began")
+    expect(page.locator(".phrases")).to_contain_text("deleted, as all are within two hours")
     expect(page.locator(".phrases button")).to_have_count(0)
     page.get_by_role("button", name="Delete", exact=True).click()
     expect(page.get_by_role("button", name="Keep it")).to_be_focused()
@@ -371,7 +371,7 @@ def test_results_outlive_the_recordings_until_they_are_deleted(sings, fake: Fake
     assert [seen.method for seen in fake.calls(f"/api/session/{SESSION}")][-1] == "DELETE"
     voice.told |= {"state": "ready", "audio_removed": True}
     page.locator(".past a").click()
-    expect(front(page, "gone")).to_contain_text("deleted two hours after")
+    expect(front(page, "gone")).to_contain_text("deleted, as all are within two hours")
     voice.told["audio_removed"] = False
     page.get_by_role("button", name="Sing it again").click()
     expect(front(page, "ready")).to_be_visible()
