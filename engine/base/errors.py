@@ -202,7 +202,7 @@ class SessionNotReady(ShazamError):
 
 
 class AudioExpired(ShazamError):
-    """The audio of a session was removed, as it is after two hours."""
+    """The audio of a session was removed, as it is within two hours of its start."""
 
     code = "audio_expired"
     status = HTTPStatus.GONE
