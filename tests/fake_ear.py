@@ -64,7 +64,13 @@ def listen(
 
 
 def words(
-    vocals: str, instrumentals: str | None, *, models: str, language: str | None, report: Report
+    vocals: str,
+    instrumentals: str | None,
+    *,
+    models: str,
+    language: str | None,
+    lyrics: list[str],
+    report: Report,
 ) -> dict[str, Any]:
     heard = [{"text": "la", "start_s": 0.5, "end_s": 0.7, "probability": 0.9}]
     return {"language": "en", "words": heard, "complete": True, "voice_s": 1.0}

@@ -14,7 +14,7 @@ const IN_TUNE = 4; // cents: nobody hears less
 const ON_TIME = 15; // ms, likewise
 const SEEN = 150; // cents above and below that a curve shows
 const LEAST_WORDS = 1 / 3; // of a song's, that must be heard in the original to judge others by
-const OTHERS = 0.5; // so many words surely others, and they were not those of the song
+const OTHERS = 0.45; // so many words surely others, and they were not those of the song
 const GAP_S = 0.25; // a line ends where nothing was sung for so long
 
 const percent = (part) => new Intl.NumberFormat(language(), { style: "percent" }).format(part);

@@ -10,9 +10,11 @@ twice, in any process. README.md is the page on the score. From the bottom to th
     separation  a recording → a voice and the rest
     pitch       a voice → its pitch every 16 ms
     melody      a voice and the music behind it → what is compared
+    wording     words that were heard, words that should be → the share that is wrong
+    expected    words that were misheard → those of the lyrics that are in the sound all the same
+    probable    a sound that is encoded → how probable words are in it
     words       a voice → its words
     alignment   two melodies → when, and how much higher
-    wording     words that were heard, words that should be → the share that is wrong
     phrases     lyrics, or silences → phrases
     score       all of it → a number, its parts, and each phrase's
     tasks       the steps, for a process of their own

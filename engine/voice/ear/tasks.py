@@ -98,15 +98,18 @@ def words(
     *,
     models: str,
     language: str | None = None,
+    lyrics: Sequence[str] = (),
     report: Report,
 ) -> Facts:
-    """What is sung. Raises `NotReady` where the model is not there."""
+    """What is sung. Of `lyrics`, line by line, words that are in the sound are told though they
+    were misheard. Raises `NotReady` where the model is not there."""
     voice, music = _both(vocals, instrumentals)
     length_s = len(voice) / 16_000
     told = _recogniser(models).words(
         voice,
         music,
         language=language,
+        lyrics=lyrics,
         most_s=WORDS_S + WORDS_SHARE * length_s,
         report=lambda done_s: report(done_s / max(length_s, 1.0)),
     )

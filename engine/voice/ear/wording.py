@@ -12,6 +12,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import zip_longest
 
 from engine.base.needs import need
 from engine.voice.ear.heard import Line, Word
@@ -22,6 +23,7 @@ _ASIDE = re.compile(r"\[[^\]]*\]|\([^)]*\)")  # [Chorus], (oh yeah)
 # From which probability on a word is surely the one that is heard: of words misheard behind loud
 # music one in seven has it, of words heard right in a room nine in ten (benchmarks/voice.md).
 SURELY = 0.8
+_MARKS = "\"'’‘“”«».,;:!?…-–—()[]"
 _APOSTROPHES = re.compile(r"(?<=\w)['’ʼ](?=\w)")
 
 
@@ -46,7 +48,7 @@ def wrong(heard: Sequence[Word], lines: Sequence[Line]) -> Wrong | None:
     wanted, told = _wanted(lines), _told(heard)
     if not wanted:
         return None
-    found = _compared(wanted, [text for text, _ in told])
+    found = compared(wanted, [text for text, _ in told])
     missed = len(wanted) - len(found.right) + found.added.total()
     sure = sum(told[there][1].probability >= SURELY for _, there in found.other)
     return Wrong(missed / len(wanted), sure / len(wanted))
@@ -68,7 +70,7 @@ class Asked:
         wanted, told = _wanted(lines), _told(reference)
         if not wanted:
             return None
-        found = _compared(wanted, [text for text, _ in told])
+        found = compared(wanted, [text for text, _ in told])
         at_s = {
             mine: (told[there][1].start_s + told[there][1].end_s) / 2 for mine, there in found.right
         }
@@ -88,7 +90,7 @@ class Asked:
             return None
         first, end = self._around(asked)
         told = _told(heard)
-        found = _compared(self.words[first:end], [text for text, _ in told])
+        found = compared(self.words[first:end], [text for text, _ in told])
         missed = sum(asked) - sum(asked[first + mine] for mine, _ in found.right)
         # Beside a word that is not heard in the reference, what is heard instead may be two words.
         more = sum(
@@ -114,6 +116,24 @@ class Asked:
         return first, end
 
 
+@dataclass(frozen=True)
+class Spelt:
+    """A word as it is compared, and as it is written."""
+
+    text: str
+    spelt: str
+
+
+def spelt(lines: Iterable[str]) -> list[Spelt]:
+    """The words of a text, those in brackets left out."""
+    made = []
+    for written in _ASIDE.sub(" ", " ".join(lines)).split():
+        words = plain(written)
+        bare = written.strip(_MARKS).lower()
+        made += [Spelt(one, bare if len(words) == 1 else one) for one in words]
+    return made
+
+
 def _wanted(lines: Iterable[Line]) -> list[str]:
     return plain(" ".join(line.text for line in lines))
 
@@ -124,24 +144,28 @@ def _told(heard: Iterable[Word]) -> list[tuple[str, Word]]:
 
 
 @dataclass(frozen=True)
-class _Compared:
+class Compared:
     """Places of words in both: that are the same, and that stand for one another. `added`: before
-    which place of what is wanted so many words are told more."""
+    which place of what is wanted so many words are told more. `steps` are all of these in their
+    order, and words that are missing, None on the other side."""
 
     right: list[tuple[int, int]] = field(default_factory=list)
     other: list[tuple[int, int]] = field(default_factory=list)
     added: Counter[int] = field(default_factory=Counter)
+    steps: list[tuple[int | None, int | None]] = field(default_factory=list)
 
 
-def _compared(wanted: Sequence[str], told: Sequence[str]) -> _Compared:
-    found = _Compared()
+def compared(wanted: Sequence[str], told: Sequence[str]) -> Compared:
+    """`wanted` has one at least."""
     if not told:
-        return found
+        return Compared(steps=[(place, None) for place in range(len(wanted))])
+    found = Compared()
     jiwer = need("jiwer", "voice.in", by="Lyrics")
     [chunks] = jiwer.process_words(" ".join(wanted), " ".join(told)).alignments
     for one in chunks:
         mine = range(one.ref_start_idx, one.ref_end_idx)
         there = range(one.hyp_start_idx, one.hyp_end_idx)
+        found.steps.extend(zip_longest(mine, there))
         if one.type == "equal":
             found.right.extend(zip(mine, there, strict=True))
         elif one.type == "substitute":

@@ -19,7 +19,11 @@ import numpy as np
 
 from engine.base.needs import need
 from engine.library.analysis.blocks import RATE, Samples
+from engine.voice.ear import expected
+from engine.voice.ear.expected import Heard
 from engine.voice.ear.heard import Word
+from engine.voice.ear.probable import Probable
+from engine.voice.ear.wording import Spelt, plain, spelt
 
 BLEND = 0.25
 _LEAST_VOICE_S = 0.8  # in the whole of it: below that nobody sings
@@ -34,6 +38,7 @@ _VOICED = {
     "max_speech_duration_s": _WINDOW_S,
 }
 _LOUD = 0.1  # root mean square to which a voice is brought
+_NOISE = 0.01  # its root mean square
 _BEAMS = 5  # of prompts at −6 dB 0.22 of the words are wrong; with two beams 0.25
 _AT_ONCE = 4  # windows
 _MOST_TOKENS = 80  # of 14 s: quick speech has four a second; what is no words is else 220 of one
@@ -60,8 +65,10 @@ class Recogniser:
         self._model: Any = whisper.WhisperModel(
             str(folder), device="cpu", compute_type="int8", cpu_threads=threads
         )
-        encode = self._model.encode
-        self._model.encode = lambda features: encode(features[..., :_FRAMES])
+        self._encode = self._model.encode
+        self._model.encode = self._shortly
+        self._encoded: list[Any] = []
+        self._noise: Any = None
         self._windowed: Any = whisper.BatchedInferencePipeline(self._model)
 
     def words(
@@ -70,14 +77,16 @@ class Recogniser:
         music: Samples | None,
         *,
         language: str | None = None,
+        lyrics: Sequence[str] = (),
         most_s: float = 60.0,
         report: Callable[[float], None] | None = None,
     ) -> Transcript:
         """(N,) float32 at 16 kHz each → words. After `most_s` seconds of processor time what is
         known is given: what is heard must not depend on what else the machine does.
 
-        `language` as "en"; None finds out, which costs as much as some seconds of song. `report` is
-        told how many seconds of the voice are done.
+        `language` as "en"; None finds out, which costs as much as some seconds of song. Of
+        `lyrics`, line by line, those words that were misheard and are in the sound all the same
+        are told in their place. `report` is told how many seconds of the voice are done.
         """
         ends = time.process_time() + most_s
         gain = _gain(voice)
@@ -99,18 +108,57 @@ class Recogniser:
             max_new_tokens=_MOST_TOKENS,
             batch_size=_AT_ONCE,
         )
+        self._encoded.clear()  # finding out the language has encoded, too
         when = _Times([piece for window in windows for piece in window])
-        found: list[Word] = []
+        found: list[tuple[Any, Word]] = []
         late = False
         for segment in segments:
             if late:
-                return Transcript(found, told.language, False, voice_s)
+                return Transcript([word for _, word in found], told.language, False, voice_s)
             if segment.no_speech_prob < _DOUBTFUL or segment.avg_logprob > _UNLIKELY:
-                found += [_word(word, when) for word in segment.words or ()]
+                found += [(word, _word(word, when)) for word in segment.words or ()]
             if report is not None:
                 report(when.of(segment.end))
             late = time.process_time() > ends
-        return Transcript(found, told.language if found else None, True, voice_s)
+        words = [word for _, word in found]
+        wanted = spelt(lyrics)
+        if wanted:
+            words = self._expected(wanted, found, windows, told.language)
+        return Transcript(words, told.language if words else None, True, voice_s)
+
+    def _shortly(self, features: Any) -> Any:
+        encoded = self._encode(features[..., :_FRAMES])
+        self._encoded.append(encoded)
+        return encoded
+
+    def _expected(
+        self,
+        wanted: Sequence[Spelt],
+        found: Sequence[tuple[Any, Word]],
+        windows: Sequence[Sequence[_Piece]],
+        language: str,
+    ) -> list[Word]:
+        heard = [
+            Heard(text, word, float(one.start), float(one.end))
+            for one, word in found
+            for text in plain(word.text)
+        ]
+        encoded = np.concatenate([np.asarray(one) for one in self._encoded])
+        probable = Probable(self._model, language)
+        noise = self._noise_encoded()
+
+        def scores(window: int, words: Sequence[str]) -> Any:
+            return probable.of(encoded[window], words), probable.of(noise, words)
+
+        return expected.found(wanted, heard, [one["end"] for one in _clips(windows)], scores)
+
+    def _noise_encoded(self) -> Any:
+        """What a sound without any word is, kept for the next."""
+        if self._noise is None:
+            noise = np.random.default_rng(0).normal(0, _NOISE, round(_WINDOW_S * RATE))
+            features = self._model.feature_extractor(noise.astype(np.float32))
+            [self._noise] = np.asarray(self._shortly(features[None, :, :_FRAMES]))
+        return self._noise
 
 
 @dataclass(frozen=True)

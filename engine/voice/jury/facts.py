@@ -18,8 +18,9 @@ MOST_QUOTED = 80
 # Below these nobody hears a direction.
 FLAT_CENTS, LATE_MS = 15.0, 40.0
 # Of words: so many of them surely others, and these were not those of the song. Who sings right at
-# −6 dB behind music has at most 0.36 of them, one in ten 0.14 (benchmarks/voice.md).
-OTHERS = 0.5
+# −6 dB behind music has at most 0.36 of them, one in ten 0.14; who sings other words at 12 dB 0.5
+# or more (benchmarks/voice.md).
+OTHERS = 0.45
 # So many of those that are wrong surely others, and it was not the machine that misheard.
 _SURE = 0.5
 
@@ -29,10 +30,9 @@ class Facts:
     """`score` is None where that song was not sung, or nothing could be measured, and `reason` says
     why; `is_piece`: no more than a short piece of the song was recorded. `scores` are 0…100 of what
     was measured; `key` is by how many semitones all of it was higher, offered and not accepted.
-    `words` are "others" where most were
-    surely not those of the song, "unclear" where what heard them was rather unsure, else None.
-    `quoted` is what strangers wrote: names and words of a song, which may say anything; no server
-    is told them, and no comment repeats them."""
+    `words` are "others" where most were surely not those of the song, "unclear" where what heard
+    them was rather unsure, else None. `quoted` is what strangers wrote: names and words of a song,
+    which may say anything; no server is told them, and no comment repeats them."""
 
     score: float | None
     reason: Reason | None

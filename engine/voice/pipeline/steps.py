@@ -308,7 +308,7 @@ def _words_of_reference(work: Work) -> Told:
     reference = work.reference(fetched["reference_id"])
     told = _remembered(work, reference, "words_reference")
     if told is None:
-        told = _worded(work, fetched, separated, None)
+        told = _worded(work, fetched, separated, None, None)
         if "missing" not in told:
             _remember(work, reference, "words_reference", told)
     return told
@@ -350,12 +350,13 @@ def pitch(work: Work) -> Told:
 
 def words(work: Work) -> Told:
     """What was sung, as it is heard; nobody listens where there are no words to compare with."""
-    if work.session().lyrics is None:
+    known = work.session().lines()
+    if known is None:
         return {"missing": "Nobody told the words of this song."}
     separated = work.told["separate_user"]
     # A language is found out in each of them, and once in a while another one in either.
     heard = work.reference(work.session().reference_id or "").facts.get("words_reference", {})
-    return _worded(work, separated, separated, heard.get("language"))
+    return _worded(work, separated, separated, heard.get("language"), known)
 
 
 def align(work: Work) -> Told:
@@ -486,7 +487,9 @@ def _listened(work: Work, received: Told, separated: Told, key: str) -> Told:
     return {**told, "objects": {"melody": key}}
 
 
-def _worded(work: Work, received: Told, separated: Told, language: str | None) -> Told:
+def _worded(
+    work: Work, received: Told, separated: Told, language: str | None, lyrics: Lyrics | None
+) -> Told:
     if why := work.kit.absent("words"):
         return {"missing": why}
     with work.at_hand(*_stems(received, separated)) as [vocals, instrumentals]:
@@ -497,6 +500,7 @@ def _worded(work: Work, received: Told, separated: Told, language: str | None) -
             instrumentals=instrumentals,
             models=str(work.kit.models),
             language=language,
+            lyrics=[] if lyrics is None else [line.text for line in lyrics.lines],
         )
 
 
