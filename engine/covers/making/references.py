@@ -67,7 +67,7 @@ def write_references(
         codes=quantised(made.codes.of(np.arange(len(made)))),
         mean=made.basis.mean,
         axes=made.basis.axes,
-        own=made.own[:],
+        own=np.stack([made.own[row] for row in range(len(made))]),
         keypoint_rows=np.zeros(0, np.int32),  # versions before SIFT ask for theirs
     )
     if isinstance(made.keypoints, KeypointIndex):

@@ -112,10 +112,8 @@ def test_what_a_search_touched_is_let_go_of(
     monkeypatch.setattr(mapped, "drop", lambda start, size: dropped.append(size))
     again = References.open(on_disk[0], Drawn([*range(30)]))
     assert again is not None
-    assert again.code(3).shape == (256,)
-    assert dropped == [30 * 256]
     assert first_voted(again, 3) == 3
-    assert dropped[1:] == [(on_disk[0] / FOLDER / "sift.faiss").stat().st_size]
+    assert set(dropped) == {(on_disk[0] / FOLDER / "sift.faiss").stat().st_size}
     monkeypatch.undo()
     monkeypatch.setattr(mapped, "_KEPT", 1)
     assert first_voted(again, 4) == first_voted(again, 4) == 4, "let go of in between"
