@@ -4,6 +4,7 @@ In: finished files, or the name of an artifact (a folder, a tag, a URL). Out: a 
 its manifest says, of whatever kind. Begin with `folder`.
 
     folder    names, sizes and digests; staged, then renamed: there is never half an artifact
+    ahead     … hashed, before what reads them is there
     manifest  what every manifest says. A kind is a subclass
     kinds     of which kind a manifest says it is
     unchanged is what was opened still there?

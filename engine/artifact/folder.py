@@ -16,6 +16,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from engine.artifact.ahead import digest_of
 from engine.base.errors import (
     ArtifactNotFound,
     BuildError,
@@ -105,7 +106,7 @@ def check_digests(path: Path, files: Mapping[str, FileEntry], names: Collection[
     # Hashing lets go of the interpreter lock, so the files share the cores, largest first.
     largest = sorted(names, key=lambda name: -files[name].size)
     with ThreadPoolExecutor(usable_cores()) as pool:
-        found = dict(zip(largest, pool.map(lambda n: file_sha256(path / n), largest), strict=True))
+        found = dict(zip(largest, pool.map(lambda n: digest_of(path / n), largest), strict=True))
     for name in sorted(names):
         if found[name] != files[name].sha256:
             raise DigestMismatch(

@@ -38,13 +38,21 @@ def find_artifact(where: str, progress: Progress | None = None) -> Path:
     """
     if is_url(where):
         return fetch(RemoteArtifact.parse(where), progress)
-    places = Path(where), PROJECT / where
-    for folder in places:
-        if (folder / MANIFEST).is_file():
-            return folder.resolve()
+    if (folder := local_folder(where)) is not None:
+        return folder
     if _TAG.fullmatch(where):
         return published_folder(where)
-    raise no_artifact(next((place for place in places if place.exists()), Path(where)))
+    raise no_artifact(next((place for place in _places(where) if place.exists()), Path(where)))
+
+
+def local_folder(where: str) -> Path | None:
+    """The artifact's folder where that is what is named; None for a tag, a URL and nothing."""
+    found = (place for place in _places(where) if (place / MANIFEST).is_file())
+    return next((place.resolve() for place in found), None)
+
+
+def _places(where: str) -> tuple[Path, Path]:
+    return Path(where), PROJECT / where
 
 
 def check_exists(

@@ -12,9 +12,7 @@ from pathlib import Path
 
 from engine.artifact.folder import FileEntry, check_digests
 from engine.base.errors import ArtifactError, FileMissing
-
-# Of a file: its place, its size, when it was written last. None where nothing can be told.
-Stamp = tuple[int, int, int] | None
+from engine.base.files import stamp_of
 
 
 class Unchanged:
@@ -22,17 +20,17 @@ class Unchanged:
 
     def __init__(self, path: Path, files: Mapping[str, FileEntry], names: Iterable[str]) -> None:
         self._path, self._files = path, files
-        self._seen = {name: _stamp(path / name) for name in sorted(names)}
+        self._seen = {name: stamp_of(path / name) for name in sorted(names)}
 
     def changed(self) -> list[str]:
         """Those that look otherwise than they did."""
-        return [name for name, seen in self._seen.items() if _stamp(self._path / name) != seen]
+        return [name for name, seen in self._seen.items() if stamp_of(self._path / name) != seen]
 
     def check(self, also: Collection[str] = ()) -> None:
         """Hash those that changed, and `also`. Raises an `ArtifactError` where one is not what the
         manifest says, or has taken the place of that which is open."""
         names = {*self.changed(), *(name for name in also if name in self._seen)}
-        stamps = {name: _stamp(self._path / name) for name in names}
+        stamps = {name: stamp_of(self._path / name) for name in names}
         for name, stamp in sorted(stamps.items()):
             if stamp is None:
                 raise FileMissing(
@@ -47,14 +45,6 @@ class Unchanged:
                     "shortly."
                 )
         self._seen.update(stamps)
-
-
-def _stamp(path: Path) -> Stamp:
-    try:
-        told = path.stat()
-    except OSError:
-        return None
-    return told.st_ino, told.st_size, told.st_mtime_ns
 
 
 @contextmanager

@@ -29,6 +29,7 @@ from engine.base.machine import gpu_present
 from engine.covers.artifact import Artifact, check_ids
 from engine.covers.catalogue import Album, Catalogue
 from engine.covers.encoder.encoder import Encoder
+from engine.covers.golden import ALL, FIRST, GoldenQueries
 from engine.covers.image import MAX_IMAGE_PIXELS, Pixels, decode, to_pixels
 from engine.covers.opening import import_openvino_ahead, load_encoder, open_index
 from engine.covers.question import Wanted, shown_text
@@ -79,13 +80,15 @@ class Selections:
 
 @dataclass(frozen=True)
 class CoverSearch:
-    """One opened artifact. `encoder` is None where the encoder runs in another process."""
+    """One opened artifact. `encoder` is None where the encoder runs in another process; of
+    `unasked`, golden queries, all but the first (`rest`) are still to be checked."""
 
     artifact: Artifact
     index: VectorIndex
     catalogue: Catalogue
     encoder: Encoder | None = None
     load_seconds: dict[str, float] = field(default_factory=dict)
+    unasked: GoldenQueries | None = None
     _selections: Selections = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -102,8 +105,10 @@ class CoverSearch:
         with_encoder: bool = True,
         index_at: str = OWN_INDEX,
         timeout_s: float = 30.0,
+        ask_later: bool = False,
     ) -> CoverSearch:
-        """Open and verify an artifact, load encoder and index, and run its golden queries.
+        """Open and verify an artifact, load encoder and index, and run its golden queries; where
+        the others are asked later, the first picture and the first text (see `unasked`).
 
         `index_at` is what `SHAZAM_INDEX` says; an engine's answer may take `timeout_s`. Raises an
         `ArtifactError` that names what is wrong, `SettingsError` for a runtime that is not there,
@@ -132,11 +137,14 @@ class CoverSearch:
                 check_ids(index, catalogue)
             clock.lap("index")
             encoder = loading.result() if loading else None
+        golden = None
         if encoder is not None:
             clock.lap("encoder")
-            artifact.golden().check(encoder, index)
+            golden = artifact.golden()
+            golden.check(encoder, index, FIRST if ask_later else ALL)
             clock.lap("warm-up")
-        return cls(artifact, index, catalogue, encoder, clock.laps)
+        unasked = golden if ask_later else None
+        return cls(artifact, index, catalogue, encoder, clock.laps, unasked)
 
     def by_image(self, data: bytes, wanted: Wanted = Wanted()) -> list[Hit]:
         """Bytes of a picture → hits, best first. Raises what `image.decode` raises."""

@@ -31,7 +31,7 @@ from engine.covers import artifact as folder_format
 from engine.covers.artifact import Artifact
 from engine.covers.catalogue import Album, write_catalogue
 from engine.covers.encoder.folder import digest_of_encoder, digest_of_folder
-from engine.covers.golden import GoldenQueries
+from engine.covers.golden import FIRST, GoldenQueries
 from engine.covers.image import Preprocessing
 from engine.covers.manifest import CoverManifest, Inputs, artifact_id, read_manifest
 from engine.covers.search import CoverSearch
@@ -157,6 +157,23 @@ def test_golden_queries_pass_where_nothing_changed(colours: ColourEncoder, tmp_p
     again.check(colours, index)
     assert again.texts == queries.texts
     assert np.array_equal(again.pixels, queries.pixels)
+
+
+def test_the_first_golden_query_is_asked_without_the_others_and_they_without_it(
+    colours: ColourEncoder,
+) -> None:
+    queries = golden(colours)
+    index = build_index(queries.image_vectors, queries.album_ids)
+    wrong = queries.image_vectors.copy()
+    wrong[2] = -wrong[2]
+    later = golden(colours, image_vectors=wrong)
+    later.check(colours, index, FIRST)
+    second, third = later.rest()
+    later.check(colours, index, second)
+    with pytest.raises(GoldenQueryFailed, match="Golden picture 2 has"):
+        later.check(colours, index, third)  # no text is left, and that is none that failed
+    with pytest.raises(GoldenQueryFailed, match="picture 1 is the cover of album 99"):
+        golden(colours, album_ids=np.array([5, 99, 7])).check(colours, index, second)
 
 
 def test_a_runtime_that_computes_a_little_differently_passes(colours: ColourEncoder) -> None:

@@ -78,28 +78,14 @@ class OpenVINOEncoder:
         def compiled(tower: str) -> Any:
             return compile_network(core, folder / FOLDER / tower, options, cache)
 
-        def warmed(tower: str, model: Any) -> Any:
-            requests = openvino.AsyncInferQueue(model, streams)
-            # The first inference repacks the weights; what was mapped of them is not read again.
-            shortest = [1, min(LENGTHS[0], self.tokenizer.context_length)]
-            zeros = {}
-            for port in model.inputs:
-                sides = enumerate(port.partial_shape)
-                shape = [shortest[i] if side.is_dynamic else side.get_length() for i, side in sides]
-                zeros[port] = np.zeros(shape, port.element_type.to_dtype())
-            for _ in range(streams):
-                requests.start_async(zeros)
-                requests.wait_all()
-            release_mapped((folder / FOLDER / tower).with_suffix(".bin"))
-            requests.set_callback(_keep)
-            return requests
-
         towers = (VISION, TEXT)
-        # Compiled side by side, as that keeps one core busy; but never two first inferences at
-        # once: with another thread importing, one start in 40 waited for itself for ever.
+        # Side by side, as one alone keeps one core busy.
         with locale_kept(), ThreadPoolExecutor(2) as pool:
             models = list(pool.map(compiled, towers))
-        self._vision, self._text = map(warmed, towers, models)
+        self._vision, self._text = (
+            _Tower(openvino.AsyncInferQueue(model, streams), (folder / FOLDER / tower), streams)
+            for tower, model in zip(towers, models, strict=True)
+        )
         self.dimension = int(models[0].outputs[0].partial_shape[1].get_length())
         # An artifact from before the table left the graph has ids as the graph's one input.
         ids_go_in = len(models[1].inputs) == 1
@@ -113,13 +99,33 @@ class OpenVINOEncoder:
         inputs = (ids,) if self._tokens is None else token_embeddings(ids, self._tokens)
         return self._in_batches(self._text, inputs)
 
-    def _in_batches(self, requests: Any, inputs: Sequence[NDArray[Any]]) -> Embeddings:
+    def _in_batches(self, tower: _Tower, inputs: Sequence[NDArray[Any]]) -> Embeddings:
         rows = np.zeros((len(inputs[0]), self.dimension), np.float32)
-        for part in parts(len(rows), len(requests)):
-            batch = {i: values[part] for i, values in enumerate(inputs)}
-            requests.start_async(batch, rows[part], share_inputs=True)
-        requests.wait_all()
+        for part in parts(len(rows), tower.streams):
+            tower.start([values[part] for values in inputs], rows[part])
+        tower.requests.wait_all()
         return unit_rows(rows)
+
+
+class _Tower:
+    """One compiled network and its streams, each of which computes once before two do at once."""
+
+    def __init__(self, requests: Any, network: Path, streams: int) -> None:
+        requests.set_callback(_keep)
+        self.requests, self.streams = requests, streams
+        self._weights = network.with_suffix(".bin")
+        self._fresh = streams
+
+    def start(self, inputs: Sequence[NDArray[Any]], rows: Embeddings) -> None:
+        """Begin to compute (N, D) `rows` of a batch."""
+        self.requests.start_async(dict(enumerate(inputs)), rows, share_inputs=True)
+        if self._fresh:
+            # Never two first inferences at once: with another thread importing, one start in 40
+            # waited for itself for ever. Each repacks weights; what was mapped of them is not read
+            # again.
+            self.requests.wait_all()
+            release_mapped(self._weights)
+            self._fresh -= 1
 
 
 def _keep(request: Any, rows: Embeddings) -> None:

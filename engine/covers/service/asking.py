@@ -59,6 +59,9 @@ SUBJECT = Subject(
 # Embeddings of recent uploads by content hash: 1,024 × 512 float32 are 2 MB.
 REMEMBERED_UPLOADS = 1_024
 
+# So long after a start the golden queries that it left are asked: who waited for it comes first.
+ASKED_AFTER_S = 1.0
+
 # Larger ones are hashed beside the event loop: 10 MB take 6 ms.
 HASHED_AT_ONCE = 256 * 1024
 
@@ -121,7 +124,7 @@ class AsyncSearch:
             explain=_explain,
             starting="The service is starting: its encoder is not loaded yet. Try again shortly.",
             limit_s=settings.timeout_s,
-            verify=_verify,
+            verify=self._verify,
             on_ready=self._on_ready,
             on_lost=self._on_lost,
         )
@@ -302,6 +305,26 @@ class AsyncSearch:
         self._tell(opened, {**parts, **search.load_seconds, "load": time.perf_counter() - start})
         return opened
 
+    def _verify(self, opened: OpenedSearch) -> Coroutine[Any, Any, None] | None:
+        """What a start does not wait for; where it fails, the service's answers end."""
+        search = opened.search
+        if search.unasked is None and not search.artifact.unverified:
+            return None
+        return self._verify_rest(opened)
+
+    async def _verify_rest(self, opened: OpenedSearch) -> None:
+        search = opened.search
+        if search.unasked is not None:
+            await asyncio.sleep(ASKED_AFTER_S)
+            try:
+                await opened.towers.ask_rest(search.unasked)
+            except ShazamError:
+                raise
+            except Exception as error:  # as of any call that fails
+                self._readiness.look_into(error)
+        if search.artifact.unverified:
+            await _verify_segments(search.artifact)
+
     async def _check(self, opened: OpenedSearch, error: Exception) -> None:
         if isinstance(error, sqlite3.Error):
             from engine.covers.manifest import CATALOGUE
@@ -393,16 +416,11 @@ def _explain(found: Exception) -> ShazamError:
     )
 
 
-def _verify(opened: OpenedSearch) -> Coroutine[Any, Any, None] | None:
-    """Digests of row segments too large to wait for; a wrong one ends the service's answers.
+async def _verify_segments(artifact: Artifact) -> None:
+    """Digests of row segments too large to wait for.
 
     A damaged segment gives wrong similarities and can do nothing else: no parser sees it.
     """
-    artifact = opened.search.artifact
-    return _verify_segments(artifact) if artifact.unverified else None
-
-
-async def _verify_segments(artifact: Artifact) -> None:
     names, start = artifact.unverified, time.perf_counter()
     for name in names:  # one by one, so that a stop waits for one at most
         await asyncio.to_thread(artifact.verify, name)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from engine.covers.encoder.encoder import Encoder
     from engine.covers.encoder.tokens import Tokenizer
+    from engine.covers.golden import GoldenQueries
     from engine.covers.image import Pixels
     from engine.covers.search import CoverSearch
     from engine.covers.service.settings import CoverSettings
@@ -75,6 +76,10 @@ class Towers(ABC):
     @abstractmethod
     async def check(self, error: Exception) -> None:
         """After a call that failed with `error`: raise where golden queries are not answered."""
+
+    async def ask_rest(self, golden: GoldenQueries) -> None:  # noqa: B027 (a remote one asks all)
+        """Ask the golden queries that opening did not; callers wait for one of them at most.
+        Raises `GoldenQueryFailed`."""
 
     def close(self) -> None:  # noqa: B027 (a remote encoder is another's to close)
         """No further call is made; one that is under way ends by itself."""
@@ -138,6 +143,12 @@ class InlineTowers(Towers):
         await asyncio.get_running_loop().run_in_executor(
             self._pool, golden.check, self._encoder, self._search.index
         )
+
+    async def ask_rest(self, golden: GoldenQueries) -> None:
+        for among in golden.rest():
+            await asyncio.get_running_loop().run_in_executor(
+                self._pool, golden.check, self._encoder, self._search.index, among
+            )
 
     def close(self) -> None:
         self._pool.shutdown(wait=False)

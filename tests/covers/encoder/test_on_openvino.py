@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from engine.base.inference import import_converter, import_openvino
+from engine.covers.encoder import on_openvino
 from engine.covers.encoder.on_openvino import (
     BATCHES,
     FOLDER,
@@ -94,15 +95,34 @@ def test_only_a_few_shapes_reach_the_runtime(
         def wait_all(self) -> None:
             pass
 
-        def __len__(self) -> int:
-            return 2
-
-    monkeypatch.setattr(exported, "_text", Watched())
+    monkeypatch.setattr(exported._text, "requests", Watched())
     for count in range(1, 40):
         exported.embed_texts((TEXTS * 2)[:count])
         exported.embed_texts([TEXTS[count % len(TEXTS)]])
     assert {batch for batch, _ in seen} == set(BATCHES)
     assert {length for _, length in seen} == {8, 16, 32, 77}
+
+
+def test_every_stream_of_a_tower_computes_once_before_two_do_at_once(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fresh = OpenVINOEncoder(folder, "tiny", precision="fp32", threads=2)
+    released: list[Path] = []
+    monkeypatch.setattr(on_openvino, "release_mapped", released.append)
+    told: list[str] = []
+
+    class Watched:
+        def start_async(self, _: Any, rows: np.ndarray, **options: Any) -> None:
+            told.append("start")
+            rows[:] = 1
+
+        def wait_all(self) -> None:
+            told.append("wait")
+
+    monkeypatch.setattr(fresh._text, "requests", Watched())
+    fresh._in_batches(fresh._text, [np.zeros((4, 8), np.int64)])
+    assert told == [*("start", "wait") * 2, "start", "start", "wait"]
+    assert released == [(folder / FOLDER / TEXT).with_suffix(".bin")] * 2
 
 
 def test_streams_share_a_batch_evenly() -> None:
