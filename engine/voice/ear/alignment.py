@@ -99,11 +99,22 @@ def align(user: Melody, reference: Melody) -> Alignment:
         near = _path(_by_pitch(user, reference, shift), frames, near, _NEAR_S, _BEND[1])
         shift = _shift(user, reference, frames + near, shift)
     at = frames + near
+    if by == "backing":
+        at = _kept_inside(at, frames + np.rint(centre), len(user))
     inside = (at >= 0) & (at < len(user))
     sung = inside & reference.sure
     late = float(np.median(near[sung])) if by == "voice" and sung.any() else float(begins)
     told = np.where(inside, at, np.nan).astype(np.float32)
     return Alignment(told, late * FRAME_S, by, shift, _same(user, reference, at))
+
+
+def _kept_inside(
+    at: npt.NDArray[np.float64], known: npt.NDArray[np.float64], count: int
+) -> npt.NDArray[np.float64]:
+    """What was recorded the music behind tells: a path that leaves the recording all the same, to
+    pass over what was sung badly there, stays where that is `known` to be."""
+    left = (at < 0) | (at >= count)
+    return np.where(left & (known >= 0) & (known < count), known, at)
 
 
 def sharpened(

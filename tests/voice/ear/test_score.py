@@ -351,6 +351,17 @@ def test_without_lyrics_phrases_end_where_nobody_sings() -> None:
     assert told[1]["from_s"] == pytest.approx(NOTES[8].start_s, abs=0.05)
 
 
+def test_what_the_music_behind_shows_to_be_recorded_is_not_passed_over() -> None:
+    """A first note that is quite another is sung badly, and was not sung before the recording."""
+    first, *others = NOTES
+    begin = replace(first, start_s=0.0, length_s=first.start_s + first.length_s)
+    early = heard([begin, *others], beats_late_s=0)
+    off = heard([replace(begin, midi=begin.midi + 5), *others], beats_late_s=0)
+    told = score(off, early, align(off, early))
+    assert told["latency_by"] == "backing"
+    assert told["coverage"]["recorded"] == 1.0
+
+
 def test_an_alignment_comes_back_from_its_file(tmp_path: Any) -> None:
     found = align(heard(moved(NOTES, cents=1500)), reference())
     found.save(tmp_path / "alignment.npz")
