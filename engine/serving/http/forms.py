@@ -108,7 +108,11 @@ async def read_json(request: Request) -> Any:
             return pydantic_core.from_json(body)
         return json.loads(body, object_pairs_hook=_each_once)
     except (ValueError, RecursionError) as error:
-        raise InvalidRequest(f"The body is not JSON ({type(error).__name__}).") from error
+        at = getattr(error, "pos", None)
+        where = "" if at is None else f" from character {at + 1} on"
+        raise InvalidRequest(
+            f"The body is not JSON{where}. Send an object, its names and texts in double quotes."
+        ) from error
 
 
 def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -71,7 +71,15 @@ MESSAGES = {
     "{}={} is not a number from {} to {}.": "{0}={1} n'est pas un nombre de {2} à {3}.",
     "{}={} is not true or false.": "{0}={1} n'est ni true ni false.",
     "{}={} is not a text.": "{0}={1} n'est pas un texte.",
-    "The body is not JSON ({}).": "Le corps n'est pas du JSON ({0}).",
+    "The body is not JSON. Send an object, its names and texts in double quotes.": (
+        "Le corps n'est pas du JSON. Envoyez un objet, ses noms et ses textes entre guillemets "
+        "droits."
+    ),
+    "The body is not JSON from character {} on. Send an object, its names and texts in double "
+    "quotes.": (
+        "Le corps n'est pas du JSON à partir du caractère {0}. Envoyez un objet, ses noms et ses "
+        "textes entre guillemets droits."
+    ),
     "The body is {}. Send {} with the {} in the field '{}', for example: {}.": (
         "Le corps est {0:said}. Envoyez du {1} avec le fichier dans le champ « {3} », "
         "par exemple : {4}."

@@ -94,11 +94,12 @@ def score(
     same = min(_share(alignment.same, *_SAME), _share(_steadiness(take), *_STEADY))
     known = max(same, 0.0 if off is None else _share(1 - off.wer, 0.3, 0.6))
     rejected = known < _THAT_SONG
+    counts = 2 * known**2 if rejected else known
     if rejected and alignment.by == "voice":
         alignment = replace(alignment, latency_s=0.0)
     parts = {
-        "pitch": _pitch(take, known) if take.has_pitch else None,
-        "rhythm": _rhythm(take, known),
+        "pitch": _pitch(take, counts) if take.has_pitch else None,
+        "rhythm": _rhythm(take, counts),
         "lyrics": None if off is None else _words(off),
     }
     measured = {name: part for name, part in parts.items() if part is not None}
@@ -238,7 +239,7 @@ def _rhythm(take: Take, known: float, where: Flags | None = None) -> dict[str, A
     good = _mean(_credit(late[sung], HALF_MS)) * min(1.0, _mean(sung) / _SUNG_ENOUGH)
     return {
         "score": _hundred(good * known),
-        "median_ms": round(float(np.median(late[sung])), 0) if sung.any() else None,
+        "median_ms": round(float(np.median(late[sung]))) + 0.0 if sung.any() else None,
     }
 
 
@@ -283,6 +284,7 @@ def _told(phrase: Phrase, take: Take, alignment: Alignment, known: float) -> dic
         "cents": [
             [round(float(at), 2), round(float(off))]
             for at, off in zip(frames * FRAME_S, cents, strict=True)
+            if heard  # of a phrase that is not judged nobody is told to be low
         ],
         "user_from_s": round(float(there[0]), 2) if len(there) else None,
         "user_to_s": round(float(there[-1]), 2) if len(there) else None,

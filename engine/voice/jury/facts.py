@@ -21,6 +21,9 @@ FLAT_CENTS, LATE_MS = 15.0, 40.0
 # −6 dB behind music has at most 0.36 of them, one in ten 0.14; who sings other words at 12 dB 0.5
 # or more (benchmarks/voice.md).
 OTHERS = 0.45
+# Where hardly any is right, fewer of them suffice: no machine mishears nine words in ten of a take
+# whose tones it hears, and whose song's words it heard.
+_HARDLY_ANY, _FEWER = 0.9, 0.25
 # So many of those that are wrong surely others, and it was not the machine that misheard.
 _SURE = 0.5
 
@@ -106,7 +109,7 @@ def _words(results: Mapping[str, Any]) -> Literal["others", "unclear"] | None:
     wrong, sure = (_told(results, "lyrics", name) for name in ("wer", "surely_other"))
     if wrong is None or sure is None:
         return None
-    if sure >= OTHERS:
+    if sure >= (_FEWER if wrong >= _HARDLY_ANY else OTHERS):
         return "others"
     return "unclear" if sure < _SURE * wrong else None
 

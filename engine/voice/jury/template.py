@@ -141,6 +141,21 @@ _ADVICE: Mapping[Language, Mapping[str, str]] = {
         "articule-les bien, pour en être sûr.",
     },
 }
+# The weakest part where that, too, is good, and went no one way.
+_NEARLY: Mapping[Language, Mapping[str, str]] = {
+    "en": {
+        "coach": "The last step to take would be in {}.",
+        "critic": "If there is anything to mention, it is in {}.",
+    },
+    "fr": {
+        "coach": "Le dernier pas serait du côté {}.",
+        "critic": "S'il faut chercher quelque chose, c'est du côté {}.",
+    },
+}
+_PARTS: Mapping[Language, Mapping[str, str]] = {
+    "en": {"pitch": "the notes", "rhythm": "the beat", "lyrics": "the words"},
+    "fr": {"pitch": "des notes", "rhythm": "du rythme", "lyrics": "des paroles"},
+}
 # Most of the words surely not those of the song: nothing else is as plain of such a take.
 _OTHERS: Mapping[Language, Mapping[str, str]] = {
     "en": {
@@ -178,6 +193,9 @@ def _remark(persona: str, facts: Facts, language: Language) -> str:
     best, weakest = facts.best, facts.weakest
     if best is None or weakest is None or facts.scores[weakest] >= STEPS[-1]:
         return _ALL_WELL[language][persona]
+    is_good = facts.direction is None and facts.scores[weakest] >= STEPS[-2]
+    if is_good and persona in _NEARLY[language]:
+        return _NEARLY[language][persona].format(_PARTS[language][weakest])
     if persona == "coach":
         return _ADVICE[language][facts.direction or weakest]
     # Where nothing was good, a fan is honest.

@@ -35,7 +35,7 @@ def read(body: bytes) -> tuple[str, dict[str, Any]]:
         ),
         (b'{"url": "https://a.example", "title": 5}', "title='5' is not a text."),
         (b'{"url": "https://a.example", "url": "https://b.example"}', "'url' came 2 times"),
-        (b"url=https://a.example", "The body is not JSON"),
+        (b"url=https://a.example", "The body is not JSON from character 1 on. Send an object"),
     ],
 )
 def test_what_is_wrong_with_a_link_is_named(body: bytes, said: str) -> None:

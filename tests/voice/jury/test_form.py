@@ -146,6 +146,19 @@ def test_nobody_is_told_that_it_was_well_sung_whose_notes_are_off() -> None:
     assert len({comment(one.name, FACTS, "en") for one in PERSONAS}) == 3
 
 
+@pytest.mark.parametrize("language", ["en", "fr"])
+def test_what_is_nearly_right_is_not_called_missing(language: Language) -> None:
+    parts = {"pitch": {"score": 98.0}, "rhythm": {"score": 86.0, "median_ms": 7.0}}
+    good = Facts.of({"score": 93.4, **parts, "lyrics": {"score": 100.0}}, None, None)
+    said = {one: comment(one, good, language) for one in ("coach", "critic")}
+    last = "rythme" if language == "fr" else "beat"
+    for persona, text in said.items():
+        assert last in text, persona
+        assert checked(text, good, language) == text
+    assert not any(hard in said["critic"] for hard in ("missing", "se perd"))
+    assert not any(hard in said["coach"] for hard in ("Clap", "Frappe"))
+
+
 def test_tones_off_to_either_side_are_not_called_high() -> None:
     told = {"score": 37, "median_cents": 15, "within_50_cents": 0.16}
     assert Facts.of({**RESULTS, "pitch": told}, None, None).direction is None
@@ -166,6 +179,8 @@ def test_what_a_machine_may_have_misheard_is_nobodys_fault_and_other_words_are_t
     said = {}
     for wer, sure, kind in (
         (1.0, 0.9, "others"),
+        (0.95, 0.43, "others"),  # of a take whose words were all others
+        (0.95, 0.2, "unclear"),
         (0.4, 0.1, "unclear"),
         (0.4, 0.3, None),
         (0.4, None, None),  # as it was judged before that was told
