@@ -29,7 +29,7 @@ let apart = false; // whether the microphone was found to hear the voice alone
 export function openBooth(session, sent) {
   pausePlaying();
   const stopper = new AbortController();
-  const booth = { session, signal: stopper.signal, trace: [], octaves: new Octaves(), level: 0, loudest: 0, hz: null, lines: [], still: matchMedia("(prefers-reduced-motion: reduce)").matches };
+  const booth = { session, signal: stopper.signal, trace: [], octaves: new Octaves(), level: 0, loudest: 0, alive: false, hz: null, lines: [], still: matchMedia("(prefers-reduced-motion: reduce)").matches };
   build(booth);
   booth.element.addEventListener("close", () => {
     stopper.abort();
@@ -200,6 +200,7 @@ async function followPitch(booth) {
 function listened(booth, { hz, level }) {
   booth.hz = hz;
   booth.level = level;
+  booth.alive ||= level > 0;
   if (!booth.halt) return;
   booth.loudest = Math.max(booth.loudest, level);
   const at = booth.song.currentTime - BEHIND_S;
@@ -219,10 +220,12 @@ async function headphones(booth) {
     tell(booth, "booth_checking");
     booth.buttons.replaceChildren();
     ask(booth, "");
+    booth.alive = false;
     const bleeds = await hearsTones(booth.heard, booth.signal);
-    apart = !bleeds;
-    tell(booth, bleeds ? "booth_bleeds" : "booth_deaf");
-    wish = await choice(booth, bleeds ? { go: "booth_go", check: "booth_check" } : { go: "booth_go" });
+    // A microphone that is muted gives zeros, and no room is as silent.
+    apart = !bleeds && booth.alive;
+    tell(booth, bleeds ? "booth_bleeds" : apart ? "booth_deaf" : "booth_dead");
+    wish = await choice(booth, apart ? { go: "booth_go" } : { go: "booth_go", check: "booth_check" });
   }
 }
 

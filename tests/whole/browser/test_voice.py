@@ -41,6 +41,7 @@ AudioNode.prototype.connect = function (to, ...others) {
 };
 """
 LOUD = SINGER + "window.loudspeaker = true;"
+MUTED = SINGER.replace("gain: 0.2", "gain: 0")
 DEAF = REFUSE % "NotFoundError"
 
 
@@ -174,6 +175,17 @@ def test_a_microphone_that_hears_the_music_is_told(sings, fake: Fake) -> None:
     expect(page.locator("#booth .state")).to_contain_text("too short")
     page.go_back()
     expect(page.locator("#booth")).to_be_hidden()
+
+
+@pytest.mark.alone
+def test_a_microphone_that_is_muted_is_not_called_good(sings) -> None:
+    page = sings(script=MUTED)
+    page.locator(".songs button").first.click()
+    page.locator(".start").click()
+    page.get_by_role("button", name="Play the tones").click()
+    expect(page.locator("#booth .state")).to_contain_text("is it muted")
+    expect(page.get_by_role("button", name="Play the tones")).to_be_visible()
+    expect(page.get_by_role("button", name="Start", exact=True)).to_be_visible()
 
 
 def test_without_a_microphone_a_recording_is_sent(sings, fake: Fake) -> None:
