@@ -437,14 +437,6 @@ tokens had ended what was said quickly. Processor time for words of three minute
 (before 18.6), lines 15.4 (22.5), lines with pauses 9.6 (32.8), speech 20.7 (23.0).
 """
 
-# Measured while others worked on the same cores, where only CPU can be compared.
-_TIME_BESIDE = """
-The table was measured before a take's lyrics were looked for in its sound, and before a reference's
-words were heard. On a busier machine (load 3.8) the words of a take full of them, 36 lines of
-lyrics known, took 20.8 of CPU, of one of vowels 9.5; the words of a reference, heard once, 14.6
-(20.7 of CPU).
-"""
-
 
 def report(found: dict[str, Any]) -> str:
     """voice.json as a page."""
@@ -496,7 +488,6 @@ def report(found: dict[str, Any]) -> str:
             "|---|---|",
         ]
         lines += [f"| {name} | {value:g} |" for name, value in found["time"].items()]
-        lines += ["", *_TIME_BESIDE.strip().splitlines()]
     return "\n".join(lines) + "\n"
 
 
