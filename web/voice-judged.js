@@ -10,6 +10,7 @@ import { audioAt } from "./voice-session.js";
 
 const PARTS = ["pitch", "rhythm", "lyrics"];
 const UNSUNG = ["silence", "no_voice", "unsung_part"];
+const [UNEVEN, UNEVEN_MS, MOST] = [75, 50, 0.9]; // who is 50 ms late all along has 79 points
 const IN_TUNE = 4; // cents: nobody hears less
 const ON_TIME = 15; // ms, likewise
 const SEEN = 150; // cents above and below that a curve shows
@@ -89,8 +90,10 @@ const TELL = {
     // Off to either side, the middle tells of none of it.
     return within_50_cents < 0.5 && Math.abs(median_cents) < 50 ? within : [cents(median_cents), within].join(", ");
   },
-  rhythm: ({ median_ms }) => {
+  rhythm: ({ median_ms, score }, { coverage = {} }) => {
     if (median_ms === null) return t("judged_unheard");
+    // What the middle does not explain, nor what was left out, lies to either side of it.
+    if (score < UNEVEN && Math.abs(median_ms) < UNEVEN_MS && (coverage.sung ?? 1) > MOST) return t("judged_uneven");
     return Math.abs(median_ms) < ON_TIME ? t("judged_on_time") : t(median_ms > 0 ? "judged_late" : "judged_early", { n: Math.abs(Math.round(median_ms)) });
   },
   lyrics: (measured, { coverage = {} }) => {

@@ -214,6 +214,11 @@ def _unquoted(part: bytes) -> str:
 
 def unreadable_form(error: Exception, upload: Upload) -> InvalidRequest:
     reason = getattr(error, "message", None) or getattr(error, "detail", None) or "it is malformed"
+    if str(reason).startswith("Too many files"):
+        return InvalidRequest(
+            f"The form holds more than one file. Send one {upload.noun}, in the field "
+            f"'{upload.field}': {upload.curl}."
+        )
     return InvalidRequest(
         f"The form cannot be read ({str(reason).rstrip('.')}). Send the {upload.noun} in the field "
         f"'{upload.field}': {upload.curl}."

@@ -101,6 +101,9 @@ MESSAGES = {
         "Un fichier s'envoie en {1}, dans le champ « {2} » : {3}."
     ),
     "The upload ended before it was complete.": "L'envoi s'est arrêté avant la fin.",
+    "The form holds more than one file. Send one {}, in the field '{}': {}.": (
+        "Le formulaire contient plus d'un fichier. Envoyez-en un seul, dans le champ « {1} » : {2}."
+    ),
     "The form cannot be read ({}). Send the {} in the field '{}': {}.": (
         "Le formulaire est illisible ({0}). Envoyez le fichier dans le champ « {2} » : {3}."
     ),

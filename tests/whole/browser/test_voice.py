@@ -308,6 +308,14 @@ def test_what_was_not_heard_is_not_called_in_tune(sings, fake: Fake) -> None:
         expect(told).to_contain_text("Nothing of it was heard")
 
 
+def test_who_is_early_and_late_by_turns_is_not_called_on_time(sings, fake: Fake) -> None:
+    uneven = judged(coverage={"recorded": 1.0, "sung": 0.97})
+    uneven["rhythm"] |= {"score": 46, "median_ms": 16}
+    page = sings(f"/?sing={SESSION}", done(**uneven))
+    told = page.locator(".parts > div", has_text="Rhythm").first
+    expect(told).to_contain_text("early and late by turns")
+
+
 @pytest.mark.parametrize(
     ("reason", "score", "says", "next_step"),
     [
