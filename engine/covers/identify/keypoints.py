@@ -10,6 +10,7 @@ chance agrees in no common turn and growth, and is not counted (Jégou et al., E
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -33,7 +34,7 @@ _NEIGHBOURS = 4
 _PARTS, _BITS = 32, 4  # of a code: how many numbers, of how many bits
 ALIKE = 0.5  # squared distance of unit rows
 _TURNS, _GROWTHS, _SMALLEST = 12, 12, -6  # bins of 30°, of a doubling from 2⁻⁶ on
-FEWEST = 4  # matches that make an outline
+_FEWEST = 4  # matches that make an outline
 _TOLERANCE = 5.0  # pixels of a cover
 _UNLIKE_ANY, _NEAR = 0.8, 0.05  # Lowe's ratio of distances; a share of the cover's side
 
@@ -125,7 +126,20 @@ def agreeing(photo: Keypoints, cover: Keypoints, quad: Quads) -> NDArray[np.floa
     return np.asarray(mine[off < _NEAR * np.sqrt(abs(cv2.contourArea(quad)))])
 
 
-class KeypointIndex:
+class KnownKeypoints(ABC):
+    """Keypoints of many covers, however they are kept."""
+
+    @abstractmethod
+    def like(self, photo: Keypoints) -> Alike:
+        """What is known here that a photo's keypoints are like."""
+
+    def voted(self, photo: Keypoints, most: int) -> Iterator[Voted]:
+        """The covers that most keypoints speak for in one turn and growth, most votes first."""
+        if len(photo.places) >= _FEWEST:
+            yield from _votes(photo, self.like(photo), most)
+
+
+class KeypointIndex(KnownKeypoints):
     """Keypoints of many covers: `places` (M, 4) float16 in pixels of a square of 256, and the
     `rows` (M,) they belong to. Safe for concurrent use."""
 
@@ -152,20 +166,14 @@ class KeypointIndex:
         return bool(rows.min() >= 0 and rows.max() < covers)
 
     def like(self, photo: Keypoints) -> Alike:
-        """What is known here that a photo's keypoints are like."""
         distances, found = self.index.search(unit(photo.descriptors), _NEIGHBOURS)
         near = (found >= 0) & (distances < ALIKE)
         theirs = found[near]
         places = self.places[theirs].astype(np.float32)
         return Alike(np.nonzero(near)[0], self.rows[theirs], places)
 
-    def voted(self, photo: Keypoints, most: int) -> Iterator[Voted]:
-        """The covers that most keypoints speak for in one turn and growth, most votes first."""
-        if len(photo.places) >= FEWEST:
-            yield from votes(photo, self.like(photo), most)
 
-
-def votes(photo: Keypoints, alike: Alike, most: int) -> Iterator[Voted]:
+def _votes(photo: Keypoints, alike: Alike, most: int) -> Iterator[Voted]:
     """The covers that most of the pairs speak for in one turn and growth, most votes first."""
     mine, known = alike.mine, alike.places
     if not len(mine):
@@ -183,7 +191,7 @@ def votes(photo: Keypoints, alike: Alike, most: int) -> Iterator[Voted]:
     pooled = (turned[..., :-1] + turned[..., 1:]).reshape(len(rows), -1)
     place, best = pooled.argmax(1), pooled.max(1)
     for one in np.argsort(-best, kind="stable")[:most].tolist():
-        if best[one] < FEWEST:
+        if best[one] < _FEWEST:
             return
         first, from_ = np.divmod(place[one], _GROWTHS - 1)
         agree = (
@@ -204,7 +212,7 @@ def _outline(cover: NDArray[np.float32], photo: NDArray[np.float32]) -> Quads | 
     warp, inside = cv2.estimateAffine2D(
         photo, cover, method=cv2.RANSAC, ransacReprojThreshold=2 * _TOLERANCE, maxIters=500
     )
-    if warp is None or inside is None or int(inside.sum()) < FEWEST:
+    if warp is None or inside is None or int(inside.sum()) < _FEWEST:
         return None
     full = np.vstack([warp, [0, 0, 1]])
     if abs(np.linalg.det(full)) < 1e-6:

@@ -15,7 +15,6 @@ from __future__ import annotations
 import ctypes
 import mmap
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from threading import Lock
 from typing import Any, Final
@@ -28,12 +27,10 @@ from engine.covers.identify.codes import dequantised
 from engine.covers.identify.keypoints import (
     ALIKE,
     DIMENSION,
-    FEWEST,
     Alike,
     Keypoints,
-    Voted,
+    KnownKeypoints,
     unit,
-    votes,
 )
 from engine.covers.identify.layout import DIMENSION as CODE
 from engine.covers.identify.layout import Codes
@@ -148,7 +145,7 @@ class MappedCodes:
         return np.take_along_axis(similarities, best, 1), np.take_along_axis(found, best, 1)
 
 
-class MappedKeypoints:
+class MappedKeypoints(KnownKeypoints):
     """Keypoints of many covers, each under an id that says whose it is and where. Safe for
     concurrent use."""
 
@@ -165,13 +162,7 @@ class MappedKeypoints:
         cells = min(_CELLS, index.nlist)
         self._visiting = faiss.SearchParametersIVF(nprobe=cells, max_codes=_COMPARED)
 
-    def voted(self, photo: Keypoints, most: int) -> Iterator[Voted]:
-        """As `KeypointIndex.voted`."""
-        if len(photo.places) >= FEWEST:
-            yield from votes(photo, self.like(photo), most)
-
     def like(self, photo: Keypoints) -> Alike:
-        """As `KeypointIndex.like`."""
         queries = unit(photo.descriptors)
         parts = [
             self._search(queries[at : at + _AT_ONCE]) for at in range(0, len(queries), _AT_ONCE)

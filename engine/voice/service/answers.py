@@ -290,8 +290,8 @@ class VoiceAnswers:
 
     async def _there(self, keys: Mapping[What, str]) -> list[What]:
         """What of these can be handed out."""
-        are_whole = self.library.objects.are_whole
-        return [what for what, key in keys.items() if await asyncio.to_thread(are_whole, [key])]
+        sizes = await asyncio.to_thread(self.library.objects.sizes, keys.values())
+        return [what for what, key in keys.items() if sizes.get(key)]
 
     async def one_audio(self, session_id: str, who: Who, what: What) -> SessionAudio:
         """Raises `SessionNotFound`, `AudioExpired`, `AudioNotFound`, `AudioNotShared`."""
