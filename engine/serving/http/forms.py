@@ -108,11 +108,19 @@ async def read_json(request: Request) -> Any:
             return pydantic_core.from_json(body)
         return json.loads(body, object_pairs_hook=_each_once)
     except (ValueError, RecursionError) as error:
-        at = getattr(error, "pos", None)
-        where = "" if at is None else f" from character {at + 1} on"
-        raise InvalidRequest(
-            f"The body is not JSON{where}. Send an object, its names and texts in double quotes."
-        ) from error
+        raise _no_json(getattr(error, "pos", None)) from error
+
+
+def _no_json(at: int | None) -> InvalidRequest:
+    """`at` is the place in it, from 0, where that is known."""
+    if at is None:
+        return InvalidRequest(
+            "The body is not JSON. Send an object, its names and texts in double quotes."
+        )
+    return InvalidRequest(
+        f"The body is not JSON from character {at + 1} on. Send an object, its names and texts in "
+        "double quotes."
+    )
 
 
 def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
